@@ -1,0 +1,46 @@
+//! What the first task starts with, and how a boot ends.
+
+/// Capabilities of the root task, at fixed places in its table.
+pub mod capability {
+    /// The factory that owns all memory.
+    pub const FACTORY: u32 = 1;
+    /// The root task itself.
+    pub const TASK: u32 = 2;
+    /// Its first thread.
+    pub const THREAD: u32 = 3;
+    /// The machine.
+    pub const SYSTEM: u32 = 4;
+    /// First place that is free.
+    pub const FIRST_FREE: u32 = 5;
+}
+
+/// Where the kernel maps the boot archive in the root task, read-only.
+///
+/// The root task starts with word 0 = this address and word 1 = the archive's size in bytes.
+pub const ARCHIVE_ADDRESS: u64 = 0x10_0000_0000;
+
+/// Names in the boot archive that the kernel or the root task looks for.
+pub mod file {
+    /// Configuration, lines of `key = value`.
+    pub const CONFIG: &str = "boot.cfg";
+    /// The root task's program, a static 64-bit ELF.
+    pub const ROOT: &str = "root";
+    /// The kernel's symbols for back traces: lines of `hexadecimal address, space, name`, sorted.
+    pub const SYMBOLS: &str = "kernel.sym";
+}
+
+/// Exit codes of the machine. QEMU's `isa-debug-exit` turns a code C into the process status `2 C + 1`.
+pub mod exit {
+    /// All went well (status 33).
+    pub const SUCCESS: u32 = 0x10;
+    /// The work failed; the log says what (status 35).
+    pub const FAILURE: u32 = 0x11;
+    /// The kernel panicked (status 37).
+    pub const PANIC: u32 = 0x12;
+    /// Every thread waits for another, for ever (status 39).
+    pub const DEADLOCK: u32 = 0x13;
+    /// The CPU lacks something that the kernel needs (status 41).
+    pub const UNSUPPORTED: u32 = 0x14;
+    /// The I/O port of `isa-debug-exit`.
+    pub const PORT: u16 = 0xf4;
+}

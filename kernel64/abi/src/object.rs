@@ -1,0 +1,230 @@
+//! Kernel objects, the rights of a capability, and the methods of objects.
+//!
+//! A method is the label of a `Call` on the object's capability; words are its arguments and results.
+//! Unless said otherwise a method returns no words. Sizes are bytes, addresses are those of the task
+//! that is named, and `->` stands before the words of the answer.
+
+use core::ops::{BitAnd, BitOr};
+
+/// What kind of object a capability names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ObjectType {
+    /// No object.
+    Null = 0,
+    /// Where synchronous messages meet.
+    Endpoint = 1,
+    /// A word of bits that is signalled and waited for.
+    Notification = 2,
+    /// A thread.
+    Thread = 3,
+    /// A protection domain: one space, a capability table, threads.
+    Task = 4,
+    /// A page-table root with slots for small spaces.
+    Arena = 5,
+    /// What objects are made by and charged to.
+    Factory = 6,
+    /// A run of page frames.
+    Frames = 7,
+    /// The machine: log, information, power.
+    System = 8,
+}
+
+/// The rights of a capability, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Rights(pub u8);
+
+impl Rights {
+    /// No right.
+    pub const NONE: Self = Self(0);
+    /// Send to and call an endpoint; signal a notification; invoke any other object.
+    pub const SEND: Self = Self(1);
+    /// Receive from an endpoint; wait for a notification.
+    pub const RECEIVE: Self = Self(2);
+    /// Give a copy to another task.
+    pub const GRANT: Self = Self(4);
+    /// Destroy the object.
+    pub const DESTROY: Self = Self(8);
+    /// Map frames readable.
+    pub const READ: Self = Self(16);
+    /// Map frames writable.
+    pub const WRITE: Self = Self(32);
+    /// Map frames executable.
+    pub const EXECUTE: Self = Self(64);
+    /// All of them.
+    pub const ALL: Self = Self(0x7f);
+
+    /// Whether all of `other` are among these.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for Rights {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitAnd for Rights {
+    type Output = Self;
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+macro_rules! methods {
+    ($(#[doc = $type_doc:literal])+ $type:ident { $($(#[doc = $doc:literal])+ $name:ident = $number:literal,)+ }) => {
+        $(#[doc = $type_doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum $type { $($(#[doc = $doc])+ $name = $number,)+ }
+
+        impl $type {
+            /// Reads a method from a label.
+            pub const fn from_label(label: u16) -> Option<Self> {
+                match label { $($number => Some(Self::$name),)+ _ => None }
+            }
+        }
+    };
+}
+
+methods! {
+    /// Methods of a factory. What they make is charged to it and named by a new capability, with all rights, in the caller's table.
+    FactoryMethod {
+        /// `() -> (capability)`
+        CreateEndpoint = 1,
+        /// `() -> (capability)`
+        CreateNotification = 2,
+        /// A 64-bit task with a page table of its own: `() -> (capability)`
+        CreateTask64 = 3,
+        /// An arena: `() -> (capability)`
+        CreateArena = 4,
+        /// The host of an arena, which may have one: `(arena) -> (capability)`
+        CreateHost = 5,
+        /// A small task: `(arena, size, isolation, trust domain) -> (capability, isolation in force)`. The size is a multiple of 4096.
+        CreateSmall = 6,
+        /// A thread, stopped: `(task, priority 0..=63) -> (capability)`
+        CreateThread = 7,
+        /// Zeroed frames, contiguous in memory: `(pages) -> (capability)`
+        CreateFrames = 8,
+        /// Destroys the object of a capability of the caller's, which must have [`Rights::DESTROY`]: `(capability)`.
+        /// Threads that wait on it get [`Error::Gone`](crate::Error::Gone).
+        Destroy = 9,
+        /// What is charged to this factory and what it may be: `() -> (frames in use, frames allowed)`
+        Usage = 10,
+    }
+}
+
+methods! {
+    /// Methods of a task.
+    TaskMethod {
+        /// Maps frames: `(frames, address, page range packed by `[`map_range`]`, rights)`.
+        /// Rights are [`Rights::READ`], `WRITE`, `EXECUTE`, never the last two together.
+        Map = 1,
+        /// Unmaps pages: `(address, count)`. Pages that are not mapped are passed over.
+        Unmap = 2,
+        /// Copies a capability of the caller's, which needs [`Rights::GRANT`], into this task:
+        /// `(capability, rights, badge, place or 0 for any) -> (place)`. A badge other than zero can't be changed.
+        Grant = 3,
+        /// Deletes a capability from this task's table; the object stays: `(place)`
+        Delete = 4,
+        /// Sets who is told of this task's faults: `(endpoint or 0, badge)`
+        SetFaultHandler = 5,
+        /// What it is: `() -> (kind, isolation, linear base of its slot, size)`, see [`kind`]
+        Info = 6,
+    }
+}
+
+/// Packs the page range of [`TaskMethod::Map`] so that it fits a 32-bit word: at most 65,535 of each.
+pub const fn map_range(first: u16, count: u16) -> u32 {
+    (count as u32) << 16 | first as u32
+}
+
+/// Kinds of tasks in [`TaskMethod::Info`].
+pub mod kind {
+    /// A 32-bit task in a slot of an arena.
+    pub const SMALL: u64 = 0;
+    /// The 64-bit host of an arena.
+    pub const HOST: u64 = 1;
+    /// A 64-bit task with a page table of its own.
+    pub const WIDE: u64 = 2;
+
+    /// The name in reports.
+    pub const fn name(kind: u64) -> &'static str {
+        match kind {
+            SMALL => "small",
+            HOST => "host",
+            WIDE => "64",
+            _ => "?",
+        }
+    }
+}
+
+methods! {
+    /// Methods of a thread.
+    ThreadMethod {
+        /// Starts a new thread: `(instruction pointer, stack pointer, argument 0, argument 1)`. It begins as if it had just
+        /// received a message with the two arguments as words 0 and 1; all other registers are zero.
+        Start = 1,
+        /// `(priority 0..=63)`
+        SetPriority = 2,
+        /// Reads one account: `(number, see [`account`]) -> (low 32 bits, high 32 bits)`
+        Account = 3,
+    }
+}
+
+/// Accounts of a thread, for [`ThreadMethod::Account`].
+pub mod account {
+    /// TSC ticks in user mode.
+    pub const USER: u64 = 0;
+    /// TSC ticks in the kernel on its behalf.
+    pub const KERNEL: u64 = 1;
+    /// Times it was switched to.
+    pub const SWITCHES: u64 = 2;
+    /// Messages it sent that were delivered, replies included.
+    pub const MESSAGES: u64 = 3;
+    /// Exceptions it raised.
+    pub const FAULTS: u64 = 4;
+    /// How many accounts there are.
+    pub const COUNT: u64 = 5;
+}
+
+methods! {
+    /// Methods of the system object.
+    SystemMethod {
+        /// Writes bytes to the console: `(count, bytes...)`, packed little-endian into the words that follow, as many as a word holds
+        /// (4 or 8). At most 12 bytes from a 32-bit caller, 80 from a 64-bit one.
+        Write = 1,
+        /// Ends the machine: `(exit code, see [`boot::exit`](crate::boot::exit))`. Does not return.
+        Exit = 2,
+        /// Reads one fact: `(number, see [`fact`]) -> (low 32 bits, high 32 bits)`
+        Fact = 3,
+    }
+}
+
+/// Facts about the machine, for [`SystemMethod::Fact`].
+pub mod fact {
+    /// Frequency of the time-stamp counter in kHz, as calibrated at boot.
+    pub const TSC_KHZ: u64 = 0;
+    /// 1 where segment limits are enforced for compatibility-mode code, as probed at boot.
+    pub const LIMITS_ENFORCED: u64 = 1;
+    /// 1 where page-table roots are tagged by PCIDs.
+    pub const PCID: u64 = 2;
+    /// The isolation mode that `auto` means.
+    pub const AUTO_ISOLATION: u64 = 3;
+    /// Writes of CR3 since boot, this CPU.
+    pub const CR3_WRITES: u64 = 4;
+    /// Loads of DS, ES, FS and GS since boot, this CPU.
+    pub const SEGMENT_LOADS: u64 = 5;
+    /// Free page frames.
+    pub const FREE_FRAMES: u64 = 6;
+    /// CPUs that this machine has.
+    pub const CPUS: u64 = 7;
+    /// How 32-bit programs enter: 0 `int`, 1 `syscall`, 2 `sysenter`.
+    pub const COMPAT_ENTRY: u64 = 8;
+    /// TSC ticks from the kernel's first instruction to the first user instruction.
+    pub const BOOT_TICKS: u64 = 9;
+}

@@ -1,0 +1,109 @@
+//! The first register of a system call: which operation, on which capability.
+//!
+//! Bits 31..24 of (e/r)ax are the operation, bits 23..0 an index into the caller's capability table.
+//! `Call` is operation 0, so that on the kernel's path one unsigned comparison with the length of
+//! the table is both the bound check of the index and the decoding of the operation.
+
+/// How far the operation is shifted in the selector word.
+pub const OPERATION_SHIFT: u32 = 24;
+/// The bits of the selector word that hold the capability index.
+pub const INDEX_MASK: u32 = (1 << OPERATION_SHIFT) - 1;
+
+/// What a system call does. Numbers are part of the interface and never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Operation {
+    /// Send to an endpoint and wait for the reply; or invoke a kernel object.
+    Call = 0,
+    /// Send to an endpoint, waiting until somebody receives.
+    Send = 1,
+    /// Send to an endpoint if somebody receives already, else [`Error::WouldBlock`](crate::Error::WouldBlock).
+    SendNonBlocking = 2,
+    /// Call an endpoint if somebody receives already, else [`Error::WouldBlock`](crate::Error::WouldBlock).
+    CallNonBlocking = 3,
+    /// Wait for a message on an endpoint.
+    Receive = 4,
+    /// Take a message from an endpoint if one waits, else [`Error::WouldBlock`](crate::Error::WouldBlock).
+    ReceiveNonBlocking = 5,
+    /// Answer the caller whose message this thread received last. The index is ignored.
+    Reply = 6,
+    /// [`Operation::Reply`], then [`Operation::Receive`] on the endpoint named by the index.
+    ReplyReceive = 7,
+    /// Set the bits of the capability's badge in a notification; wakes one waiter. Never blocks.
+    Signal = 8,
+    /// Wait until a notification has bits set, take them all into word 0.
+    Wait = 9,
+    /// Take the bits of a notification if any is set, else [`Error::WouldBlock`](crate::Error::WouldBlock).
+    Poll = 10,
+    /// Give the rest of the time slice to the next thread of this priority. The index is ignored.
+    Yield = 11,
+    /// Enter and leave the kernel; changes nothing. It is there to be measured. The index is ignored.
+    Null = 12,
+}
+
+impl Operation {
+    /// All operations, in the order of their numbers.
+    pub const ALL: [Self; 13] = [
+        Self::Call,
+        Self::Send,
+        Self::SendNonBlocking,
+        Self::CallNonBlocking,
+        Self::Receive,
+        Self::ReceiveNonBlocking,
+        Self::Reply,
+        Self::ReplyReceive,
+        Self::Signal,
+        Self::Wait,
+        Self::Poll,
+        Self::Yield,
+        Self::Null,
+    ];
+}
+
+/// The selector word of a system call: operation and capability index in 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Selector(pub u32);
+
+impl Selector {
+    /// Packs an operation and the low 24 bits of a capability index.
+    pub const fn new(operation: Operation, index: u32) -> Self {
+        Self(((operation as u32) << OPERATION_SHIFT) | (index & INDEX_MASK))
+    }
+
+    /// The capability index, 0 to 2^24 - 1.
+    pub const fn index(self) -> u32 {
+        self.0 & INDEX_MASK
+    }
+
+    /// The operation, or `None` where the number names none.
+    pub const fn operation(self) -> Option<Operation> {
+        let number = (self.0 >> OPERATION_SHIFT) as usize;
+        if number < Operation::ALL.len() { Some(Operation::ALL[number]) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_numbered_as_listed() {
+        for (number, operation) in Operation::ALL.into_iter().enumerate() {
+            assert_eq!(operation as usize, number);
+            let selector = Selector::new(operation, 0x123);
+            assert_eq!((selector.operation(), selector.index()), (Some(operation), 0x123));
+        }
+    }
+
+    #[test]
+    fn a_call_is_the_bare_index() {
+        assert_eq!(Selector::new(Operation::Call, 7).0, 7);
+    }
+
+    #[test]
+    fn unknown_operations_decode_to_none() {
+        assert_eq!(Selector(13 << OPERATION_SHIFT).operation(), None);
+        assert_eq!(Selector(u32::MAX).operation(), None);
+    }
+}
