@@ -15,10 +15,11 @@ pub const IP: usize = 2;
 /// Word 3: the stack pointer, as the task sees it.
 pub const SP: usize = 3;
 
-/// Label of a reply that restarts the faulting instruction. Any other label kills the task.
+/// Label of a reply that restarts the faulting instruction. Any other label stops the thread for good;
+/// whoever made its task may then destroy it.
 pub const RESUME: u16 = 0;
-/// Label of a reply that kills the task.
-pub const KILL: u16 = 1;
+/// The usual label of a reply that stops the thread.
+pub const STOP: u16 = 1;
 
 /// The usual name of an exception.
 pub const fn vector_name(vector: u8) -> &'static str {

@@ -113,7 +113,7 @@ methods! {
         /// Destroys the object of a capability of the caller's, which must have [`Rights::DESTROY`]: `(capability)`.
         /// Threads that wait on it get [`Error::Gone`](crate::Error::Gone).
         Destroy = 9,
-        /// What is charged to this factory and what it may be: `() -> (frames in use, frames allowed)`
+        /// What is charged to this factory and what it may be: `() -> (frames in use, frames allowed, objects in use, objects allowed)`
         Usage = 10,
     }
 }

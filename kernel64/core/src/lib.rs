@@ -1,2 +1,21 @@
-//! To come.
+//! The decisions of the kernel, in safe code that runs on the host as well.
+//!
+//! What a CPU or a page table holds is data here; nothing in this crate touches hardware, allocates, or
+//! is unsafe. The kernel binary calls in with what it saw and carries out what it is told.
 #![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod capability;
+pub mod cpu;
+pub mod endpoint;
+pub mod ipc;
+pub mod machine;
+pub mod plan;
+pub mod scheduler;
+pub mod slab;
+pub mod task;
+pub mod thread;
+pub mod frames;

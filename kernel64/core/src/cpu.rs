@@ -1,0 +1,115 @@
+//! What one CPU has: the thread that runs, those that could, and what its registers hold.
+
+use crate::machine::Machine;
+use crate::plan::Loaded;
+use crate::scheduler::{ReadyQueue, SLICE_TICKS};
+use crate::slab::Index;
+use crate::thread::{State, Thread};
+
+/// What the running thread's system call or a fault decided. The switch itself happens once, at the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// The running thread goes on.
+    Stay,
+    /// The running thread gave way to this one, which is in no queue; the time slice goes with it.
+    Donate(Index<Thread>),
+    /// The running thread is ready and gives way to this one, which is in no queue.
+    Preempt(Index<Thread>),
+    /// The running thread can't go on: the next one ready runs.
+    Block,
+}
+
+/// The state of one CPU that decisions are made from.
+#[derive(Default)]
+#[repr(C)]
+pub struct Cpu {
+    /// The thread that runs; none while idle.
+    pub current: Index<Thread>,
+    /// Timer ticks left of the time slice.
+    pub slice: u32,
+    /// The TSC when time was charged last.
+    pub stamp: u64,
+    /// What the segment registers and CR3 hold.
+    pub loaded: Loaded,
+    /// Whose vector state the registers hold.
+    pub vector_owner: Index<Thread>,
+    /// Whether vector instructions work: CR0.TS is clear. Only while the owner runs.
+    pub vector_enabled: bool,
+    /// Who could run.
+    pub ready: ReadyQueue,
+}
+
+impl Cpu {
+    /// Carries a decision out in the queues. Afterwards `current` is who runs next; none is idle.
+    #[inline]
+    pub fn apply(&mut self, machine: &mut Machine, decision: Decision) {
+        let next = match decision {
+            Decision::Stay => return,
+            Decision::Donate(thread) => thread,
+            Decision::Preempt(thread) => {
+                self.ready.push_front(&mut machine.threads, self.current);
+                self.slice = SLICE_TICKS;
+                thread
+            }
+            Decision::Block => {
+                self.slice = SLICE_TICKS;
+                self.ready.pop(&mut machine.threads).unwrap_or_default()
+            }
+        };
+        debug_assert!(next.is_none() || machine.threads[next].state == State::Ready);
+        self.current = next;
+        machine.threads[next].account.switches += 1;
+    }
+
+    /// Makes a thread that waited ready; it runs at once if it outranks the running one.
+    pub fn wake(&mut self, machine: &mut Machine, thread: Index<Thread>) -> Decision {
+        machine.threads[thread].state = State::Ready;
+        let running = &machine.threads[self.current];
+        if !self.current.is_none() && machine.threads[thread].priority > running.priority {
+            return Decision::Preempt(thread);
+        }
+        self.ready.push_back(&mut machine.threads, thread);
+        Decision::Stay
+    }
+
+    /// Makes a thread that waited ready, without a switch.
+    pub fn enqueue(&mut self, machine: &mut Machine, thread: Index<Thread>) {
+        machine.threads[thread].state = State::Ready;
+        self.ready.push_back(&mut machine.threads, thread);
+    }
+
+    /// A tick of the timer: at the end of its slice the running thread goes behind its equals.
+    pub fn tick(&mut self, machine: &mut Machine) -> Decision {
+        self.slice = self.slice.saturating_sub(1);
+        if self.slice > 0 { Decision::Stay } else { self.give_way(machine) }
+    }
+
+    /// Lets the next thread of the same or a higher priority run, if there is one.
+    pub fn give_way(&mut self, machine: &mut Machine) -> Decision {
+        self.slice = SLICE_TICKS;
+        if self.current.is_none() {
+            return Decision::Block;
+        }
+        let priority = machine.threads[self.current].priority;
+        if !self.ready.has_equal(priority) && !self.ready.outranks(priority) {
+            return Decision::Stay;
+        }
+        self.ready.push_back(&mut machine.threads, self.current);
+        Decision::Block
+    }
+
+    /// Charges the time since the last charge to the running thread's user account: it entered the kernel at `now`.
+    #[inline(always)]
+    pub fn charge_user(&mut self, machine: &mut Machine, now: u64) {
+        machine.threads[self.current].account.user += now.wrapping_sub(self.stamp);
+        self.stamp = now;
+    }
+
+    /// Charges the time since the last charge to the kernel account of the thread that entered.
+    #[inline(always)]
+    pub fn charge_kernel(&mut self, machine: &mut Machine, entered: Index<Thread>, now: u64) {
+        machine.threads[entered].account.kernel += now.wrapping_sub(self.stamp);
+        self.stamp = now;
+    }
+}

@@ -1,0 +1,212 @@
+//! What a switch must load: a pure function of who runs next and what this CPU has loaded.
+//!
+//! This is the only place that decides about CR3, descriptors and segment registers; what it returns
+//! is carried out by one `match` in the kernel.
+
+use crate::slab::Index;
+use crate::task::Task;
+use crate::thread::{Kind, Thread};
+
+/// What a CPU has loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Loaded {
+    /// CR3, as the threads of its owner state it.
+    pub cr3: u64,
+    /// The arena that CR3 belongs to; 0 for none.
+    pub arena: u32,
+    /// The task for which DS, ES, FS and GS were loaded last: their hidden parts may be used by nobody else.
+    pub segments: Index<Task>,
+    /// The arena of that task; 0 for none.
+    pub segments_arena: u32,
+    /// What the GDT's user code slot holds.
+    pub code_descriptor: u64,
+}
+
+/// What must be done about segmentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segments {
+    /// Nothing.
+    Keep,
+    /// Write the code descriptor. The data descriptor and the four data segment registers stay.
+    Code,
+    /// Write both descriptors and load DS, ES, FS and GS.
+    All,
+}
+
+/// What a switch must do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SwitchPlan {
+    /// About segmentation.
+    pub segments: Segments,
+    /// Whether to write CR3.
+    pub root: bool,
+}
+
+/// What a switch needs to know of the thread that it goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Width and place of its space.
+    pub kind: Kind,
+    /// Its task.
+    pub task: Index<Task>,
+    /// CR3 that it wants.
+    pub cr3: u64,
+    /// Its arena; 0 for none.
+    pub arena: u32,
+    /// Its code descriptor.
+    pub code_descriptor: u64,
+}
+
+impl From<&Thread> for Target {
+    #[inline(always)]
+    fn from(thread: &Thread) -> Self {
+        let &Thread { kind, task, cr3, arena, code_descriptor, .. } = thread;
+        Self { kind, task, cr3, arena, code_descriptor }
+    }
+}
+
+impl SwitchPlan {
+    /// Decides what to load.
+    ///
+    /// A host runs on any root of its arena, and leaves the segment registers of its arena's small
+    /// tasks alone: 64-bit mode ignores DS and ES, and it is trusted with FS and GS (it can reach all of a
+    /// client's memory anyway). Every other task gets segment registers that were loaded for it.
+    #[inline(always)]
+    pub fn new(to: &Target, loaded: &Loaded) -> Self {
+        let own = loaded.segments == to.task;
+        let (shared, root) = match to.kind {
+            Kind::Host => (loaded.segments_arena == to.arena, loaded.arena != to.arena),
+            Kind::Small | Kind::Wide => (false, loaded.cr3 != to.cr3),
+        };
+        let segments = if !own && !shared {
+            Segments::All
+        } else if loaded.code_descriptor != to.code_descriptor {
+            Segments::Code
+        } else {
+            Segments::Keep
+        };
+        Self { segments, root }
+    }
+
+    /// What the CPU has loaded after the plan was carried out.
+    #[inline(always)]
+    pub fn loaded(self, to: &Target, before: &Loaded) -> Loaded {
+        let mut after = *before;
+        if self.root {
+            (after.cr3, after.arena) = (to.cr3, to.arena);
+        }
+        if self.segments != Segments::Keep {
+            after.code_descriptor = to.code_descriptor;
+        }
+        if self.segments == Segments::All {
+            // Segments loaded for a 64-bit task of its own page table are shared with nobody.
+            after.segments_arena = if to.kind == Kind::Wide { 0 } else { to.arena };
+            after.segments = to.task;
+        }
+        after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{vec, vec::Vec};
+
+    const CODE64: u64 = 0x64;
+
+    fn target(kind: Kind, task: u32, cr3: u64, arena: u32, code_descriptor: u64) -> Target {
+        Target { kind, task: Index::new(task), cr3, arena, code_descriptor }
+    }
+
+    /// Two arenas, each with a host, two `segment` tasks on the arena's root and two `page` tasks on
+    /// roots of their own, and two 64-bit tasks.
+    fn everybody() -> Vec<Target> {
+        let mut all = vec![target(Kind::Wide, 1, 0x1000, 0, CODE64), target(Kind::Wide, 2, 0x2000, 0, CODE64)];
+        for arena in 1..=2 {
+            let (root, first) = (0x1_0000 * u64::from(arena), 10 * arena);
+            all.push(target(Kind::Host, first, root, arena, CODE64));
+            for n in 1..=4 {
+                let cr3 = if n <= 2 { root } else { root + 0x1000 * u64::from(n) };
+                // The same slots in both arenas: descriptors alone do not tell their tasks apart.
+                all.push(target(Kind::Small, first + n, cr3, arena, 0x3200 + u64::from(n)));
+            }
+        }
+        all
+    }
+
+    /// Every state that a CPU can reach by switching between all of them, in any order.
+    fn reachable() -> Vec<Loaded> {
+        let mut seen = vec![Loaded::default()];
+        let mut at = 0;
+        while at < seen.len() {
+            let before = seen[at];
+            for to in everybody() {
+                let after = SwitchPlan::new(&to, &before).loaded(&to, &before);
+                if !seen.contains(&after) {
+                    seen.push(after);
+                }
+            }
+            at += 1;
+        }
+        seen
+    }
+
+    #[test]
+    fn whoever_runs_has_what_is_its_own() {
+        for before in reachable() {
+            for to in everybody() {
+                let after = SwitchPlan::new(&to, &before).loaded(&to, &before);
+                assert_eq!(after.code_descriptor, to.code_descriptor, "the code slot is the running task's");
+                match to.kind {
+                    Kind::Host => {
+                        assert_eq!(after.arena, to.arena, "a host runs on a root of its arena");
+                        assert!(after.segments == to.task || after.segments_arena == to.arena);
+                    }
+                    Kind::Small | Kind::Wide => {
+                        assert_eq!(after.cr3, to.cr3);
+                        assert_eq!(after.segments, to.task, "never with another's hidden segment parts");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn going_on_loads_nothing() {
+        for before in reachable() {
+            for to in everybody() {
+                let after = SwitchPlan::new(&to, &before).loaded(&to, &before);
+                let again = SwitchPlan::new(&to, &after);
+                assert_eq!(again, SwitchPlan { segments: Segments::Keep, root: false });
+            }
+        }
+    }
+
+    #[test]
+    fn client_to_host_and_back_writes_no_cr3_and_loads_no_segment() {
+        let everybody = everybody();
+        let host = everybody.iter().find(|target| target.kind == Kind::Host).unwrap();
+        for client in everybody.iter().filter(|target| target.kind == Kind::Small && target.arena == host.arena) {
+            for before in reachable() {
+                let running = SwitchPlan::new(client, &before).loaded(client, &before);
+                let there = SwitchPlan::new(host, &running);
+                assert_eq!(there, SwitchPlan { segments: Segments::Code, root: false });
+                let back = SwitchPlan::new(client, &there.loaded(host, &running));
+                assert_eq!(back, SwitchPlan { segments: Segments::Code, root: false });
+            }
+        }
+    }
+
+    #[test]
+    fn segment_mode_neighbours_write_no_cr3() {
+        let everybody = everybody();
+        let small = |task| everybody.iter().find(|target| target.task == Index::new(task)).unwrap();
+        for before in reachable() {
+            let running = SwitchPlan::new(small(11), &before).loaded(small(11), &before);
+            assert_eq!(SwitchPlan::new(small(12), &running), SwitchPlan { segments: Segments::All, root: false });
+            assert_eq!(SwitchPlan::new(small(13), &running), SwitchPlan { segments: Segments::All, root: true });
+            assert_eq!(SwitchPlan::new(small(21), &running), SwitchPlan { segments: Segments::All, root: true });
+        }
+    }
+}
