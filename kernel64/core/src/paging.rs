@@ -1,0 +1,181 @@
+//! Page tables of four levels, changed through a trait that says where the tables are.
+//!
+//! The kernel reaches its tables through the physical map, the tests through an emulated memory: the code
+//! between is the same. Nothing here flushes a TLB. Whoever calls knows which CPUs may have the old entry
+//! loaded, and flushes before a frame that a call gave up, table or page, is used for anything else
+//! (AMD64 APM vol. 2, section 5.5).
+//!
+//! Entries above the last level allow everything (the CPU takes the AND of all levels), so that what
+//! stands in the last one is what holds.
+
+use lilliput_abi::Rights;
+use x86_64::VirtAddr;
+use x86_64::structures::paging::page_table::PageTableEntry;
+use x86_64::structures::paging::{PageTable, PageTableFlags};
+
+use crate::frames::Frame;
+
+mod clear;
+#[cfg(test)]
+mod tests;
+
+pub use clear::{Leaf, Tables, clear, free_tables};
+
+/// Entries of a table, at every level.
+pub const ENTRIES: usize = 512;
+/// Bytes of a large page.
+pub const LARGE_PAGE: u64 = 2 << 20;
+/// The first top-level entry of the upper half, the kernel's.
+pub const UPPER_HALF: usize = ENTRIES / 2;
+
+/// Where page tables are.
+pub trait TableMemory {
+    /// The table in a frame that is one.
+    fn table(&mut self, frame: Frame) -> &mut PageTable;
+    /// A frame for a new table, all zero.
+    fn allocate_table(&mut self) -> Option<Frame>;
+    /// Takes back a table that nothing points to any more.
+    fn free_table(&mut self, frame: Frame);
+}
+
+/// Why a page was not mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapError {
+    /// There is no frame for a table. Tables made on the way stay, reachable, until they are cleared.
+    NoMemory,
+    /// Something is mapped there already.
+    Occupied,
+    /// A larger page covers the address.
+    Huge,
+    /// Address or frame is not a multiple of the page's size.
+    Misaligned,
+}
+
+/// The entry's flags for a page that a task maps with these rights, if they may be had together.
+///
+/// A page is never writable and executable. x86 pages can't be writable without being readable.
+pub fn user_flags(rights: Rights) -> Option<PageTableFlags> {
+    let mut flags = PageTableFlags::PRESENT | PageTableFlags::USER_ACCESSIBLE;
+    let (write, execute) = (rights.contains(Rights::WRITE), rights.contains(Rights::EXECUTE));
+    if write && execute || !(write || execute || rights.contains(Rights::READ)) {
+        return None;
+    }
+    flags.set(PageTableFlags::WRITABLE, write);
+    flags.set(PageTableFlags::NO_EXECUTE, !execute);
+    Some(flags)
+}
+
+/// Maps a 4-KiB page. `PRESENT` is set whether it is among the flags or not.
+pub fn map(
+    memory: &mut impl TableMemory,
+    root: Frame,
+    address: VirtAddr,
+    frame: Frame,
+    flags: PageTableFlags,
+) -> Result<(), MapError> {
+    if !address.is_aligned(Frame::SIZE) {
+        return Err(MapError::Misaligned);
+    }
+    let directory = make_directory(memory, root, address)?;
+    let table = make(memory, directory, address.p2_index().into(), address)?;
+    set(&mut memory.table(table)[address.p1_index()], frame, flags.difference(PageTableFlags::HUGE_PAGE))
+}
+
+/// Maps a 2-MiB page.
+pub fn map_large(
+    memory: &mut impl TableMemory,
+    root: Frame,
+    address: VirtAddr,
+    first: Frame,
+    flags: PageTableFlags,
+) -> Result<(), MapError> {
+    if !address.is_aligned(LARGE_PAGE) || !first.start().is_aligned(LARGE_PAGE) {
+        return Err(MapError::Misaligned);
+    }
+    let directory = make_directory(memory, root, address)?;
+    set(&mut memory.table(directory)[address.p2_index()], first, flags | PageTableFlags::HUGE_PAGE)
+}
+
+/// Unmaps the 4-KiB page at an address, and says what was there. Large pages stay.
+pub fn unmap(memory: &mut impl TableMemory, root: Frame, address: VirtAddr) -> Option<(Frame, PageTableFlags)> {
+    let mut table = root;
+    for index in [address.p4_index(), address.p3_index(), address.p2_index()] {
+        table = below(&memory.table(table)[index])?;
+    }
+    let entry = &mut memory.table(table)[address.p1_index()];
+    if entry.is_unused() {
+        return None;
+    }
+    let was = (Frame::containing(entry.addr()), entry.flags());
+    entry.set_unused();
+    Some(was)
+}
+
+/// The frame that an address is mapped to, and the flags of the entry that maps it, of whatever size.
+pub fn translate(memory: &mut impl TableMemory, root: Frame, address: VirtAddr) -> Option<(Frame, PageTableFlags)> {
+    let page = address.as_u64() / Frame::SIZE;
+    let mut table = root;
+    for (level, index) in
+        [address.p4_index(), address.p3_index(), address.p2_index(), address.p1_index()].into_iter().enumerate()
+    {
+        let entry = &memory.table(table)[index];
+        if entry.is_unused() {
+            return None;
+        }
+        let pages_below = 1 << (9 * (3 - level));
+        if pages_below == 1 || entry.flags().contains(PageTableFlags::HUGE_PAGE) {
+            let frame = Frame::containing(entry.addr()).offset(page % pages_below)?;
+            return Some((frame, entry.flags()));
+        }
+        table = Frame::containing(entry.addr());
+    }
+    None
+}
+
+/// Makes another root have the same top-level entries, so that it shares all that is, or ever will be,
+/// below them. What `to` had there must be nothing, or shared as well.
+pub fn share_p4(memory: &mut impl TableMemory, from: Frame, to: Frame, indices: core::ops::Range<usize>) {
+    for index in indices.start..indices.end.min(ENTRIES) {
+        let entry = memory.table(from)[index].clone();
+        memory.table(to)[index] = entry;
+    }
+}
+
+/// Makes sure that there is a level-3 table for a top-level entry, so that roots can share it before
+/// anything is mapped there.
+pub fn make_p4(memory: &mut impl TableMemory, root: Frame, index: usize) -> Result<(), MapError> {
+    let address = VirtAddr::new_truncate((index as u64) << 39);
+    make(memory, root, index % ENTRIES, address).map(|_| ())
+}
+
+fn make_directory(memory: &mut impl TableMemory, root: Frame, address: VirtAddr) -> Result<Frame, MapError> {
+    let pointers = make(memory, root, address.p4_index().into(), address)?;
+    make(memory, pointers, address.p3_index().into(), address)
+}
+
+/// The table below an entry, made if there is none.
+fn make(memory: &mut impl TableMemory, table: Frame, index: usize, address: VirtAddr) -> Result<Frame, MapError> {
+    let entry = &memory.table(table)[index];
+    if !entry.is_unused() {
+        return below(entry).ok_or(MapError::Huge);
+    }
+    let new = memory.allocate_table().ok_or(MapError::NoMemory)?;
+    let mut flags = PageTableFlags::PRESENT | PageTableFlags::WRITABLE;
+    flags.set(PageTableFlags::USER_ACCESSIBLE, usize::from(address.p4_index()) < UPPER_HALF);
+    memory.table(table)[index].set_addr(new.start(), flags);
+    Ok(new)
+}
+
+/// The table that an entry above the last level points to.
+fn below(entry: &PageTableEntry) -> Option<Frame> {
+    let table = !entry.is_unused() && !entry.flags().contains(PageTableFlags::HUGE_PAGE);
+    table.then(|| Frame::containing(entry.addr()))
+}
+
+fn set(entry: &mut PageTableEntry, frame: Frame, flags: PageTableFlags) -> Result<(), MapError> {
+    if !entry.is_unused() {
+        return Err(MapError::Occupied);
+    }
+    entry.set_addr(frame.start(), flags | PageTableFlags::PRESENT);
+    Ok(())
+}
