@@ -1,2 +1,57 @@
-//! To come.
-fn main() {}
+//! The Lilliput microkernel: where it starts.
+#![no_std]
+#![no_main]
+
+mod backtrace;
+mod boot;
+mod console;
+mod cpu;
+mod entry;
+mod log;
+mod mm;
+mod panic;
+mod power;
+
+use bootloader_api::BootInfo;
+
+use boot::acpi::Platform;
+use boot::handoff::Handoff;
+use boot::{report, root};
+use cpu::{apic, control, percpu, stacks};
+use mm::early::EarlyFrames;
+use mm::tables::Tables;
+use mm::{frames, kernel_map};
+
+bootloader_api::entry_point!(start, config = &boot::CONFIG);
+
+/// The boot loader's last step: it calls this with a stack and a page table of its own.
+fn start(info: &'static mut BootInfo) -> ! {
+    // SAFETY: this is the kernel's first instruction, so nobody uses the stack.
+    unsafe { stacks::switch_to_main(info, boot) }
+}
+
+/// From here to the first thread. Interrupts stay off until a thread runs.
+extern "C" fn boot(info: &'static mut BootInfo) -> ! {
+    cpu::clock::start();
+    console::init();
+    report::clock();
+    let features = report::features();
+    let handoff = Handoff::take(info);
+    report::platform(&handoff);
+    backtrace::set_symbols(&handoff);
+    percpu::init(stacks::main_top());
+    control::set(features);
+    let platform = Platform::read(handoff.rsdp);
+
+    let mut early = EarlyFrames::new(&handoff);
+    kernel_map::build(&handoff, &mut early);
+    // SAFETY: from here on nothing is used that only the boot loader's page table maps: `info` was copied.
+    unsafe { kernel_map::activate() };
+    let mut tables = Tables::new();
+    let mut frames = frames::build(&handoff, early, &mut tables);
+    report::memory(&handoff, &frames);
+
+    apic::init(platform.local_apic, &mut frames);
+    report::timer(apic::start_timer(), platform.cpus);
+    root::start(handoff, platform, frames, tables)
+}

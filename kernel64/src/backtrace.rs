@@ -1,0 +1,78 @@
+//! Who called whom, by frame pointers, with names where the boot archive has them.
+
+use core::arch::asm;
+use core::fmt;
+
+use spin::Once;
+use x86_64::VirtAddr;
+
+use crate::boot::handoff::Handoff;
+use crate::console;
+use crate::mm::layout;
+use crate::mm::physmap;
+
+/// Calls that are printed at most.
+const MAX_FRAMES: usize = 32;
+
+/// The text of `kernel.sym`.
+static SYMBOLS: Once<&'static [u8]> = Once::new();
+
+/// Takes the symbols out of the boot archive, if it has any.
+pub fn set_symbols(handoff: &Handoff) {
+    let _ = handoff.archive();
+    SYMBOLS.call_once(|| &[]);
+}
+
+/// An address in the kernel, printed with the name of the function that it lies in.
+pub struct Symbol(pub u64);
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+/// Prints the calls that led to the caller of this function.
+#[inline(never)]
+pub fn print_from_here() {
+    let frame: u64;
+    // SAFETY: reading RBP changes nothing; the kernel is built with frame pointers.
+    unsafe { asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack, preserves_flags)) };
+    console::write(format_args!("back trace:\n"));
+    print_callers(frame);
+}
+
+/// Prints the calls that led to an instruction, given its frame pointer.
+pub fn print(instruction: u64, frame: u64) {
+    console::write(format_args!("back trace:\n  {}\n", Symbol(instruction)));
+    print_callers(frame);
+}
+
+/// Follows the chain of frames: at a frame pointer lie the caller's frame pointer and the return address.
+fn print_callers(mut frame: u64) {
+    for _ in 0..MAX_FRAMES {
+        let (Some(caller_frame), Some(return_address)) = (read(frame), read(frame.wrapping_add(8))) else {
+            return;
+        };
+        if !layout::text().contains(&VirtAddr::new_truncate(return_address)) {
+            return;
+        }
+        // The call is the instruction before: the function may end with it.
+        console::write(format_args!("  {}\n", Symbol(return_address - 1)));
+        if caller_frame <= frame {
+            // Stacks grow down, so callers' frames lie above: else the chain is broken, or goes to another stack.
+            return;
+        }
+        frame = caller_frame;
+    }
+}
+
+/// Reads a word of the kernel's memory, if there is one.
+fn read(address: u64) -> Option<u64> {
+    let pointer = VirtAddr::try_new(address).ok().filter(|pointer| pointer.is_aligned(8_u64))?;
+    if address < layout::PHYSMAP || physmap::translate(pointer).is_none() {
+        return None;
+    }
+    // SAFETY: the address is in the kernel's half, aligned, and mapped.
+    Some(unsafe { pointer.as_ptr::<u64>().read_volatile() })
+}

@@ -1,0 +1,116 @@
+//! What the boot loader says, copied out before its memory is reused.
+
+use bootloader_api::BootInfo;
+use bootloader_api::info::{MemoryRegionKind, Optional};
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::mm::physmap;
+
+/// Memory regions that are kept; firmware with more than this many is cut off at the end.
+pub const MAX_REGIONS: usize = 256;
+
+/// Who started the boot loader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Firmware {
+    /// A PC BIOS.
+    Bios,
+    /// UEFI.
+    Uefi,
+}
+
+impl Firmware {
+    /// In the boot log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bios => "BIOS",
+            Self::Uefi => "UEFI",
+        }
+    }
+}
+
+/// A run of memory: physical addresses, the end excluded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Region {
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// Whether it is the kernel's to use; else the boot loader left something in it (the kernel's image, the
+    /// archive, its page tables).
+    pub usable: bool,
+}
+
+/// All that the kernel knows from the boot loader.
+pub struct Handoff {
+    regions: [Region; MAX_REGIONS],
+    count: usize,
+    /// Who started the boot loader.
+    pub firmware: Firmware,
+    /// Where the ACPI tables' root pointer is.
+    pub rsdp: Option<PhysAddr>,
+    /// The boot archive: where, and how many bytes.
+    pub archive: Option<(PhysAddr, u64)>,
+}
+
+impl Handoff {
+    /// Copies what is needed. The boot loader's page table must still be in force.
+    pub fn take(info: &BootInfo) -> Self {
+        let mut handoff = Self {
+            regions: [Region::default(); MAX_REGIONS],
+            count: 0,
+            firmware: Firmware::Bios,
+            rsdp: option(&info.rsdp_addr).map(PhysAddr::new),
+            archive: None,
+        };
+        for region in info.memory_regions.iter() {
+            let usable = match region.kind {
+                MemoryRegionKind::Usable => true,
+                MemoryRegionKind::Bootloader => false,
+                MemoryRegionKind::UnknownUefi(_) => {
+                    handoff.firmware = Firmware::Uefi;
+                    continue;
+                }
+                _ => continue,
+            };
+            if handoff.count < MAX_REGIONS {
+                handoff.regions[handoff.count] = Region { start: region.start, end: region.end, usable };
+                handoff.count += 1;
+            }
+        }
+        // The boot loader reads the archive into one run of frames and maps that: the first page tells where.
+        handoff.archive = option(&info.ramdisk_addr)
+            .and_then(|address| physmap::translate(VirtAddr::new(address)))
+            .map(|start| (start, info.ramdisk_len));
+        handoff
+    }
+
+    /// Memory that exists: usable, or holding what the boot loader left.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions[..self.count]
+    }
+
+    /// Bytes of memory that exist.
+    pub fn total(&self) -> u64 {
+        self.regions().iter().map(|region| region.end - region.start).sum()
+    }
+
+    /// The boot archive's bytes; empty where there is none.
+    pub fn archive(&self) -> &'static [u8] {
+        match self.archive {
+            // SAFETY: the archive lies in memory that the frame allocator never gets, it is mapped in the map of
+            // physical memory at the same address before and after the change of page tables, and nobody writes it.
+            Some((start, length)) => unsafe {
+                core::slice::from_raw_parts(physmap::address(start).as_ptr(), length as usize)
+            },
+            None => &[],
+        }
+    }
+}
+
+/// The boot loader's `Optional` as an `Option`.
+fn option<T: Copy>(value: &Optional<T>) -> Option<T> {
+    match value {
+        Optional::Some(value) => Some(*value),
+        Optional::None => None,
+    }
+}

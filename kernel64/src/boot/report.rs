@@ -1,0 +1,59 @@
+//! What the boot log says of the machine, and the end of the boot on one that will not do.
+
+use lilliput_abi::boot::exit;
+use lilliput_core::frames::{Frame, FrameAllocator};
+
+use super::handoff::Handoff;
+use crate::cpu::apic::TIMER_HERTZ;
+use crate::cpu::clock;
+use crate::cpu::features::{self, Features};
+use crate::{log, power};
+
+const MEBIBYTE: u64 = 1 << 20;
+
+/// Calibrates the clock, so that the log has times.
+pub fn clock() {
+    let source = clock::calibrate();
+    log!("Lilliput {}", env!("CARGO_PKG_VERSION"));
+    match source {
+        Some(source) => {
+            let kilohertz = clock::kilohertz();
+            log!("clock: TSC at {}.{:03} MHz, {}", kilohertz / 1000, kilohertz % 1000, source.name());
+        }
+        None => unsupported(format_args!("neither the PIT nor CPUID tells the TSC's frequency")),
+    }
+}
+
+/// Finds out what the CPU has.
+pub fn features() -> &'static Features {
+    features::brand(|name| log!("CPU: {name}"));
+    match features::detect() {
+        Ok(features) => {
+            log!("CPU features: {features}");
+            features
+        }
+        Err(missing) => unsupported(format_args!("this CPU lacks {missing}")),
+    }
+}
+
+/// What the machine is.
+pub fn platform(handoff: &Handoff) {
+    log!("platform: {}, {}", features::hypervisor().unwrap_or("no hypervisor known"), handoff.firmware.name());
+}
+
+/// How much memory there is.
+pub fn memory(handoff: &Handoff, frames: &FrameAllocator) {
+    let free = frames.free_count() * Frame::SIZE;
+    log!("memory: {} MiB, {} MiB of it free", handoff.total() / MEBIBYTE, free / MEBIBYTE);
+}
+
+/// The timer, and how many CPUs there are.
+pub fn timer(kilohertz: u64, cpus: u32) {
+    log!("timer: local APIC at {}.{:03} MHz, {TIMER_HERTZ} Hz", kilohertz / 1000, kilohertz % 1000);
+    log!("CPUs: 1 of {cpus} in use");
+}
+
+fn unsupported(reason: core::fmt::Arguments) -> ! {
+    log!("Lilliput can't run here: {reason}");
+    power::exit(exit::UNSUPPORTED)
+}

@@ -1,0 +1,81 @@
+//! The serial console: COM1, the one output device that every emulator and most servers have.
+
+use core::fmt;
+
+use spin::Mutex;
+use uart_16550::backend::PioBackend;
+use uart_16550::{BaudRate, Config, Uart16550};
+
+/// The I/O port of COM1.
+const COM1_PORT: u16 = 0x3f8;
+
+/// A UART, and whether there is one: where there is none, output is dropped rather than waited for.
+pub struct Console {
+    uart: Uart16550<PioBackend>,
+    present: bool,
+}
+
+static CONSOLE: Mutex<Console> = Mutex::new(Console { uart: com1(), present: false });
+
+const fn com1() -> Uart16550<PioBackend> {
+    // SAFETY: COM1's eight ports are the console's alone; `CONSOLE` is the only user.
+    match unsafe { Uart16550::new_port(COM1_PORT) } {
+        Ok(uart) => uart,
+        Err(_) => panic!("COM1's ports lie within the I/O space"),
+    }
+}
+
+impl Console {
+    /// Writes bytes; a line end becomes CR LF, as terminals want it.
+    pub fn write_bytes(&mut self, bytes: &[u8]) {
+        if !self.present {
+            return;
+        }
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            match line.strip_suffix(b"\n") {
+                Some(text) => {
+                    self.uart.send_bytes_exact(text);
+                    self.uart.send_bytes_exact(b"\r\n");
+                }
+                None => self.uart.send_bytes_exact(line),
+            }
+        }
+    }
+}
+
+impl fmt::Write for Console {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write_bytes(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Sets the UART up. Before this, output is dropped.
+pub fn init() {
+    let mut console = CONSOLE.lock();
+    let config = Config { baud_rate: BaudRate::Baud115200, ..Config::DEFAULT };
+    console.present = console.uart.init(config).is_ok();
+}
+
+/// Writes bytes as they are.
+pub fn write_bytes(bytes: &[u8]) {
+    CONSOLE.lock().write_bytes(bytes);
+}
+
+/// Writes formatted text, in one piece: no other CPU's output comes between.
+pub fn write(arguments: fmt::Arguments) {
+    // Writing to the console cannot fail, and a formatter's own error has nowhere to go.
+    let _ = fmt::write(&mut *CONSOLE.lock(), arguments);
+}
+
+/// Takes the console from whoever holds it.
+///
+/// # Safety
+///
+/// The holder must never run again: this is for the last words of a kernel that stops.
+pub unsafe fn seize() {
+    if CONSOLE.is_locked() {
+        // SAFETY: the caller vouches that the guard will not be used or dropped any more.
+        unsafe { CONSOLE.force_unlock() };
+    }
+}

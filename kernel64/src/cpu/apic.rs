@@ -1,0 +1,142 @@
+//! The local APIC: end of interrupt, and the timer.
+
+use core::ptr::NonNull;
+
+use spin::Once;
+use x86_64::registers::model_specific::Msr;
+use x86_64::{PhysAddr, VirtAddr};
+
+use super::clock;
+use super::idt::vector;
+use super::pic;
+use crate::mm::frames::FrameSource;
+use crate::mm::kernel_map;
+
+/// How often the timer interrupts.
+pub const TIMER_HERTZ: u64 = 1000;
+
+const BASE: Msr = Msr::new(0x1b);
+const BASE_ENABLE: u64 = 1 << 11;
+const BASE_X2APIC: u64 = 1 << 10;
+/// First model-specific register in x2APIC mode (Intel SDM volume 3, 12.12.1.2).
+const X2APIC_FIRST: u32 = 0x800;
+
+/// Registers, by their offset in memory.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+enum Register {
+    TaskPriority = 0x80,
+    EndOfInterrupt = 0xb0,
+    Spurious = 0xf0,
+    Timer = 0x320,
+    PerformanceCounters = 0x340,
+    Line0 = 0x350,
+    Line1 = 0x360,
+    Error = 0x370,
+    InitialCount = 0x380,
+    CurrentCount = 0x390,
+    Divide = 0x3e0,
+}
+
+const SOFTWARE_ENABLE: u32 = 1 << 8;
+const MASKED: u32 = 1 << 16;
+const PERIODIC: u32 = 1 << 17;
+const DIVIDE_BY_1: u32 = 0b1011;
+/// Delivery mode "non-maskable interrupt": where the board signals its own failure.
+const AS_NMI: u32 = 0b100 << 8;
+
+/// How its registers are reached.
+#[derive(Clone, Copy)]
+enum LocalApic {
+    /// As memory.
+    Memory(NonNull<u8>),
+    /// As model-specific registers: x2APIC mode, where the firmware turned it on.
+    Msr,
+}
+
+// SAFETY: the address is the same for all CPUs, and each reaches its own registers there.
+unsafe impl Send for LocalApic {}
+// SAFETY: as above.
+unsafe impl Sync for LocalApic {}
+
+static LOCAL_APIC: Once<LocalApic> = Once::new();
+
+impl LocalApic {
+    fn read(self, register: Register) -> u32 {
+        match self {
+            // SAFETY: the page is mapped uncached, and reading these registers has no effect.
+            Self::Memory(base) => unsafe { base.byte_add(register as usize).cast::<u32>().read_volatile() },
+            // SAFETY: the register exists in x2APIC mode, and reading it has no effect.
+            Self::Msr => unsafe { Msr::new(X2APIC_FIRST + (register as u32 >> 4)).read() as u32 },
+        }
+    }
+
+    #[inline]
+    fn write(self, register: Register, value: u32) {
+        match self {
+            // SAFETY: the page is mapped uncached; the callers are in this file and write what is defined.
+            Self::Memory(base) => unsafe { base.byte_add(register as usize).cast::<u32>().write_volatile(value) },
+            // SAFETY: the register exists in x2APIC mode; as above.
+            Self::Msr => unsafe { Msr::new(X2APIC_FIRST + (register as u32 >> 4)).write(u64::from(value)) },
+        }
+    }
+}
+
+fn local() -> LocalApic {
+    *LOCAL_APIC.get().expect("the local APIC is set up before interrupts are")
+}
+
+/// Turns this CPU's local APIC on, all its sources masked but the NMI line, and the legacy controllers off.
+pub fn init(registers: PhysAddr, frames: &mut impl FrameSource) {
+    pic::mask();
+    let mut base = BASE;
+    // SAFETY: the CPU has an APIC; the mode, x2APIC or not, stays as it is.
+    let mode = unsafe {
+        let mode = base.read();
+        base.write(mode | BASE_ENABLE);
+        mode
+    };
+    let apic = *LOCAL_APIC.call_once(|| {
+        if mode & BASE_X2APIC != 0 {
+            return LocalApic::Msr;
+        }
+        let address: VirtAddr = kernel_map::map_device(registers, 0x400, frames);
+        LocalApic::Memory(NonNull::new(address.as_mut_ptr()).expect("devices are mapped in the upper half"))
+    });
+    apic.write(Register::TaskPriority, 0);
+    apic.write(Register::Spurious, SOFTWARE_ENABLE | u32::from(vector::SPURIOUS));
+    for source in [Register::Timer, Register::PerformanceCounters, Register::Line0, Register::Error] {
+        apic.write(source, MASKED | u32::from(vector::SPURIOUS));
+    }
+    apic.write(Register::Line1, AS_NMI);
+}
+
+/// Starts this CPU's timer and says at what rate it counts, in kHz. Interrupts stay off in RFLAGS.
+pub fn start_timer() -> u64 {
+    let apic = local();
+    apic.write(Register::Divide, DIVIDE_BY_1);
+    let kilohertz = timer_kilohertz(apic);
+    let count = kilohertz * 1000 / TIMER_HERTZ;
+    apic.write(Register::Timer, PERIODIC | u32::from(vector::TIMER));
+    apic.write(Register::InitialCount, u32::try_from(count).unwrap_or(u32::MAX).max(1));
+    kilohertz
+}
+
+/// Counts both the timer and the time-stamp counter for about 2 ms: their ratio does not suffer if the host of a
+/// virtual machine interrupts.
+fn timer_kilohertz(apic: LocalApic) -> u64 {
+    apic.write(Register::Timer, MASKED | u32::from(vector::TIMER));
+    apic.write(Register::InitialCount, u32::MAX);
+    let begin = clock::ticks();
+    clock::spin(clock::kilohertz() * 2);
+    let counted = u32::MAX - apic.read(Register::CurrentCount);
+    let ticks = clock::ticks() - begin;
+    apic.write(Register::InitialCount, 0);
+    u64::from(counted) * clock::kilohertz() / ticks
+}
+
+/// Tells this CPU's local APIC that the interrupt that it delivered last is dealt with.
+#[inline]
+pub fn end_of_interrupt() {
+    local().write(Register::EndOfInterrupt, 0);
+}

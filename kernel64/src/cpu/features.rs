@@ -1,0 +1,156 @@
+//! What this CPU has of what the kernel needs and of what it can use.
+
+use core::fmt;
+
+use raw_cpuid::{CpuId, CpuIdReaderNative, Hypervisor};
+use spin::Once;
+
+/// Whose CPU it is, as far as the kernel cares: the ways of entry differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vendor {
+    /// AMD, and Hygon after its designs: SYSCALL works from compatibility mode, SYSENTER does not.
+    Amd,
+    /// Intel: the other way round.
+    Intel,
+    /// Anybody else: what works from compatibility mode is not known.
+    Other,
+}
+
+/// What the kernel uses where it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Features {
+    /// Whose CPU it is.
+    pub vendor: Vendor,
+    /// Page-table roots tagged by PCIDs.
+    pub pcid: bool,
+    /// INVPCID.
+    pub invpcid: bool,
+    /// The kernel can't run user pages.
+    pub smep: bool,
+    /// The kernel can't touch user pages.
+    pub smap: bool,
+    /// Users can't read the addresses of descriptor tables.
+    pub umip: bool,
+    /// 1-GiB pages.
+    pub gigabyte_pages: bool,
+    /// SYSENTER.
+    pub sysenter: bool,
+    /// Machine-check exceptions.
+    pub machine_check: bool,
+}
+
+static FEATURES: Once<Features> = Once::new();
+
+/// What this CPU has. [`detect`] must have succeeded.
+pub fn get() -> &'static Features {
+    FEATURES.get().expect("the CPU's features are detected first")
+}
+
+/// What the kernel can't do without; some of it every 64-bit CPU has, but an emulator may hide it.
+#[derive(Clone, Copy, Debug)]
+pub struct Missing([(&'static str, bool); 7]);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_names(f, &self.0, false)
+    }
+}
+
+/// Finds out what this CPU has, or names what it lacks.
+pub fn detect() -> Result<&'static Features, Missing> {
+    let cpuid = CpuId::new();
+    let basic = cpuid.get_feature_info();
+    let basic = basic.as_ref();
+    let more = cpuid.get_extended_feature_info();
+    let more = more.as_ref();
+    let long = cpuid.get_extended_processor_and_feature_identifiers();
+    let long = long.as_ref();
+    let needed = [
+        ("SYSCALL", long.is_some_and(|info| info.has_syscall_sysret())),
+        ("NX", long.is_some_and(|info| info.has_execute_disable())),
+        ("FXSR", basic.is_some_and(|info| info.has_fxsave_fxstor())),
+        ("SSE2", basic.is_some_and(|info| info.has_sse2())),
+        ("APIC", basic.is_some_and(|info| info.has_apic())),
+        ("PGE", basic.is_some_and(|info| info.has_pge())),
+        ("TSC", basic.is_some_and(|info| info.has_tsc())),
+    ];
+    if needed.iter().any(|&(_, present)| !present) {
+        return Err(Missing(needed));
+    }
+    Ok(FEATURES.call_once(|| Features {
+        vendor: vendor(&cpuid),
+        pcid: basic.is_some_and(|info| info.has_pcid()),
+        invpcid: more.is_some_and(|info| info.has_invpcid()),
+        smep: more.is_some_and(|info| info.has_smep()),
+        smap: more.is_some_and(|info| info.has_smap()),
+        umip: more.is_some_and(|info| info.has_umip()),
+        gigabyte_pages: long.is_some_and(|info| info.has_1gib_pages()),
+        sysenter: basic.is_some_and(|info| info.has_sysenter_sysexit()),
+        machine_check: basic.is_some_and(|info| info.has_mce()),
+    }))
+}
+
+fn vendor(cpuid: &CpuId<CpuIdReaderNative>) -> Vendor {
+    match cpuid.get_vendor_info().as_ref().map(|vendor| vendor.as_str()) {
+        Some("AuthenticAMD" | "HygonGenuine") => Vendor::Amd,
+        Some("GenuineIntel") => Vendor::Intel,
+        _ => Vendor::Other,
+    }
+}
+
+impl fmt::Display for Features {
+    /// What is used, and what could have been.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let optional = [
+            ("PCID", self.pcid),
+            ("INVPCID", self.invpcid),
+            ("SMEP", self.smep),
+            ("SMAP", self.smap),
+            ("UMIP", self.umip),
+            ("1-GiB pages", self.gigabyte_pages),
+        ];
+        f.write_str("NX")?;
+        if optional.iter().any(|&(_, present)| present) {
+            f.write_str(", ")?;
+            write_names(f, &optional, true)?;
+        }
+        if optional.iter().any(|&(_, present)| !present) {
+            f.write_str("; without ")?;
+            write_names(f, &optional, false)?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of the features that are there, or of those that are not.
+fn write_names(f: &mut fmt::Formatter<'_>, features: &[(&str, bool)], present: bool) -> fmt::Result {
+    let mut separator = "";
+    for (name, _) in features.iter().filter(|feature| feature.1 == present) {
+        write!(f, "{separator}{name}")?;
+        separator = ", ";
+    }
+    Ok(())
+}
+
+/// The CPU's name, for the boot log.
+pub fn brand(print: impl FnOnce(&str)) {
+    let cpuid = CpuId::new();
+    match (cpuid.get_processor_brand_string(), cpuid.get_vendor_info()) {
+        (Some(brand), _) => print(brand.as_str().trim()),
+        (None, Some(vendor)) => print(vendor.as_str()),
+        (None, None) => print("of unknown make"),
+    }
+}
+
+/// What runs this machine, if it says that it is a virtual one.
+pub fn hypervisor() -> Option<&'static str> {
+    Some(match CpuId::new().get_hypervisor_info()?.identify() {
+        Hypervisor::QEMU => "QEMU TCG",
+        Hypervisor::KVM => "KVM",
+        Hypervisor::Xen => "Xen",
+        Hypervisor::VMware => "VMware",
+        Hypervisor::HyperV => "Hyper-V",
+        Hypervisor::Bhyve => "bhyve",
+        _ => "an unknown hypervisor",
+    })
+}

@@ -1,0 +1,169 @@
+//! What a system call does: the operation, on the capability.
+//!
+//! The entry code has stored the caller's registers in its block. What is decided here is carried out
+//! once, in [`leave_to`].
+
+use lilliput_abi::{Error, ObjectType, Operation, Rights, Selector};
+use lilliput_core::capability::Capability;
+use lilliput_core::cpu::{Cpu, Decision};
+use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::ipc::general::Sending;
+use lilliput_core::ipc::{fast, general, notify};
+use lilliput_core::machine::Machine;
+use lilliput_core::slab::{self, Index, Object, Slab};
+use lilliput_core::thread::Thread;
+
+use crate::cpu::percpu::{self, PerCpu};
+use crate::state::{self, Kernel};
+use crate::{fault, invoke, switch, vector};
+
+/// A system call of the running thread. `wide` says which instruction it came by: one that only 64-bit
+/// code can execute, or one that only 32-bit code should.
+///
+/// Returns the block of the thread to leave to, or 0.
+pub extern "C" fn system_call(wide: bool) -> u64 {
+    let now = timestamp();
+    // SAFETY: an entry into the kernel: GS is the kernel's, interrupts are off, nobody holds a reference.
+    let (kernel, this) = unsafe { (state::get(), percpu::this()) };
+    this.cpu.charge_user(&mut kernel.machine, now);
+    perform(kernel, this, wide)
+}
+
+/// Does what the running thread's registers ask for.
+#[inline(always)]
+pub fn perform(kernel: &mut Kernel, this: &mut PerCpu, wide: bool) -> u64 {
+    let entered = this.cpu.current;
+    kernel.machine.threads[entered].full_frame = false;
+    let decision = if kernel.machine.threads[entered].kind.is_wide() == wide {
+        operate(kernel, this)
+    } else {
+        fault::wrong_mode(kernel, this)
+    };
+    leave_to(kernel, this, entered, decision)
+}
+
+/// Carries a decision out and says whom to leave to: the switch.
+#[inline(always)]
+pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, decision: Decision) -> u64 {
+    this.cpu.apply(&mut kernel.machine, decision);
+    vector::before_switch(this);
+    let next = this.cpu.current;
+    let block = if next.is_none() {
+        fault::check_deadlock(kernel, this);
+        0
+    } else {
+        let thread = &mut kernel.machine.threads[next];
+        switch::to(this, thread);
+        thread as *mut Thread as u64
+    };
+    this.cpu.charge_kernel(&mut kernel.machine, entered, timestamp());
+    block
+}
+
+#[inline(always)]
+fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
+    let Kernel { machine, .. } = kernel;
+    let thread = &machine.threads[this.cpu.current];
+    let selector = Selector(thread.registers.status as u32);
+    // For a call the selector is the bare index, and the operation's bits push any other past every table's end.
+    let capability = machine.tasks[thread.task].capabilities.get(selector.0);
+    if let Some(endpoint) = machine.endpoints.admit(capability.object, capability.key, Rights::SEND) {
+        let cpu = &mut this.cpu;
+        return match fast::call(machine, cpu, endpoint, capability.badge) {
+            Some(decision) => decision,
+            None => general::send(machine, cpu, endpoint, capability.badge, CALL),
+        };
+    }
+    let capability = machine.tasks[thread.task].capabilities.get(selector.index());
+    if selector.operation() == Some(Operation::ReplyReceive)
+        && let Some(endpoint) = machine.endpoints.admit(capability.object, capability.key, Rights::RECEIVE)
+    {
+        let cpu = &mut this.cpu;
+        return match fast::reply_receive(machine, cpu, endpoint) {
+            Some(decision) => decision,
+            None => general::reply_receive(machine, cpu, endpoint),
+        };
+    }
+    let Some(operation) = selector.operation() else {
+        return refuse(machine, &this.cpu, Error::BadOperation);
+    };
+    slow(kernel, this, operation, capability)
+}
+
+const CALL: Sending = Sending { call: true, blocking: true };
+
+/// All that is not on the fast path.
+#[inline(never)]
+fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, capability: Capability) -> Decision {
+    let Kernel { machine, .. } = kernel;
+    let cpu = &mut this.cpu;
+    let endpoint = |machine: &Machine, rights| object::<Endpoint>(&machine.endpoints, capability, rights);
+    let notification = |machine: &Machine, rights| object::<Notification>(&machine.notifications, capability, rights);
+    let result = match operation {
+        Operation::Call if !capability.is(ObjectType::Endpoint) => return invoke::invoke(kernel, this, capability),
+        Operation::Call | Operation::Send | Operation::SendNonBlocking | Operation::CallNonBlocking => {
+            let how = Sending {
+                call: matches!(operation, Operation::Call | Operation::CallNonBlocking),
+                blocking: matches!(operation, Operation::Call | Operation::Send),
+            };
+            endpoint(machine, Rights::SEND).map(|at| general::send(machine, cpu, at, capability.badge, how))
+        }
+        Operation::Receive | Operation::ReceiveNonBlocking => endpoint(machine, Rights::RECEIVE)
+            .map(|at| general::receive(machine, cpu, at, operation == Operation::Receive)),
+        Operation::Reply => Ok(general::reply(machine, cpu)),
+        Operation::ReplyReceive => {
+            endpoint(machine, Rights::RECEIVE).map(|at| general::reply_receive(machine, cpu, at))
+        }
+        Operation::Signal => notification(machine, Rights::SEND).map(|at| {
+            machine.threads[cpu.current].finish(Ok(()));
+            notify::signal(machine, cpu, at, capability.badge)
+        }),
+        Operation::Wait | Operation::Poll => notification(machine, Rights::RECEIVE)
+            .map(|at| notify::wait(machine, cpu, at, operation == Operation::Wait)),
+        Operation::Yield => {
+            machine.threads[cpu.current].finish(Ok(()));
+            Ok(cpu.give_way(machine))
+        }
+        Operation::Null => {
+            machine.threads[cpu.current].finish(Ok(()));
+            Ok(Decision::Stay)
+        }
+    };
+    match result {
+        Ok(decision) => decision,
+        Err(error) => refuse(machine, cpu, error),
+    }
+}
+
+/// The object that a capability names, or why not.
+///
+/// # Errors
+/// `BadCapability` for none and for a stale one, `WrongType`, `NoRight`.
+pub fn object<T: Object>(slab: &Slab<T>, capability: Capability, rights: Rights) -> Result<Index<T>, Error> {
+    if let Some(index) = slab.admit(capability.object, capability.key, rights) {
+        return Ok(index);
+    }
+    if capability.is_null() {
+        return Err(Error::BadCapability);
+    }
+    if slab::type_number(capability.key) != T::TYPE as u8 {
+        return Err(Error::WrongType);
+    }
+    match slab.admit(capability.object, capability.key, Rights::NONE) {
+        Some(_) => Err(Error::NoRight),
+        None => Err(Error::BadCapability),
+    }
+}
+
+fn refuse(machine: &mut Machine, cpu: &Cpu, error: Error) -> Decision {
+    machine.threads[cpu.current].finish(Err(error));
+    Decision::Stay
+}
+
+/// The time-stamp counter. Not ordered against its neighbours: the error does not add up, since each reading
+/// ends one interval and begins the next.
+#[inline(always)]
+pub fn timestamp() -> u64 {
+    // SAFETY: every x86-64 CPU has it.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}

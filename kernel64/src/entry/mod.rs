@@ -1,0 +1,3 @@
+//! Where the CPU enters the kernel.
+
+pub mod trap;

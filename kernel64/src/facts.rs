@@ -1,0 +1,29 @@
+//! What was found out at boot.
+
+use lilliput_abi::Isolation;
+use lilliput_compat32::entry_page::CompatEntry;
+use lilliput_core::frames::Frame;
+
+/// Facts that decisions are made from.
+pub struct Facts {
+    /// Frequency of the time-stamp counter, kHz.
+    pub tsc_khz: u64,
+    /// Whether this CPU enforces segment limits for compatibility-mode code.
+    pub limits_enforced: bool,
+    /// Whether the boot configuration allows `segment` mode where they are not.
+    pub unenforced_allowed: bool,
+    /// What `auto` means.
+    pub auto_isolation: Isolation,
+    /// Whether roots are tagged.
+    pub pcid: bool,
+    /// CPUs of the machine; one is used.
+    pub cpus: u32,
+    /// How 32-bit programs enter.
+    pub compat_entry: CompatEntry,
+    /// From the kernel's first instruction to the first user instruction.
+    pub boot_ticks: u64,
+    /// The page that every small space has at its entry address.
+    pub entry_page: Frame,
+    /// The root that has the kernel's half only.
+    pub kernel_root: Frame,
+}

@@ -1,0 +1,99 @@
+//! Exceptions of user threads, and threads that can't go on.
+
+use lilliput_abi::boot::exit;
+use lilliput_abi::{Rights, fault as abi};
+use lilliput_core::cpu::Decision;
+use lilliput_core::ipc::general;
+use lilliput_core::slab::Index;
+use lilliput_core::thread::{Fault, State, Thread};
+
+use crate::cpu::percpu::PerCpu;
+use crate::log;
+use crate::power;
+use crate::state::Kernel;
+
+const INVALID_OPCODE: u8 = 6;
+
+/// The running thread raised an exception: its handler is told, and its answer decides. Without a handler the
+/// task's threads stop.
+pub fn raise(kernel: &mut Kernel, this: &mut PerCpu, raised: Fault) -> Decision {
+    let machine = &mut kernel.machine;
+    let running = this.cpu.current;
+    machine.threads[running].account.faults += 1;
+    let handler = machine.tasks[machine.threads[running].task].fault_handler;
+    let endpoint = machine.endpoints.admit(handler.object, handler.key, Rights::SEND);
+    let Some(endpoint) = endpoint else {
+        report(&machine.threads[running], running, raised, "no handler");
+        return stop_task(kernel, this, running);
+    };
+    let decision = general::raise(machine, &mut this.cpu, endpoint, handler.badge, raised);
+    if machine.threads[running].state == State::Stopped {
+        report(&machine.threads[running], running, raised, "its handler can't be told");
+    }
+    decision
+}
+
+/// 64-bit code came by the 32-bit entry or the other way round. No descriptor permits that mode change, so
+/// whatever led here is hostile.
+#[cold]
+pub fn wrong_mode(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
+    kernel.machine.threads[this.cpu.current].full_frame = true;
+    raise(kernel, this, Fault { vector: INVALID_OPCODE, code: 0, address: 0 })
+}
+
+/// Stops all threads of the running thread's task.
+fn stop_task(kernel: &mut Kernel, this: &mut PerCpu, running: Index<Thread>) -> Decision {
+    let machine = &mut kernel.machine;
+    let mut thread = machine.tasks[machine.threads[running].task].threads;
+    while !thread.is_none() {
+        lilliput_core::ipc::end::detach(machine, &mut this.cpu, thread);
+        thread = machine.threads[thread].sibling;
+    }
+    Decision::Block
+}
+
+fn report(thread: &Thread, index: Index<Thread>, raised: Fault, why: &str) {
+    log!(
+        "task {} thread {}: {} at {:#x}, address {:#x}, error {:#x}; {why}: stopped",
+        thread.task.number(),
+        index.number(),
+        abi::vector_name(raised.vector),
+        thread.frame.ip,
+        raised.address,
+        raised.code,
+    );
+}
+
+/// Nobody is ready. Until interrupts are delivered to user threads, nothing that could come would make anybody ready: every
+/// thread waits for another, for ever. Says who waits for whom, and ends the machine.
+#[cold]
+pub fn check_deadlock(kernel: &Kernel, _this: &PerCpu) {
+    log!("every thread waits for another:");
+    list_threads(kernel);
+    power::exit(exit::DEADLOCK)
+}
+
+/// Prints what each thread does, at most 40 of them.
+pub fn list_threads(kernel: &Kernel) {
+    const MOST: usize = 40;
+    let machine = &kernel.machine;
+    for index in machine.threads.iter().take(MOST) {
+        let thread = &machine.threads[index];
+        log!(
+            "  thread {} of task {} ({:?}): {:?}, priority {}, ip {:#x}, sp {:#x}, endpoint {}, server {}",
+            index.number(),
+            thread.task.number(),
+            thread.kind,
+            thread.state,
+            thread.priority,
+            thread.frame.ip,
+            thread.frame.sp,
+            thread.endpoint.number(),
+            thread.server.number(),
+        );
+    }
+    let more = machine.threads.iter().count().saturating_sub(MOST);
+    if more > 0 {
+        log!("  and {more} more");
+    }
+}

@@ -1,0 +1,97 @@
+//! Methods of a factory: what makes objects, and ends them.
+
+use lilliput_abi::object::FactoryMethod;
+use lilliput_abi::{Error, Isolation, Rights};
+use lilliput_core::capability::Capability;
+use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::slab::{Index, Object, Slab};
+
+use super::create::{NewTask, new_arena, new_frames, new_task, new_thread};
+use super::{Answer, Call, DONE, destroy};
+use crate::cpu::percpu::PerCpu;
+use crate::dispatch::object;
+use crate::objects::Factory;
+use crate::state::Kernel;
+
+pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, factory: Index<Factory>, call: &Call) -> Answer {
+    let method = FactoryMethod::from_label(call.label).ok_or(Error::BadOperation)?;
+    match method {
+        FactoryMethod::Destroy => return destroy::destroy(kernel, this, call).map(|()| DONE),
+        FactoryMethod::Usage => {
+            let Factory { frames, objects, .. } = kernel.factories[factory];
+            return Ok([frames.used, frames.limit, objects.used, objects.limit].into());
+        }
+        _ => {}
+    }
+    // Where the capability goes is settled first, so that nothing is made that can't be named.
+    let place = kernel.machine.tasks[call.task].capabilities.free_place()?;
+    kernel.factories[factory].objects.charge(1)?;
+    match create(kernel, factory, method, call) {
+        Ok((capability, second)) => {
+            let placed = kernel.machine.tasks[call.task].capabilities.insert(place, capability);
+            debug_assert_eq!(placed, Ok(place));
+            Ok([u64::from(place), second].into())
+        }
+        Err(error) => {
+            kernel.factories[factory].objects.refund(1);
+            Err(error)
+        }
+    }
+}
+
+/// Makes an object: its capability, and a second word for the answer.
+fn create(
+    kernel: &mut Kernel,
+    factory: Index<Factory>,
+    method: FactoryMethod,
+    call: &Call,
+) -> Result<(Capability, u64), Error> {
+    let number = factory.number();
+    let plain = |capability| Ok((capability, 0));
+    match method {
+        FactoryMethod::CreateEndpoint => plain(insert(&mut kernel.machine.endpoints, number, Endpoint::default())?),
+        FactoryMethod::CreateNotification => {
+            plain(insert(&mut kernel.machine.notifications, number, Notification::default())?)
+        }
+        FactoryMethod::CreateFrames => {
+            let frames = new_frames(kernel, factory, call.small(0)?)?;
+            plain(full(&kernel.frame_sets, frames))
+        }
+        FactoryMethod::CreateArena => {
+            let arena = new_arena(kernel, factory)?;
+            plain(full(&kernel.arenas, arena))
+        }
+        FactoryMethod::CreateThread => {
+            let task = object(&kernel.machine.tasks, call.capability(kernel, 0)?, Rights::SEND)?;
+            let thread = new_thread(kernel, factory, task, call.small(1)?)?;
+            plain(full(&kernel.machine.threads, thread))
+        }
+        FactoryMethod::CreateTask64 => task(kernel, factory, NewTask::Wide),
+        FactoryMethod::CreateHost => {
+            let arena = object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?;
+            task(kernel, factory, NewTask::Host(arena))
+        }
+        FactoryMethod::CreateSmall => {
+            let arena = object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?;
+            let isolation = Isolation::from_number(call.words[2]).ok_or(Error::BadArgument)?;
+            task(kernel, factory, NewTask::Small { arena, size: call.words[1], isolation, domain: call.small(3)? })
+        }
+        FactoryMethod::Destroy | FactoryMethod::Usage => Err(Error::BadOperation),
+    }
+}
+
+fn task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> Result<(Capability, u64), Error> {
+    let task = new_task(kernel, factory, new)?;
+    let isolation = kernel.machine.tasks[task].space.isolation;
+    Ok((full(&kernel.machine.tasks, task), isolation.map_or(0, |isolation| isolation as u64)))
+}
+
+fn insert<T: Object>(slab: &mut Slab<T>, factory: u32, new: T) -> Result<Capability, Error> {
+    let index = slab.insert(factory, new).ok_or(Error::NoMemory)?;
+    Ok(full(slab, index))
+}
+
+/// The first capability to a new object: all rights, no badge.
+pub(super) fn full<T: Object>(slab: &Slab<T>, index: Index<T>) -> Capability {
+    Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::ALL) }
+}

@@ -1,0 +1,134 @@
+//! Kernel objects: what a `call` on their capabilities does.
+//!
+//! A method takes its arguments from the caller's words and answers into them. It never blocks the
+//! caller, so the only decision is whether the caller still runs.
+
+mod create;
+mod destroy;
+mod factory;
+mod system;
+mod task;
+mod thread;
+
+pub use create::{NewTask, new_task, new_thread};
+
+use lilliput_abi::{Error, Rights};
+use lilliput_core::capability::Capability;
+use lilliput_core::cpu::Decision;
+use lilliput_core::slab::{self, Index};
+use lilliput_core::task::Task;
+
+use crate::cpu::percpu::PerCpu;
+use crate::dispatch;
+use crate::state::Kernel;
+
+/// What a method answers.
+type Answer = Result<Words, Error>;
+
+/// Up to four words.
+#[derive(Clone, Copy, Default)]
+pub struct Words {
+    words: [u64; 4],
+    count: usize,
+}
+
+impl<const N: usize> From<[u64; N]> for Words {
+    fn from(from: [u64; N]) -> Self {
+        let mut words = [0; 4];
+        words[..N].copy_from_slice(&from);
+        Self { words, count: N }
+    }
+}
+
+/// No words.
+const DONE: Words = Words { words: [0; 4], count: 0 };
+
+/// A 64-bit value in two words, as a 32-bit caller can take it.
+fn split(value: u64) -> Words {
+    [value & u64::from(u32::MAX), value >> 32].into()
+}
+
+/// One invocation: who calls, with what.
+struct Call {
+    /// The caller's task.
+    task: Index<Task>,
+    /// The label of its message.
+    label: u16,
+    /// How many words it has.
+    count: u32,
+    /// Its words; 32 bits each from a small task.
+    words: [u64; 11],
+    /// Bytes of one of the caller's words: 4 or 8.
+    word_size: usize,
+}
+
+impl Call {
+    /// A word as a number that must fit.
+    fn small<T: TryFrom<u64>>(&self, at: usize) -> Result<T, Error> {
+        self.words[at].try_into().map_err(|_| Error::BadArgument)
+    }
+
+    /// A word as the place of a capability of the caller's.
+    fn capability(&self, kernel: &Kernel, at: usize) -> Result<Capability, Error> {
+        kernel.machine.tasks[self.task].capabilities.named(self.small(at)?)
+    }
+}
+
+/// Invokes a kernel object.
+pub fn invoke(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability) -> Decision {
+    let running = this.cpu.current;
+    let thread = &kernel.machine.threads[running];
+    let tag = thread.tag();
+    let mut words = thread.registers.words;
+    if !thread.kind.is_wide() {
+        words = words.map(|word| word & u64::from(u32::MAX));
+        words[4..].fill(0);
+    }
+    let call = Call {
+        task: thread.task,
+        label: tag.label(),
+        count: tag.words(),
+        words,
+        word_size: if thread.kind.is_wide() { 8 } else { 4 },
+    };
+    let answer = if tag.is_valid() { perform(kernel, this, capability, &call) } else { Err(Error::BadMessage) };
+    // The caller is always there to hear of it: what would end it is refused.
+    let thread = &mut kernel.machine.threads[running];
+    match answer {
+        Ok(words) => {
+            thread.registers.words[4..].fill(0);
+            thread.answer(&words.words[..words.count]);
+        }
+        Err(error) => thread.finish(Err(error)),
+    }
+    Decision::Stay
+}
+
+fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call: &Call) -> Answer {
+    use lilliput_abi::ObjectType as Type;
+    const TYPES: [Type; 4] = [Type::Factory, Type::Task, Type::Thread, Type::System];
+    let number = slab::type_number(capability.key);
+    let Some(object_type) = TYPES.into_iter().find(|&known| known as u8 == number) else {
+        return Err(if capability.is_null() { Error::BadCapability } else { Error::WrongType });
+    };
+    match object_type {
+        Type::Factory => {
+            let factory = dispatch::object(&kernel.factories, capability, Rights::SEND)?;
+            factory::invoke(kernel, this, factory, call)
+        }
+        Type::Task => {
+            let task = dispatch::object(&kernel.machine.tasks, capability, Rights::SEND)?;
+            task::invoke(kernel, this, task, call)
+        }
+        Type::Thread => {
+            let thread = dispatch::object(&kernel.machine.threads, capability, Rights::SEND)?;
+            thread::invoke(kernel, this, thread, call)
+        }
+        _ => {
+            if !capability.rights().contains(Rights::SEND) {
+                return Err(Error::NoRight);
+            }
+            system::invoke(kernel, this, call)
+        }
+    }
+}

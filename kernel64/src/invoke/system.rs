@@ -1,0 +1,45 @@
+//! Methods of the system object.
+
+use lilliput_abi::Error;
+use lilliput_abi::object::{SystemMethod, fact};
+
+use super::{Answer, Call, DONE, split};
+use crate::cpu::percpu::PerCpu;
+use crate::state::Kernel;
+use crate::{console, power};
+
+pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Answer {
+    match SystemMethod::from_label(call.label).ok_or(Error::BadOperation)? {
+        SystemMethod::Write => write(call),
+        SystemMethod::Exit => power::exit(call.small(0)?),
+        SystemMethod::Fact => read_fact(kernel, this, call.words[0]),
+    }
+}
+
+fn write(call: &Call) -> Answer {
+    let count: usize = call.small(0)?;
+    let available = (call.count.saturating_sub(1) as usize) * call.word_size;
+    if count > available {
+        return Err(Error::BadArgument);
+    }
+    let bytes = call.words[1..].iter().flat_map(|word| word.to_le_bytes().into_iter().take(call.word_size));
+    console::write_bytes(bytes.take(count));
+    Ok(DONE)
+}
+
+fn read_fact(kernel: &Kernel, this: &PerCpu, number: u64) -> Answer {
+    let facts = &kernel.facts;
+    Ok(split(match number {
+        fact::TSC_KHZ => facts.tsc_khz,
+        fact::LIMITS_ENFORCED => u64::from(facts.limits_enforced),
+        fact::PCID => u64::from(facts.pcid),
+        fact::AUTO_ISOLATION => facts.auto_isolation as u64,
+        fact::CR3_WRITES => this.cr3_writes,
+        fact::SEGMENT_LOADS => this.segment_loads,
+        fact::FREE_FRAMES => kernel.frames.free_count(),
+        fact::CPUS => u64::from(facts.cpus),
+        fact::COMPAT_ENTRY => facts.compat_entry as u64,
+        fact::BOOT_TICKS => facts.boot_ticks,
+        _ => return Err(Error::BadArgument),
+    }))
+}

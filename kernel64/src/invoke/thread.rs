@@ -1,0 +1,65 @@
+//! Methods of a thread.
+
+use lilliput_abi::object::{ThreadMethod, account};
+use lilliput_abi::{Error, Tag};
+use lilliput_core::slab::Index;
+use lilliput_core::thread::{PRIORITIES, Registers, State, Thread};
+
+use super::{Answer, Call, DONE, split};
+use crate::cpu::percpu::PerCpu;
+use crate::state::Kernel;
+
+pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, call: &Call) -> Answer {
+    match ThreadMethod::from_label(call.label).ok_or(Error::BadOperation)? {
+        ThreadMethod::Start => start(kernel, this, thread, [call.words[0], call.words[1], call.words[2], call.words[3]]),
+        ThreadMethod::SetPriority => set_priority(kernel, this, thread, call.small(0)?),
+        ThreadMethod::Account => read_account(kernel, thread, call.words[0]),
+    }
+}
+
+/// Starts a thread that never ran.
+pub fn start(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, [ip, sp, word0, word1]: [u64; 4]) -> Answer {
+    let machine = &mut kernel.machine;
+    let new = &mut machine.threads[thread];
+    if new.state != State::Stopped || new.frame.ip != 0 {
+        return Err(Error::Occupied);
+    }
+    let task = &machine.tasks[new.task];
+    if ip == 0 || ip >= task.space.size || sp > task.space.size {
+        return Err(Error::BadAddress);
+    }
+    new.registers = Registers { tag: u64::from(Tag::new(0, 2).0), ..Registers::default() };
+    new.registers.words[..2].copy_from_slice(&[word0, word1]);
+    new.frame.ip = ip;
+    new.frame.sp = sp;
+    this.cpu.enqueue(machine, thread);
+    Ok(DONE)
+}
+
+fn set_priority(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, priority: u8) -> Answer {
+    if usize::from(priority) >= PRIORITIES {
+        return Err(Error::BadArgument);
+    }
+    let machine = &mut kernel.machine;
+    let queued = machine.threads[thread].state == State::Ready && thread != this.cpu.current;
+    if queued {
+        this.cpu.ready.remove(&mut machine.threads, thread);
+    }
+    machine.threads[thread].priority = priority;
+    if queued {
+        this.cpu.ready.push_back(&mut machine.threads, thread);
+    }
+    Ok(DONE)
+}
+
+fn read_account(kernel: &Kernel, thread: Index<Thread>, number: u64) -> Answer {
+    let used = &kernel.machine.threads[thread].account;
+    Ok(split(match number {
+        account::USER => used.user,
+        account::KERNEL => used.kernel,
+        account::SWITCHES => used.switches,
+        account::MESSAGES => used.messages,
+        account::FAULTS => used.faults,
+        _ => return Err(Error::BadArgument),
+    }))
+}

@@ -1,0 +1,97 @@
+//! The kernel objects that hold memory: factories, frame sets, arenas.
+
+use lilliput_abi::{Error, ObjectType};
+use lilliput_compat32::arena::Arena;
+use lilliput_core::frames::Frame;
+use lilliput_core::slab::{Header, Index, Object};
+use lilliput_core::task::Task;
+
+/// How much of something is used and may be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quota {
+    /// In use.
+    pub used: u64,
+    /// Allowed.
+    pub limit: u64,
+}
+
+impl Quota {
+    /// Takes from the quota.
+    ///
+    /// # Errors
+    /// `NoMemory` where that would be more than is allowed; nothing is taken.
+    pub fn charge(&mut self, amount: u64) -> Result<(), Error> {
+        let used = self.used.checked_add(amount).filter(|&used| used <= self.limit).ok_or(Error::NoMemory)?;
+        self.used = used;
+        Ok(())
+    }
+
+    /// Gives back.
+    pub fn refund(&mut self, amount: u64) {
+        debug_assert!(amount <= self.used);
+        self.used = self.used.saturating_sub(amount);
+    }
+}
+
+macro_rules! object {
+    ($type:ident) => {
+        impl Object for $type {
+            const TYPE: ObjectType = ObjectType::$type;
+            fn header(&self) -> &Header {
+                &self.header
+            }
+            fn header_mut(&mut self) -> &mut Header {
+                &mut self.header
+            }
+        }
+    };
+}
+
+/// What objects are made by and charged to.
+#[derive(Default)]
+pub struct Factory {
+    /// Table bookkeeping.
+    pub header: Header,
+    /// Page frames: memory of tasks, page tables, capability tables.
+    pub frames: Quota,
+    /// Kernel objects.
+    pub objects: Quota,
+}
+
+object!(Factory);
+
+/// A run of page frames that tasks can map.
+#[derive(Default)]
+pub struct Frames {
+    /// Table bookkeeping.
+    pub header: Header,
+    /// The first; `None` only while the table's entry is free.
+    pub first: Option<Frame>,
+    /// How many.
+    pub count: u32,
+}
+
+object!(Frames);
+
+/// An arena and its host.
+#[derive(Default)]
+pub struct ArenaObject {
+    /// Table bookkeeping.
+    pub header: Header,
+    /// Root and slots; `None` only while the table's entry is free.
+    pub arena: Option<Arena>,
+    /// The task that is its host.
+    pub host: Index<Task>,
+    /// How many small tasks it holds.
+    pub tasks: u32,
+}
+
+impl Object for ArenaObject {
+    const TYPE: ObjectType = ObjectType::Arena;
+    fn header(&self) -> &Header {
+        &self.header
+    }
+    fn header_mut(&mut self) -> &mut Header {
+        &mut self.header
+    }
+}

@@ -1,0 +1,61 @@
+//! The kernel's state: all objects, and the memory that they are made of.
+
+use core::cell::UnsafeCell;
+
+use lilliput_core::machine::Machine;
+use lilliput_core::slab::Slab;
+
+use crate::facts::Facts;
+use crate::objects::{ArenaObject, Factory, Frames};
+use lilliput_core::frames::FrameAllocator;
+
+/// Everything that is not one CPU's own.
+pub struct Kernel {
+    /// Threads, tasks, endpoints and notifications.
+    pub machine: Machine,
+    /// Arenas.
+    pub arenas: Slab<ArenaObject>,
+    /// Factories.
+    pub factories: Slab<Factory>,
+    /// Runs of page frames that tasks can map.
+    pub frame_sets: Slab<Frames>,
+    /// All page frames.
+    pub frames: FrameAllocator,
+    /// What was found out at boot.
+    pub facts: Facts,
+}
+
+struct Cell(UnsafeCell<Option<Kernel>>);
+
+// SAFETY: one CPU runs the kernel, with interrupts off and one borrow at a time (see `get`).
+unsafe impl Sync for Cell {}
+
+static KERNEL: Cell = Cell(UnsafeCell::new(None));
+
+/// Puts the state in place. Boot does this once, before the first thread.
+///
+/// # Safety
+/// No reference to the state may be alive.
+pub unsafe fn set(kernel: Kernel) {
+    // SAFETY: the caller's.
+    unsafe { *KERNEL.0.get() = Some(kernel) };
+}
+
+/// The state.
+///
+/// # Safety
+/// No other reference to it may be alive: every entry into the kernel calls this once and hands the reference down.
+#[inline(always)]
+pub unsafe fn get<'a>() -> &'a mut Kernel {
+    // SAFETY: the caller's for the reference. It is set before the first thread runs, hence before any entry.
+    unsafe { (*KERNEL.0.get()).as_mut().unwrap_unchecked() }
+}
+
+/// The state, for a panic or a watchdog that looks on; `None` before it is set.
+///
+/// # Safety
+/// It may be in the middle of a change, whoever made it must not go on.
+pub unsafe fn peek<'a>() -> Option<&'a Kernel> {
+    // SAFETY: the caller's.
+    unsafe { (*KERNEL.0.get()).as_ref() }
+}

@@ -1,0 +1,71 @@
+//! The switch: the only writer of CR3, of the two user descriptors and of the data segment registers.
+
+use core::arch::asm;
+use core::mem::offset_of;
+
+use lilliput_compat32::gdt::{USER_CODE_SLOT, USER_DATA, USER_DATA_SLOT};
+use lilliput_core::plan::{Segments, SwitchPlan, Target};
+use lilliput_core::thread::{Frame, Thread};
+use x86_64::registers::control::{Cr0, Cr0Flags};
+
+use crate::cpu::percpu::PerCpu;
+
+/// Loads what a thread needs that this CPU has not loaded, and makes it the one whose block the entry code uses.
+#[inline(always)]
+pub fn to(this: &mut PerCpu, thread: &mut Thread) {
+    let target = Target::from(&*thread);
+    let plan = SwitchPlan::new(&target, &this.cpu.loaded);
+    match plan.segments {
+        Segments::Keep => {}
+        Segments::Code => this.gdt.0[USER_CODE_SLOT] = thread.code_descriptor,
+        Segments::All => {
+            this.gdt.0[USER_CODE_SLOT] = thread.code_descriptor;
+            this.gdt.0[USER_DATA_SLOT] = thread.data_descriptor;
+            // SAFETY: the descriptor just stored is a present, writable data segment of DPL 3.
+            unsafe { load_data_segments() };
+            this.segment_loads += 4;
+        }
+    }
+    if plan.root {
+        // SAFETY: a thread's CR3 is its task's root, which has the kernel's half, and outlives the task's threads.
+        unsafe { write_cr3(target.cr3) };
+        this.cr3_writes += 1;
+    }
+    this.cpu.loaded = plan.loaded(&target, &this.cpu.loaded);
+    this.current = thread;
+    this.frame_top = this.current as u64 + (offset_of!(Thread, frame) + size_of::<Frame>()) as u64;
+}
+
+/// Loads DS, ES, FS and GS with the user data selector: the hidden parts are then those of the descriptor now in the
+/// table. A null selector would do as well and costs six times as much on a Zen 3.
+///
+/// GS is loaded between two SWAPGS: what it loads is the base that user mode will have.
+///
+/// # Safety
+/// The user data slot must hold a data segment of DPL 3. Interrupts are off.
+#[inline(always)]
+unsafe fn load_data_segments() {
+    // SAFETY: the caller's; the kernel's GS base is back in force at the end.
+    unsafe {
+        asm!("mov ds, {0:e}", "mov es, {0:e}", "mov fs, {0:e}", "swapgs", "mov gs, {0:e}", "swapgs",
+            in(reg) u32::from(USER_DATA), options(nostack, preserves_flags));
+    }
+}
+
+/// Writes CR3. Bit 63 keeps the TLB entries of its PCID (AMD64 APM vol. 2, 5.5.2).
+///
+/// # Safety
+/// The value must name a root that has the kernel's half.
+#[inline(always)]
+pub unsafe fn write_cr3(value: u64) {
+    // SAFETY: the caller's.
+    unsafe { asm!("mov cr3, {}", in(reg) value, options(nostack, preserves_flags)) };
+}
+
+/// Whether vector instructions work: clears or sets CR0.TS. With TS set the first one of a thread raises #NM.
+pub fn enable_vector(enable: bool) {
+    let flags = Cr0::read() - Cr0Flags::TASK_SWITCHED;
+    let flags = if enable { flags } else { flags | Cr0Flags::TASK_SWITCHED };
+    // SAFETY: TS has no effect on the kernel, which has no vector instructions.
+    unsafe { Cr0::write(flags) };
+}

@@ -1,0 +1,95 @@
+//! What an interrupt or exception does.
+
+use lilliput_abi::layout::SYSTEM_CALL_VECTOR;
+use lilliput_core::cpu::Decision;
+use lilliput_core::thread::{Fault, Kind};
+use x86_64::registers::control::Cr2;
+
+use crate::cpu::percpu::{self, PerCpu};
+use crate::cpu::apic;
+use crate::cpu::idt::{is_interrupt, vector as number};
+use crate::entry::exit;
+use crate::entry::trap::TrapFrame;
+use crate::state::{self, Kernel};
+use crate::{dispatch, fault, panic, probe, vector};
+
+/// The kernel is to be gone back into: see the common path of the stubs.
+const RESUME: u64 = 1;
+
+/// The single-step flag.
+const TF: u64 = 1 << 8;
+
+/// Called by the stubs. Returns the block of the thread to leave to, 0 to wait, 1 to go back into the kernel.
+pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
+    let now = dispatch::timestamp();
+    let vector = trap.vector as u8;
+    // SAFETY: an entry into the kernel: the stubs made GS the kernel's, interrupts are off. If it came in the
+    // middle of the kernel, what was borrowed there is not gone back to, but for #DB, which touches nothing.
+    let this = unsafe { percpu::this() };
+    match vector {
+        number::NMI => panic::watchdog(trap),
+        number::DOUBLE_FAULT | number::MACHINE_CHECK => panic::exception(trap),
+        _ => {}
+    }
+    if this.probe_sp != 0 && trap.from_user() {
+        probe::caught(this, vector);
+    }
+    let faulted_return = !trap.from_user() && exit::is_return(trap.frame.ip);
+    if !trap.from_user() && !faulted_return {
+        if vector == number::DEBUG {
+            // A user's single step, taken at the kernel's first instruction: SYSENTER does not clear TF (Intel SDM
+            // vol. 3, 6.8.3), and MOV SS puts it off past any entry. The kernel itself sets no breakpoints.
+            trap.frame.flags &= !TF;
+            return RESUME;
+        }
+        if !(is_interrupt(vector) && this.cpu.current.is_none()) {
+            panic::exception(trap);
+        }
+    }
+    // SAFETY: as above; the kernel was not in the middle of anything: it was in user mode, about to be, or idle.
+    let kernel = unsafe { state::get() };
+    let entered = this.cpu.current;
+    this.cpu.charge_user(&mut kernel.machine, now);
+    if !entered.is_none() {
+        let thread = &mut kernel.machine.threads[entered];
+        thread.registers = trap.registers;
+        thread.full_frame = true;
+        if !faulted_return {
+            thread.frame = trap.frame;
+        }
+    }
+    let decision = match vector {
+        SYSTEM_CALL_VECTOR if !faulted_return => return interrupt_system_call(kernel, this),
+        number::TIMER => {
+            apic::end_of_interrupt();
+            this.cpu.tick(&mut kernel.machine)
+        }
+        number::SPURIOUS => Decision::Stay,
+        number::DEVICE_NOT_AVAILABLE => {
+            vector::device_not_available(kernel, this);
+            Decision::Stay
+        }
+        _ => exception(kernel, this, vector, trap.code),
+    };
+    dispatch::leave_to(kernel, this, entered, decision)
+}
+
+/// `int 0x40`: a system call that works from both widths on every CPU.
+fn interrupt_system_call(kernel: &mut Kernel, this: &mut PerCpu) -> u64 {
+    let wide = kernel.machine.threads[this.cpu.current].kind.is_wide();
+    dispatch::perform(kernel, this, wide)
+}
+
+fn exception(kernel: &mut Kernel, this: &mut PerCpu, vector: u8, code: u64) -> Decision {
+    let thread = &kernel.machine.threads[this.cpu.current];
+    let address = match vector {
+        number::PAGE_FAULT => {
+            let linear = Cr2::read_raw();
+            let base = kernel.machine.tasks[thread.task].space.base;
+            // Compatibility-mode addresses wrap at 4 GiB.
+            if thread.kind == Kind::Small { u64::from(linear.wrapping_sub(base) as u32) } else { linear }
+        }
+        _ => 0,
+    };
+    fault::raise(kernel, this, Fault { vector, code: code as u32, address })
+}
