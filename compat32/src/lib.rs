@@ -1,2 +1,12 @@
-//! To come.
+//! Small spaces: 32-bit tasks packed by segmentation into one address space.
+//!
+//! All decisions are safe code that runs on the host; only `hw/` may touch the machine.
 #![no_std]
+#![deny(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod descriptor;
+pub mod gdt;
+pub mod loading;
