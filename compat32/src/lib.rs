@@ -10,3 +10,5 @@ extern crate std;
 pub mod descriptor;
 pub mod gdt;
 pub mod loading;
+pub mod slots;
+pub mod space;
