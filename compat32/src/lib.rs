@@ -7,6 +7,8 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod arena;
+pub mod choose;
 pub mod descriptor;
 pub mod gdt;
 pub mod loading;

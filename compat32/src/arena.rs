@@ -1,0 +1,270 @@
+//! An arena: a page-table root whose first 4 GiB hold slots, and the roots of its spaces in `page` mode.
+//!
+//! A space in `segment` mode has its pages in the arena's root. One in `page` mode has a root of its own that
+//! maps its slot alone below 4 GiB and shares all other top-level entries with the arena's: the host's, so that
+//! the host runs on any of these roots, and the kernel's. So the page-table entries of a slot stand in exactly one root.
+//!
+//! Nothing here flushes a TLB or writes CR3: see [`lilliput_core::paging`].
+
+use core::ops::Range;
+
+use lilliput_abi::layout::{HOST_START, PAGE_SIZE, SLOT_UNIT};
+use lilliput_abi::{Error, Isolation, Rights};
+use lilliput_core::frames::Frame;
+use lilliput_core::paging::{self, ENTRIES, Leaf, MapError, TableMemory, Tables, UPPER_HALF};
+use x86_64::VirtAddr;
+use x86_64::structures::paging::PageTableFlags;
+
+use crate::choose::{TrustDomain, choose};
+use crate::slots::SlotMap;
+use crate::space::{SmallSpace, colour, is_valid_size, units};
+
+#[cfg(test)]
+mod tests;
+
+/// The top-level entry of the host. It is made with the arena and never changes, so that roots share it for good.
+const HOST_P4: usize = (HOST_START >> 39) as usize;
+
+/// The addresses that a host can map: what is below its one top-level entry.
+pub const HOST_RANGE: Range<u64> = HOST_START..HOST_START + (1 << 39);
+
+/// The slots' top-level entry.
+const SLOTS_P4: Range<usize> = 0..1;
+
+/// What is asked for a small space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its isolation mode.
+    pub isolation: Isolation,
+    /// Its trust domain.
+    pub domain: TrustDomain,
+}
+
+/// What the boot found out or was told about isolation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether this CPU enforces segment limits.
+    pub limits_enforced: bool,
+    /// Whether `segment` may be had where it does not.
+    pub unenforced_allowed: bool,
+}
+
+/// A small space and the root that maps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlacedSpace {
+    /// Where it lies.
+    pub space: SmallSpace,
+    /// The mode in force.
+    pub isolation: Isolation,
+    /// The root that has its pages: the arena's, or its own.
+    pub root: Frame,
+}
+
+/// A space that is being taken apart, and how far that went.
+#[derive(Debug)]
+#[must_use]
+pub struct Teardown {
+    placed: PlacedSpace,
+    next: u64,
+}
+
+/// An arena.
+#[derive(Debug)]
+pub struct Arena {
+    root: Frame,
+    slots: SlotMap,
+    /// Spaces made so far: gives the next one its colour.
+    created: u32,
+    /// Spaces there are.
+    spaces: u32,
+    /// How many of them are in `segment` mode, and of which domain those are.
+    segment_spaces: u32,
+    domain: Option<TrustDomain>,
+}
+
+impl Arena {
+    /// An arena without spaces. The kernel's half comes from any root: it is the same in all.
+    pub fn new(memory: &mut impl TableMemory, kernel_root: Frame) -> Result<Self, Error> {
+        let root = memory.allocate_table().ok_or(Error::NoMemory)?;
+        if paging::make_p4(memory, root, HOST_P4).is_err() {
+            memory.free_table(root);
+            return Err(Error::NoMemory);
+        }
+        paging::share_p4(memory, kernel_root, root, UPPER_HALF..ENTRIES);
+        Ok(Self { root, slots: SlotMap::new(), created: 0, spaces: 0, segment_spaces: 0, domain: None })
+    }
+
+    /// The root with the spaces in `segment` mode and the host.
+    pub const fn root(&self) -> Frame {
+        self.root
+    }
+
+    /// Which linear space is taken.
+    pub const fn slots(&self) -> &SlotMap {
+        &self.slots
+    }
+
+    /// How many spaces there are.
+    pub const fn spaces(&self) -> u32 {
+        self.spaces
+    }
+
+    /// Makes a small space that maps nothing but the kernel's entry page. On an error nothing is changed, except that
+    /// tables of the arena's root may stay for later.
+    pub fn create_space(
+        &mut self,
+        memory: &mut impl TableMemory,
+        request: Request,
+        policy: Policy,
+        entry_page: Frame,
+    ) -> Result<PlacedSpace, Error> {
+        if !is_valid_size(request.size) {
+            return Err(Error::BadArgument);
+        }
+        let Policy { limits_enforced, unenforced_allowed } = policy;
+        let isolation = choose(request.isolation, limits_enforced, unenforced_allowed, self.domain, request.domain)?;
+        let space = self.place(request.size)?;
+        let root = match isolation {
+            Isolation::Segment => Some(self.root),
+            _ => self.private_root(memory),
+        };
+        let Some(root) = root else {
+            self.slots.free(space.slot());
+            return Err(Error::NoMemory);
+        };
+        let placed = PlacedSpace { space, isolation, root };
+        self.created = self.created.wrapping_add(1);
+        self.spaces += 1;
+        if isolation == Isolation::Segment {
+            self.segment_spaces += 1;
+            self.domain = Some(request.domain);
+        }
+        let flags = PageTableFlags::PRESENT | PageTableFlags::USER_ACCESSIBLE;
+        if let Err(error) = paging::map(memory, root, space.entry_page(), entry_page, flags) {
+            self.remove_space(memory, placed, &mut |_, _| {});
+            return Err(map_error(error));
+        }
+        Ok(placed)
+    }
+
+    /// Begins to take a space apart. None of its threads may run any more, and no CPU may have its root loaded.
+    pub fn begin_removal(&self, placed: PlacedSpace) -> Teardown {
+        Teardown { next: placed.space.slot().start(), placed }
+    }
+
+    /// Unmaps at most 512 pages, tells of each (address in the space, frame), and says whether that was the end.
+    /// At the end the slot is free. Page tables are freed on the way.
+    pub fn removal_step(
+        &mut self,
+        memory: &mut impl TableMemory,
+        teardown: &mut Teardown,
+        unmapped: &mut dyn FnMut(u64, Frame),
+    ) -> bool {
+        let PlacedSpace { space, isolation, root } = teardown.placed;
+        let slot = space.slot();
+        let end = slot.start() + slot.bytes();
+        if teardown.next < end {
+            let start = VirtAddr::new_truncate(teardown.next);
+            teardown.next += SLOT_UNIT;
+            let mut tell = |leaf: Leaf| {
+                // The entry page is the kernel's, in all spaces at once.
+                if leaf.address != space.entry_page() {
+                    unmapped(leaf.address.as_u64() - space.base(), leaf.frame);
+                }
+            };
+            paging::clear(memory, root, start, SLOT_UNIT / PAGE_SIZE, Tables::Free, &mut tell);
+        }
+        if teardown.next < end {
+            return false;
+        }
+        if isolation == Isolation::Segment {
+            self.segment_spaces -= 1;
+            if self.segment_spaces == 0 {
+                self.domain = None;
+            }
+        } else {
+            paging::free_tables(memory, root, SLOTS_P4, &mut |_| {});
+            drop_root(memory, root);
+        }
+        self.slots.free(slot);
+        self.spaces -= 1;
+        true
+    }
+
+    /// Takes a space apart in one go.
+    pub fn remove_space(
+        &mut self,
+        memory: &mut impl TableMemory,
+        placed: PlacedSpace,
+        unmapped: &mut dyn FnMut(u64, Frame),
+    ) {
+        let mut teardown = self.begin_removal(placed);
+        while !self.removal_step(memory, &mut teardown, unmapped) {}
+    }
+
+    /// Frees the arena's tables and its root, and tells of the host's pages. It must have no spaces.
+    pub fn destroy(
+        &mut self,
+        memory: &mut impl TableMemory,
+        unmapped: &mut dyn FnMut(u64, Frame),
+    ) -> Result<(), Error> {
+        if self.spaces != 0 {
+            return Err(Error::Busy);
+        }
+        let mut tell = |leaf: Leaf| unmapped(leaf.address.as_u64(), leaf.frame);
+        paging::free_tables(memory, self.root, 0..UPPER_HALF, &mut tell);
+        drop_root(memory, self.root);
+        Ok(())
+    }
+
+    /// A slot for a space of this size, with the next colour.
+    ///
+    /// The colour may make the slot a unit longer, which costs linear space and no memory. Where there is no such
+    /// hole, the colour is what the shorter slot leaves room for.
+    fn place(&mut self, size: u64) -> Result<SmallSpace, Error> {
+        let wanted = colour(self.created);
+        let slot = self.slots.allocate(units(size, wanted)).or_else(|| self.slots.allocate(units(size, 0)));
+        let slot = slot.ok_or(Error::NoHole)?;
+        let room = (slot.bytes() - size) / PAGE_SIZE;
+        let colour = (u64::from(wanted) % (room + 1)) as u16;
+        SmallSpace::new(slot, colour, size).ok_or(Error::BadArgument)
+    }
+
+    /// A root that shares all but the slots with the arena's.
+    fn private_root(&self, memory: &mut impl TableMemory) -> Option<Frame> {
+        let root = memory.allocate_table()?;
+        paging::share_p4(memory, self.root, root, SLOTS_P4.end..ENTRIES);
+        Some(root)
+    }
+}
+
+impl PlacedSpace {
+    /// Maps a page of the space, at an address of the space.
+    pub fn map(&self, memory: &mut impl TableMemory, address: u64, frame: Frame, rights: Rights) -> Result<(), Error> {
+        let page = self.space.page(address)?;
+        let flags = paging::user_flags(rights).ok_or(Error::BadArgument)?;
+        paging::map(memory, self.root, page, frame, flags).map_err(map_error)
+    }
+
+    /// Unmaps a page of the space, and says what was there.
+    pub fn unmap(&self, memory: &mut impl TableMemory, address: u64) -> Result<Option<Frame>, Error> {
+        let page = self.space.page(address)?;
+        Ok(paging::unmap(memory, self.root, page).map(|(frame, _)| frame))
+    }
+}
+
+/// Frees a root whose other entries, if any, are shared.
+fn drop_root(memory: &mut impl TableMemory, root: Frame) {
+    memory.table(root).zero();
+    memory.free_table(root);
+}
+
+fn map_error(error: MapError) -> Error {
+    match error {
+        MapError::NoMemory => Error::NoMemory,
+        MapError::Occupied | MapError::Huge => Error::Occupied,
+        MapError::Misaligned => Error::BadAddress,
+    }
+}
