@@ -1,2 +1,27 @@
-//! To come.
-#![no_std]
+//! What programs of both widths share, without a line that knows the width's instructions.
+//!
+//! A program is generic over [`Invoke`], the one function that enters the kernel, and where it
+//! measures or holds vector registers over [`Machine`]; `user32` and `user64` implement both. So
+//! everything here runs on the host too, against a kernel that a test plays.
+//!
+//! Reading order: [`message`], [`invoke`], [`object`] (typed capabilities), [`place`] and [`parent`]
+//! (what a program starts with and whom it reports to), [`text`] and [`console`] (output).
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+pub mod console;
+pub mod invoke;
+pub mod machine;
+pub mod message;
+pub mod object;
+pub mod parent;
+pub mod place;
+pub mod role;
+pub mod text;
+pub mod work;
+
+pub use invoke::Invoke;
+pub use lilliput_abi as abi;
+pub use machine::Machine;
+pub use message::{Message, WORDS, Word};
+pub use object::{Endpoint, Factory, Frames, Notification, System, Task, Thread};

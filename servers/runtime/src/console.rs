@@ -1,0 +1,131 @@
+//! The console: how programs print, and how the console server keeps their lines apart.
+
+use core::fmt;
+
+use crate::invoke::Invoke;
+use crate::message::Message;
+use crate::object::Endpoint;
+use crate::{place, text};
+
+/// Text of a client: packed as [`text`] has it `-> ()`
+pub const WRITE: u16 = 1;
+
+/// The longest line; a longer one is broken.
+pub const LINE_BYTES: usize = 512;
+/// Lines that can be begun and not finished at a time; one more breaks the one begun first.
+pub const OPEN_LINES: usize = 64;
+
+/// Prints by way of the console server. A console that is gone loses the text.
+pub fn print<K: Invoke>(arguments: fmt::Arguments) {
+    let console = Endpoint::<K>::at(place::CONSOLE);
+    let _ = text::send(arguments, |words| console.call(&Message::new(WRITE, words)).map(drop));
+}
+
+#[derive(Clone, Copy)]
+struct Line {
+    badge: u32,
+    /// Zero for a line that is not in use.
+    length: usize,
+    bytes: [u8; LINE_BYTES],
+}
+
+/// Collects what clients write until a line is whole.
+pub struct Lines {
+    lines: [Line; OPEN_LINES],
+    /// The line that is broken next when there are too many.
+    oldest: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lines {
+    /// No line begun.
+    pub const fn new() -> Self {
+        Self { lines: [Line { badge: 0, length: 0, bytes: [0; LINE_BYTES] }; OPEN_LINES], oldest: 0 }
+    }
+
+    /// Adds a byte of a client's text. Whole lines go to `out`, with their end.
+    pub fn push(&mut self, badge: u32, byte: u8, out: &mut impl FnMut(&[u8])) {
+        let line = self.line_of(badge, out);
+        line.bytes[line.length] = byte;
+        line.length += 1;
+        if byte == b'\n' {
+            out(&line.bytes[..line.length]);
+            line.length = 0;
+        } else if line.length == LINE_BYTES - 1 {
+            Self::end(line, out);
+        }
+    }
+
+    fn line_of(&mut self, badge: u32, out: &mut impl FnMut(&[u8])) -> &mut Line {
+        let open = self.lines.iter().position(|line| line.length > 0 && line.badge == badge);
+        let place = open.or_else(|| self.lines.iter().position(|line| line.length == 0)).unwrap_or_else(|| {
+            let place = self.oldest;
+            self.oldest = (place + 1) % OPEN_LINES;
+            Self::end(&mut self.lines[place], out);
+            place
+        });
+        let line = &mut self.lines[place];
+        line.badge = badge;
+        line
+    }
+
+    fn end(line: &mut Line, out: &mut impl FnMut(&[u8])) {
+        line.bytes[line.length] = b'\n';
+        out(&line.bytes[..=line.length]);
+        line.length = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn run(pieces: &[(u32, String)]) -> Vec<Vec<u8>> {
+        let mut lines = Box::new(Lines::new());
+        let mut printed = Vec::new();
+        for (badge, text) in pieces {
+            for byte in text.bytes() {
+                lines.push(*badge, byte, &mut |line| printed.push(line.to_vec()));
+            }
+        }
+        printed
+    }
+
+    proptest! {
+        #[test]
+        fn lines_of_two_clients_never_mix(pieces in prop::collection::vec((1_u32..4, "[a-z\n]{0,20}"), 0..40)) {
+            for client in 1..4 {
+                let mine: Vec<_> = pieces.iter().filter(|piece| piece.0 == client).cloned().collect();
+                let text: String = mine.iter().map(|piece| piece.1.as_str()).collect();
+                let whole: Vec<&str> = text.split_inclusive('\n').filter(|line| line.ends_with('\n')).collect();
+                prop_assert_eq!(run(&mine).concat(), whole.concat().into_bytes());
+            }
+            let mut together: Vec<_> = run(&pieces);
+            let mut apart: Vec<_> = (1..4)
+                .flat_map(|client| run(&pieces.iter().filter(|piece| piece.0 == client).cloned().collect::<Vec<_>>()))
+                .collect();
+            together.sort();
+            apart.sort();
+            prop_assert_eq!(together, apart);
+        }
+    }
+
+    #[test]
+    fn a_line_too_long_is_broken() {
+        let printed = run(&[(1, "x".repeat(LINE_BYTES + 10) + "\n")]);
+        assert_eq!(printed.len(), 2);
+        assert!(printed.iter().all(|line| line.len() <= LINE_BYTES && line.ends_with(b"\n")));
+    }
+
+    #[test]
+    fn one_line_too_many_breaks_the_oldest() {
+        let pieces: Vec<_> = (0..=OPEN_LINES as u32).map(|client| (client, format!("c{client}"))).collect();
+        assert_eq!(run(&pieces), [b"c0\n"]);
+    }
+}

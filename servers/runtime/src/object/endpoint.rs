@@ -1,0 +1,110 @@
+//! Endpoints: where synchronous messages meet.
+
+use lilliput_abi::{Error, Operation};
+
+use super::capability;
+use crate::invoke::{Invoke, invoke};
+use crate::message::{Message, Word};
+
+capability! {
+    /// An endpoint.
+    Endpoint
+}
+
+/// A message and the badge of the capability that it was sent by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Who sent it, as whoever handed out the capability calls them.
+    pub badge: u32,
+    /// What was sent.
+    pub message: Message,
+}
+
+impl<K: Invoke> Endpoint<K> {
+    /// Sends `message` and waits for the answer.
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Gone`] and [`Error::Unanswered`] where the server is at fault.
+    pub fn call(self, message: &Message) -> Result<Message, Error> {
+        self.with(Operation::Call, message).map(|received| received.message)
+    }
+
+    /// The same from a label and words.
+    ///
+    /// # Errors
+    /// As [`Endpoint::call`].
+    pub fn request(self, label: u16, words: &[Word]) -> Result<Message, Error> {
+        self.call(&Message::new(label, words))
+    }
+
+    /// Calls if the server waits already.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] where it does not, else as [`Endpoint::call`].
+    pub fn try_call(self, message: &Message) -> Result<Message, Error> {
+        self.with(Operation::CallNonBlocking, message).map(|received| received.message)
+    }
+
+    /// Sends `message`, waiting until somebody takes it.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn send(self, message: &Message) -> Result<(), Error> {
+        self.with(Operation::Send, message).map(drop)
+    }
+
+    /// Sends if somebody waits for it already.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] where nobody does.
+    pub fn try_send(self, message: &Message) -> Result<(), Error> {
+        self.with(Operation::SendNonBlocking, message).map(drop)
+    }
+
+    /// Waits for a message.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn receive(self) -> Result<Received, Error> {
+        self.with(Operation::Receive, &Message::default())
+    }
+
+    /// Takes a message that waits already.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] where there is none.
+    pub fn try_receive(self) -> Result<Received, Error> {
+        self.with(Operation::ReceiveNonBlocking, &Message::default())
+    }
+
+    /// Answers the caller taken last, then waits for the next message.
+    ///
+    /// # Errors
+    /// What the kernel says; then nothing was received.
+    pub fn reply_receive(self, answer: &Message) -> Result<Received, Error> {
+        self.with(Operation::ReplyReceive, answer)
+    }
+
+    /// Answers the caller taken last if there is an answer, then waits for the next message. A caller who
+    /// is gone, or to whom the answer does not fit, is no reason for a server to stop.
+    ///
+    /// # Errors
+    /// What the kernel says of the receiving half.
+    pub fn next(self, answer: Option<&Message>) -> Result<Received, Error> {
+        answer.map_or(Err(Error::NobodyToReplyTo), |answer| self.reply_receive(answer)).or_else(|_| self.receive())
+    }
+
+    fn with(self, operation: Operation, message: &Message) -> Result<Received, Error> {
+        let mut message = *message;
+        let badge = invoke::<K>(operation, self.place(), &mut message)?;
+        Ok(Received { badge, message })
+    }
+}
+
+/// Answers the caller whose message this thread took last.
+///
+/// # Errors
+/// What the kernel says.
+pub fn reply<K: Invoke>(answer: &Message) -> Result<(), Error> {
+    invoke::<K>(Operation::Reply, 0, &mut { *answer }).map(drop)
+}

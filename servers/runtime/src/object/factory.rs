@@ -1,0 +1,111 @@
+//! Factories: what objects are made by.
+
+use lilliput_abi::{Error, Isolation, object::FactoryMethod};
+
+use super::{Arena, Endpoint, Frames, Notification, Task, Thread, capability};
+use crate::invoke::{Invoke, call};
+use crate::message::{Message, Word};
+
+capability! {
+    /// A factory.
+    Factory
+}
+
+impl<K: Invoke> Factory<K> {
+    /// Makes an endpoint.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_endpoint(self) -> Result<Endpoint<K>, Error> {
+        self.create(FactoryMethod::CreateEndpoint, &[]).map(Endpoint::at)
+    }
+
+    /// Makes a notification.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_notification(self) -> Result<Notification<K>, Error> {
+        self.create(FactoryMethod::CreateNotification, &[]).map(Notification::at)
+    }
+
+    /// Makes a 64-bit task.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_wide(self) -> Result<Task<K>, Error> {
+        self.create(FactoryMethod::CreateTask64, &[]).map(Task::at)
+    }
+
+    /// Makes an arena.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_arena(self) -> Result<Arena<K>, Error> {
+        self.create(FactoryMethod::CreateArena, &[]).map(Arena::at)
+    }
+
+    /// Makes an arena's host.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_host(self, arena: Arena<K>) -> Result<Task<K>, Error> {
+        self.create(FactoryMethod::CreateHost, &[arena.place() as Word]).map(Task::at)
+    }
+
+    /// Makes a small task of `size` bytes; says also which isolation is in force.
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Unsupported`] for an isolation that this boot refuses.
+    pub fn create_small(
+        self,
+        arena: Arena<K>,
+        size: u32,
+        isolation: Isolation,
+        domain: u32,
+    ) -> Result<(Task<K>, Isolation), Error> {
+        let words = [arena.place() as Word, size as Word, isolation as Word, domain as Word];
+        let answer = self.method(FactoryMethod::CreateSmall, &words)?;
+        let in_force = Isolation::from_number(answer.words[1] as u64).unwrap_or(Isolation::Auto);
+        Ok((Task::at(answer.words[0] as u32), in_force))
+    }
+
+    /// Makes a thread of a task, stopped.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_thread(self, task: Task<K>, priority: u8) -> Result<Thread<K>, Error> {
+        self.create(FactoryMethod::CreateThread, &[task.place() as Word, priority as Word]).map(Thread::at)
+    }
+
+    /// Makes zeroed frames for `pages` pages.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_frames(self, pages: usize) -> Result<Frames<K>, Error> {
+        self.create(FactoryMethod::CreateFrames, &[pages]).map(Frames::at)
+    }
+
+    /// Destroys the object of the caller's capability at `place`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn destroy(self, place: u32) -> Result<(), Error> {
+        self.method(FactoryMethod::Destroy, &[place as Word]).map(drop)
+    }
+
+    /// Frames in use and frames allowed.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn usage(self) -> Result<(Word, Word), Error> {
+        self.method(FactoryMethod::Usage, &[]).map(|answer| (answer.words[0], answer.words[1]))
+    }
+
+    fn create(self, method: FactoryMethod, words: &[Word]) -> Result<u32, Error> {
+        self.method(method, words).map(|answer| answer.words[0] as u32)
+    }
+
+    fn method(self, method: FactoryMethod, words: &[Word]) -> Result<Message, Error> {
+        call::<K>(self.place(), method as u16, words)
+    }
+}

@@ -1,0 +1,44 @@
+//! Notifications: bits that are signalled and waited for.
+
+use lilliput_abi::{Error, Operation};
+
+use super::capability;
+use crate::invoke::{Invoke, invoke};
+use crate::message::{Message, Word};
+
+capability! {
+    /// A notification.
+    Notification
+}
+
+impl<K: Invoke> Notification<K> {
+    /// Sets the bits of the capability's badge. Never blocks.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn signal(self) -> Result<(), Error> {
+        invoke::<K>(Operation::Signal, self.place(), &mut Message::default()).map(drop)
+    }
+
+    /// Waits until bits are set and takes them all.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn wait(self) -> Result<Word, Error> {
+        self.take(Operation::Wait)
+    }
+
+    /// Takes the bits if any is set.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] where none is.
+    pub fn poll(self) -> Result<Word, Error> {
+        self.take(Operation::Poll)
+    }
+
+    fn take(self, operation: Operation) -> Result<Word, Error> {
+        let mut message = Message::default();
+        invoke::<K>(operation, self.place(), &mut message)?;
+        Ok(message.words[0])
+    }
+}

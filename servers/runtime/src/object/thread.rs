@@ -1,0 +1,78 @@
+//! Threads.
+
+use lilliput_abi::Error;
+use lilliput_abi::object::{ThreadMethod, account};
+
+use super::capability;
+use crate::invoke::{Invoke, call};
+use crate::message::{Message, Word};
+
+capability! {
+    /// A thread.
+    Thread
+}
+
+/// What a thread, or several, have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// TSC ticks in user mode.
+    pub user: u64,
+    /// TSC ticks in the kernel on its behalf.
+    pub kernel: u64,
+    /// Times it was switched to.
+    pub switches: u64,
+    /// Messages it sent that were delivered.
+    pub messages: u64,
+    /// Exceptions it raised.
+    pub faults: u64,
+}
+
+impl core::ops::AddAssign for Account {
+    fn add_assign(&mut self, other: Self) {
+        self.user += other.user;
+        self.kernel += other.kernel;
+        self.switches += other.switches;
+        self.messages += other.messages;
+        self.faults += other.faults;
+    }
+}
+
+impl<K: Invoke> Thread<K> {
+    /// Starts the thread at `ip` on the stack that ends at `sp`, with two words.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn start(self, ip: Word, sp: Word, words: [Word; 2]) -> Result<(), Error> {
+        self.method(ThreadMethod::Start, &[ip, sp, words[0], words[1]]).map(drop)
+    }
+
+    /// Sets the priority, 0 to 63.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_priority(self, priority: u8) -> Result<(), Error> {
+        self.method(ThreadMethod::SetPriority, &[priority as Word]).map(drop)
+    }
+
+    /// What it has used so far.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn account(self) -> Result<Account, Error> {
+        Ok(Account {
+            user: self.one(account::USER)?,
+            kernel: self.one(account::KERNEL)?,
+            switches: self.one(account::SWITCHES)?,
+            messages: self.one(account::MESSAGES)?,
+            faults: self.one(account::FAULTS)?,
+        })
+    }
+
+    fn one(self, number: u64) -> Result<u64, Error> {
+        self.method(ThreadMethod::Account, &[number as Word]).map(|answer| answer.pair(0))
+    }
+
+    fn method(self, method: ThreadMethod, words: &[Word]) -> Result<Message, Error> {
+        call::<K>(self.place(), method as u16, words)
+    }
+}

@@ -1,0 +1,27 @@
+//! Where a program finds its capabilities.
+//!
+//! The root task starts with those of [`lilliput_abi::boot::capability`]. Every other program starts
+//! with [`PARENT`] and [`CONSOLE`], and with those of the others that its role has a use for.
+
+/// The endpoint of whoever started the program, badged with the task's number: see [`crate::parent`].
+pub const PARENT: u32 = 1;
+/// The console's endpoint, badged with the task's number.
+pub const CONSOLE: u32 = 2;
+/// An endpoint of the program's own, to receive from.
+pub const SERVICE: u32 = 3;
+/// A server that is a small task.
+pub const SMALL_SERVER: u32 = 4;
+/// A server that is the arena's host.
+pub const HOST_SERVER: u32 = 5;
+/// A server that is a 64-bit task.
+pub const WIDE_SERVER: u32 = 6;
+/// A notification of the program's own, to wait for.
+pub const NOTIFICATION: u32 = 7;
+/// The machine, to read facts or to write to the log.
+pub const SYSTEM: u32 = 8;
+/// A task that the program may map into.
+pub const TASK: u32 = 9;
+/// Frames that the program may map.
+pub const FRAMES: u32 = 10;
+/// The first of a server's capabilities to its clients' notifications.
+pub const FIRST_CLIENT: u32 = 16;

@@ -1,0 +1,12 @@
+//! What a thread is to do: word 0 of its start, from whoever starts it.
+
+use crate::message::Word;
+
+/// A server of the mixed workload.
+pub const WORK_SERVER: Word = 1;
+/// A client of the mixed workload.
+pub const WORK_CLIENT: Word = 2;
+/// A client of the mixed workload that is not the only thread of its task.
+pub const WORK_CLIENT_THREAD: Word = 3;
+/// Touches what is not its own, in a way that word 1 names.
+pub const INTRUDER: Word = 4;

@@ -1,0 +1,76 @@
+//! The system call stub.
+
+use core::arch::{asm, naked_asm};
+use core::mem::offset_of;
+
+use lilliput_abi::{Selector, layout};
+use lilliput_runtime::machine::Vectors;
+use lilliput_runtime::{Invoke, Machine, Message, Word};
+
+use crate::vectors::hold_vectors;
+
+/// The kernel this program runs on.
+#[derive(Clone, Copy, Debug)]
+pub struct Native;
+
+impl Invoke for Native {
+    fn invoke(selector: Selector, message: &mut Message) -> u32 {
+        // SAFETY: the stub reads and writes the message and nothing else, and keeps what the C ABI
+        // wants kept; what the kernel may do to memory it can do to mapped pages at any time.
+        unsafe { system_call(selector.0, message) }
+    }
+}
+
+impl Machine for Native {
+    fn ticks() -> u64 {
+        let (high, low): (u32, u32);
+        // SAFETY: the instruction reads a counter into two registers and does nothing else.
+        unsafe { asm!("rdtsc", out("edx") high, out("eax") low, options(nomem, nostack, preserves_flags)) };
+        (high as u64) << 32 | low as u64
+    }
+
+    fn hold_vectors(vectors: &mut Vectors, selector: Selector, message: &mut Message, spins: u32) -> u32 {
+        // SAFETY: as above, and the routine reads and writes the values besides.
+        unsafe { hold_vectors(vectors, selector.0, message, spins) }
+    }
+}
+
+/// Makes a system call through the kernel's entry page; the message is loaded and stored whole.
+///
+/// A system call takes and returns every register but the stack pointer, so the ones that the
+/// caller wants back are pushed. ECX comes back lost: it holds the message's address before and after.
+#[unsafe(naked)]
+unsafe extern "C" fn system_call(selector: u32, message: *mut Message) -> u32 {
+    naked_asm!(
+        "pushl %ebx",
+        "pushl %esi",
+        "pushl %edi",
+        "pushl %ebp",
+        "movl 20(%esp), %eax",
+        "movl 24(%esp), %ecx",
+        "movl {tag}(%ecx), %edx",
+        "movl {words}(%ecx), %ebx",
+        "movl {words}+4(%ecx), %esi",
+        "movl {words}+8(%ecx), %edi",
+        "movl {words}+12(%ecx), %ebp",
+        "call {entry}",
+        "movl 24(%esp), %ecx",
+        "movl %edx, {tag}(%ecx)",
+        "movl %ebx, {words}(%ecx)",
+        "movl %esi, {words}+4(%ecx)",
+        "movl %edi, {words}+8(%ecx)",
+        "movl %ebp, {words}+12(%ecx)",
+        "popl %ebp",
+        "popl %edi",
+        "popl %esi",
+        "popl %ebx",
+        "ret",
+        entry = const layout::ENTRY_PAGE,
+        tag = const offset_of!(Message, tag),
+        words = const offset_of!(Message, words),
+        // Only this syntax has a direct call to a number.
+        options(att_syntax),
+    )
+}
+
+const _: () = assert!(size_of::<Word>() == 4 && size_of::<Message>() == 4 + 4 * 4);

@@ -1,0 +1,19 @@
+//! A worker of the mixed workload, as a 64-bit task: client or server.
+#![no_std]
+#![no_main]
+
+use lilliput_user64::runtime::work::{client, server};
+use lilliput_user64::runtime::{Word, role};
+use lilliput_user64::{Native, entry};
+
+entry!(main);
+
+fn main(role: Word, _: Word) -> Word {
+    let outcome = match role {
+        role::WORK_SERVER => server::run::<Native>(&mut server::NoClientMemory),
+        role::WORK_CLIENT => client::run::<Native>(),
+        _ => panic!("a worker has no role {role}"),
+    };
+    outcome.unwrap_or_else(|error| panic!("{error:?}"));
+    0
+}

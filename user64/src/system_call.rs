@@ -1,0 +1,92 @@
+//! The system call stub.
+
+use core::arch::{asm, naked_asm};
+use core::mem::offset_of;
+
+use lilliput_abi::Selector;
+use lilliput_runtime::machine::Vectors;
+use lilliput_runtime::{Invoke, Machine, Message, Word};
+
+use crate::vectors::hold_vectors;
+
+/// The kernel this program runs on.
+#[derive(Clone, Copy, Debug)]
+pub struct Native;
+
+impl Invoke for Native {
+    fn invoke(selector: Selector, message: &mut Message) -> u32 {
+        // SAFETY: the stub reads and writes the message and nothing else, and keeps what the C ABI
+        // wants kept; what the kernel may do to memory it can do to mapped pages at any time.
+        unsafe { system_call(selector.0, message) }
+    }
+}
+
+impl Machine for Native {
+    fn ticks() -> u64 {
+        let (high, low): (u32, u32);
+        // SAFETY: the instruction reads a counter into two registers and does nothing else.
+        unsafe { asm!("rdtsc", out("edx") high, out("eax") low, options(nomem, nostack, preserves_flags)) };
+        (high as u64) << 32 | low as u64
+    }
+
+    fn hold_vectors(vectors: &mut Vectors, selector: Selector, message: &mut Message, spins: u32) -> u32 {
+        // SAFETY: as above, and the routine reads and writes the values besides.
+        unsafe { hold_vectors(vectors, selector.0, message, spins) }
+    }
+}
+
+/// Makes a system call: `edi` the selector, `rsi` the message, which is loaded and stored whole.
+///
+/// A system call takes and returns every register but the stack pointer, so the ones that the
+/// caller wants back are pushed, and the message's address with them. RCX and R11 come back lost:
+/// RCX is where the address is popped to.
+#[unsafe(naked)]
+unsafe extern "C" fn system_call(selector: u32, message: *mut Message) -> u32 {
+    naked_asm!(
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push rsi",
+        "mov eax, edi",
+        "mov edx, [rsi + {tag}]",
+        "mov rbx, [rsi + {words}]",
+        "mov rdi, [rsi + {words} + 2*8]",
+        "mov rbp, [rsi + {words} + 3*8]",
+        "mov r8, [rsi + {words} + 4*8]",
+        "mov r9, [rsi + {words} + 5*8]",
+        "mov r10, [rsi + {words} + 6*8]",
+        "mov r12, [rsi + {words} + 7*8]",
+        "mov r13, [rsi + {words} + 8*8]",
+        "mov r14, [rsi + {words} + 9*8]",
+        "mov r15, [rsi + {words} + 10*8]",
+        "mov rsi, [rsi + {words} + 1*8]",
+        "syscall",
+        "pop rcx",
+        "mov [rcx + {tag}], edx",
+        "mov [rcx + {words}], rbx",
+        "mov [rcx + {words} + 1*8], rsi",
+        "mov [rcx + {words} + 2*8], rdi",
+        "mov [rcx + {words} + 3*8], rbp",
+        "mov [rcx + {words} + 4*8], r8",
+        "mov [rcx + {words} + 5*8], r9",
+        "mov [rcx + {words} + 6*8], r10",
+        "mov [rcx + {words} + 7*8], r12",
+        "mov [rcx + {words} + 8*8], r13",
+        "mov [rcx + {words} + 9*8], r14",
+        "mov [rcx + {words} + 10*8], r15",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+        tag = const offset_of!(Message, tag),
+        words = const offset_of!(Message, words),
+    )
+}
+
+const _: () = assert!(size_of::<Word>() == 8 && size_of::<Message>() == 8 + 11 * 8);
