@@ -1,2 +1,71 @@
-//! To come.
-fn main() {}
+//! `cargo xtask`: everything that is done with Lilliput's sources, one module for each subcommand.
+
+mod bench;
+mod boot;
+mod build;
+mod check;
+mod clean;
+mod gdb;
+mod image;
+mod machine;
+mod options;
+mod prepare;
+mod process;
+mod progress;
+mod report;
+mod run;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Sets up, builds, runs, measures and tests the Lilliput microkernel.
+///
+/// Every command first sets up what it needs and is missing (see `cargo xtask setup --help`), and builds
+/// what has changed. What is made lies in `target/lilliput`.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The subcommands.
+#[derive(Subcommand)]
+enum Command {
+    Setup(setup::Arguments),
+    Build(build::Arguments),
+    Image(image::Arguments),
+    Run(run::Arguments),
+    Test(test::Arguments),
+    Bench(bench::Arguments),
+    Gdb(gdb::Arguments),
+    Check(check::Arguments),
+    Clean(clean::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Setup(arguments) => setup::main(arguments),
+        Command::Build(arguments) => build::main(arguments),
+        Command::Image(arguments) => image::main(arguments),
+        Command::Run(arguments) => run::main(arguments),
+        // Its last line is the count, also where the count is bad.
+        Command::Test(arguments) => return test::main(arguments),
+        Command::Bench(arguments) => bench::main(arguments),
+        Command::Gdb(arguments) => gdb::main(arguments),
+        Command::Check(arguments) => check::main(arguments),
+        Command::Clean(arguments) => clean::main(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, the last one: what went wrong, and in the same breath why.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

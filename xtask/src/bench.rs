@@ -1,0 +1,73 @@
+//! `cargo xtask bench`: what switching costs.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::boot::Report;
+use crate::build::{Config, Scenario};
+use crate::machine::Machine;
+use crate::options::{ConfigOptions, MachineOptions, Timeout};
+use crate::prepare::Prepared;
+use crate::report::SwitchCosts;
+use crate::setup::Needs;
+
+/// Measures what switching costs and prints the table, without the workload.
+///
+/// With `--json` the same figures are written as a list of records, one a row, with these keys:
+/// `name`, the operation; `from` and `to`, kinds of task (`small`, `host`, `64`); `words`, message words;
+/// `isolation` (`segment`, `page`, `page-untagged`, or null where no small task takes part);
+/// `instructions` of the kernel one way, from the entry instruction through the exit instruction;
+/// `user_instructions`; `ticks` of the time-stamp counter; `cr3_writes`; `segment_loads`;
+/// `platform` and `accelerator` of the boot that measured the ticks; `limits_enforced`, whether that platform
+/// enforces segment limits. A figure that was not measured is null.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Write the figures to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    machine: MachineOptions,
+    #[command(flatten)]
+    config: ConfigOptions,
+    #[command(flatten)]
+    timeout: Timeout,
+}
+
+/// Runs the subcommand.
+pub fn main(Arguments { json, machine, config, timeout }: Arguments) -> Result<()> {
+    let prepared = Prepared::new(Needs::EMULATOR)?;
+    let costs = measure(&prepared, &[Scenario::Bench], machine.machine(), &config, timeout)?;
+    println!("\n{}", costs.text());
+    if let Some(file) = json {
+        costs.write_json(&file)?;
+    }
+    Ok(())
+}
+
+/// Does the two boots, of which the first has these scenarios.
+pub fn measure(
+    prepared: &Prepared,
+    scenarios: &[Scenario],
+    machine: Machine,
+    options: &ConfigOptions,
+    timeout: Timeout,
+) -> Result<SwitchCosts> {
+    let config = options.apply(Config::new(scenarios), machine.accelerator)?;
+    let free = boot(prepared, "free", &machine, &config, timeout)?;
+    let config = Config { scenarios: vec![Scenario::Bench], instructions: true, ..config };
+    let counted = boot(prepared, "counted", &machine.counting_instructions(), &config, timeout)?;
+    SwitchCosts::new(machine, free.rows().cloned().collect(), counted.rows().cloned().collect())
+}
+
+fn boot(prepared: &Prepared, name: &str, machine: &Machine, config: &Config, timeout: Timeout) -> Result<Report> {
+    let counting = if machine.count_instructions { ", counting instructions" } else { "" };
+    println!("--- boot `{name}`: {}{counting}", machine.platform()?);
+    let started = Instant::now();
+    let report = prepared.boot(name, machine, config, timeout.duration(), true)?;
+    report.check().with_context(|| format!("boot `{name}`"))?;
+    println!("--- boot `{name}` ended well after {:.1} s", started.elapsed().as_secs_f64());
+    Ok(report)
+}

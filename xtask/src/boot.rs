@@ -1,0 +1,201 @@
+//! One boot: the emulator started, watched to its end, and what the guest told.
+
+mod ending;
+mod output;
+mod record;
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+pub use self::ending::Ending;
+pub use self::record::{Outcome, Record};
+use crate::build::Symbols;
+use crate::machine::Machine;
+use crate::machine::qmp::Monitor;
+use crate::process::KilledOnDrop;
+
+/// How long the kernel has for its report after the watchdog's interrupt.
+const GRACE: Duration = Duration::from_secs(3);
+/// How many of the guest's last lines are kept for an error.
+const KEPT_LINES: usize = 25;
+
+/// A boot to be done.
+pub struct Boot<'a> {
+    /// The machine.
+    pub machine: &'a Machine,
+    /// The disk image.
+    pub image: &'a Path,
+    /// Folder for this boot's files.
+    pub folder: &'a Path,
+    /// How long it may last.
+    pub limit: Duration,
+    /// Whether the guest's lines are passed on while they come.
+    pub stream: bool,
+    /// The kernel's functions, for saying where it stood.
+    pub symbols: &'a Symbols,
+}
+
+/// What came of a boot.
+#[derive(Debug)]
+pub struct Report {
+    /// What the guest told xtask.
+    pub records: Vec<Record>,
+    /// How it ended.
+    pub ending: Ending,
+    /// The guest's last lines.
+    pub last_lines: VecDeque<String>,
+}
+
+impl Report {
+    /// The rows of the table that this boot measured.
+    pub fn rows(&self) -> impl Iterator<Item = &crate::report::Row> {
+        self.records.iter().filter_map(|record| match record {
+            Record::Row(row) => Some(row),
+            _ => None,
+        })
+    }
+
+    /// An error unless all went well, records included.
+    pub fn check(&self) -> Result<()> {
+        if let Some(record) = self.records.iter().find_map(Record::complaint) {
+            bail!("{record}");
+        }
+        match self.ending.complaint() {
+            Some(complaint) => bail!("{complaint}{}", self.cause()),
+            None => Ok(()),
+        }
+    }
+
+    /// What the guest said last, as the likely cause.
+    fn cause(&self) -> String {
+        let panic = self.last_lines.iter().find(|line| line.to_ascii_lowercase().contains("panic"));
+        match panic.or(self.last_lines.back()) {
+            Some(line) => format!("; the guest said: {}", line.trim()),
+            None => "; the guest printed nothing".to_owned(),
+        }
+    }
+}
+
+impl Boot<'_> {
+    /// Boots, and returns when the emulator has ended, which it does in time in any case.
+    pub fn run(&self) -> Result<Report> {
+        fs::create_dir_all(self.folder).with_context(|| format!("can't make {}", self.folder.display()))?;
+        // Names of sockets are short; those of target directories need not be.
+        let sockets = tempfile::tempdir().context("can't make a folder for the emulator's control channel")?;
+        let socket = sockets.path().join("qmp");
+        let errors = self.folder.join("emulator.log");
+        let mut command = self.machine.command(self.image, self.folder)?;
+        command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(File::create(&errors).with_context(|| format!("can't write {}", errors.display()))?);
+        let mut emulator = KilledOnDrop::spawn(&mut command).context("can't start the emulator")?;
+        let stream = emulator.take_stdout().context("the emulator has no standard output")?;
+        let (sender, lines) = mpsc::channel();
+        // The thread ends with the stream, at the latest when the emulator is killed.
+        std::thread::spawn(move || output::read(stream, |line| sender.send(line).is_ok()));
+        let mut listener = Listener::new(self.folder.join("serial.log"), self.stream)?;
+        let ending = match self.listen(&lines, &mut listener, &socket) {
+            Some(ending) => ending,
+            None => Ending::of(wait(&mut emulator)?, &fs::read_to_string(&errors).unwrap_or_default()),
+        };
+        Ok(Report { records: listener.records, ending, last_lines: listener.last_lines })
+    }
+
+    /// Takes lines until there are no more; after the time limit, finds out where the guest stands.
+    fn listen(&self, lines: &Receiver<String>, listener: &mut Listener, socket: &Path) -> Option<Ending> {
+        if listener.take_until(lines, Instant::now() + self.limit) {
+            return None;
+        }
+        let stood = self.interrogate(socket);
+        let before = listener.taken;
+        listener.take_until(lines, Instant::now() + GRACE);
+        if let Ok(mut monitor) = Monitor::connect(socket) {
+            // It may have ended by itself in this very moment.
+            let _ = monitor.quit();
+        }
+        Some(Ending::TimedOut { limit: self.limit, stood, answered: listener.taken > before })
+    }
+
+    /// Notes where the processors are, then asks the kernel to say so itself.
+    fn interrogate(&self, socket: &Path) -> String {
+        let pointers = Monitor::connect(socket).and_then(|mut monitor| {
+            let pointers = monitor.instruction_pointers()?;
+            monitor.inject_nmi()?;
+            Ok(pointers)
+        });
+        match pointers {
+            Ok(pointers) => {
+                let places = pointers.iter().map(|pointer| ending::place(*pointer, self.symbols));
+                places.collect::<Vec<_>>().join(", ")
+            }
+            Err(error) => format!("unknown: {error:#}"),
+        }
+    }
+}
+
+/// Waits for an emulator whose output has ended, and so is about to end itself.
+fn wait(emulator: &mut KilledOnDrop) -> Result<ExitStatus> {
+    let deadline = Instant::now() + GRACE;
+    while Instant::now() < deadline {
+        if let Some(status) = emulator.try_wait()? {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    bail!("the emulator closed its output but did not end")
+}
+
+/// Sorts the guest's lines.
+struct Listener {
+    log: File,
+    stream: bool,
+    records: Vec<Record>,
+    last_lines: VecDeque<String>,
+    taken: usize,
+}
+
+impl Listener {
+    fn new(log: PathBuf, stream: bool) -> Result<Self> {
+        let log = File::create(&log).with_context(|| format!("can't write {}", log.display()))?;
+        Ok(Self { log, stream, records: Vec::new(), last_lines: VecDeque::new(), taken: 0 })
+    }
+
+    /// Takes lines until the stream ends (true) or the time is up (false).
+    fn take_until(&mut self, lines: &Receiver<String>, deadline: Instant) -> bool {
+        loop {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.take(line),
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => return true,
+            }
+            // A guest that never stops printing must not keep us from looking at the clock.
+            if Instant::now() >= deadline {
+                return false;
+            }
+        }
+    }
+
+    fn take(&mut self, line: String) {
+        // A full disk loses the log, not the run.
+        let _ = writeln!(self.log, "{line}");
+        self.taken += 1;
+        if let Some(record) = Record::parse(&line) {
+            self.records.push(record);
+            return;
+        }
+        if self.stream {
+            println!("{line}");
+        }
+        if self.last_lines.len() == KEPT_LINES {
+            self.last_lines.pop_front();
+        }
+        self.last_lines.push_back(line);
+    }
+}

@@ -1,0 +1,126 @@
+//! Lines from the guest that are meant for xtask. They begin with `@`.
+//!
+//! - `@row {JSON}`: a row of the switch-cost table
+//! - `@test NAME ok`, `@test NAME FAILED reason`, `@test NAME skipped reason`
+//! - `@budget NAME MEASURED LIMIT`: an instruction count that must not exceed its limit
+
+use crate::report::Row;
+
+/// A record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// A row of the table.
+    Row(Row),
+    /// What came of a test.
+    Test {
+        /// Its name.
+        name: String,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// Something that begins like a record but is none, and why.
+    Malformed(String),
+}
+
+/// What came of a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It passed.
+    Passed,
+    /// It failed, for this reason.
+    Failed(String),
+    /// It was not run, for this reason.
+    Skipped(String),
+}
+
+impl Record {
+    /// Reads a line; `None` if it is for people.
+    pub fn parse(line: &str) -> Option<Self> {
+        let (kind, rest) = line.strip_prefix('@')?.split_once(' ')?;
+        let record = match kind {
+            "row" => serde_json::from_str(rest).map(Self::Row).map_err(|error| error.to_string()),
+            "test" => test(rest).ok_or_else(|| "it names no outcome".to_owned()),
+            "budget" => budget(rest).ok_or_else(|| "it is not a name and two numbers".to_owned()),
+            _ => Err("its kind is unknown".to_owned()),
+        };
+        Some(record.unwrap_or_else(|reason| Self::Malformed(format!("the record `{line}` is malformed: {reason}"))))
+    }
+
+    /// What is wrong, if it is.
+    pub fn complaint(&self) -> Option<String> {
+        match self {
+            Self::Malformed(complaint) => Some(complaint.clone()),
+            Self::Test { name, outcome: Outcome::Failed(reason) } => Some(format!("{name} failed: {reason}")),
+            _ => None,
+        }
+    }
+}
+
+fn test(text: &str) -> Option<Record> {
+    let (name, outcome) = text.split_once(' ')?;
+    let (word, reason) = outcome.split_once(' ').unwrap_or((outcome, ""));
+    let reason = if reason.is_empty() { "no reason given" } else { reason.trim() }.to_owned();
+    let outcome = match word {
+        "ok" => Outcome::Passed,
+        "FAILED" => Outcome::Failed(reason),
+        "skipped" => Outcome::Skipped(reason),
+        _ => return None,
+    };
+    Some(Record::Test { name: name.to_owned(), outcome })
+}
+
+fn budget(text: &str) -> Option<Record> {
+    let (rest, limit) = text.trim().rsplit_once(' ')?;
+    let (name, measured) = rest.rsplit_once(' ')?;
+    let (measured, limit): (u64, u64) = (measured.parse().ok()?, limit.parse().ok()?);
+    let outcome = match measured <= limit {
+        true => Outcome::Passed,
+        false => Outcome::Failed(format!("{measured} instructions, the budget is {limit}")),
+    };
+    Some(Record::Test { name: format!("budget {name}"), outcome })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(line: &str) -> Outcome {
+        match Record::parse(line) {
+            Some(Record::Test { outcome, .. }) => outcome,
+            other => panic!("{line} gives {other:?}"),
+        }
+    }
+
+    #[test]
+    fn tests_have_three_outcomes() {
+        assert_eq!(outcome("@test ipc-call ok"), Outcome::Passed);
+        assert_eq!(outcome("@test a FAILED got 3, not 4"), Outcome::Failed("got 3, not 4".into()));
+        assert_eq!(outcome("@test a skipped limits not enforced"), Outcome::Skipped("limits not enforced".into()));
+        assert_eq!(outcome("@test a FAILED"), Outcome::Failed("no reason given".into()));
+    }
+
+    #[test]
+    fn budgets_are_tests() {
+        assert_eq!(outcome("@budget small -> host 210 236"), Outcome::Passed);
+        assert_eq!(outcome("@budget call 236 236"), Outcome::Passed);
+        assert!(matches!(outcome("@budget call 237 236"), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn rows_may_lack_what_was_not_measured() {
+        let line = r#"@row {"name":"call","from":"small","to":"64","words":4,"isolation":null,"ticks":12,
+                       "limits_enforced":false}"#;
+        let Some(Record::Row(row)) = Record::parse(line) else { panic!("not a row") };
+        assert_eq!((row.words, row.isolation, row.limits_enforced), (4, None, Some(false)));
+        assert!(row.instructions.is_none() && row.ticks.is_some());
+    }
+
+    #[test]
+    fn bad_records_are_complaints_and_text_is_text() {
+        for line in ["@row {", "@test a", "@test a perhaps", "@budget a 1", "@budget a b c", "@other x"] {
+            assert!(matches!(Record::parse(line), Some(Record::Malformed(_))), "{line}");
+        }
+        assert_eq!(Record::parse("boot: 12 ms"), None);
+        assert_eq!(Record::parse("user@host"), None);
+    }
+}

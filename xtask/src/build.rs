@@ -1,0 +1,113 @@
+//! `cargo xtask build`: the kernel and all programs, each for its own machine and with its own flags.
+
+mod archive;
+mod cargo;
+mod config;
+mod kind;
+mod symbols;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+pub use self::archive::Archive;
+pub use self::cargo::{run as run_cargo, without_escapes};
+pub use self::config::{Config, Scenario};
+pub use self::kind::ALL as KINDS;
+pub use self::symbols::{Symbols, text_size};
+use crate::process;
+use crate::progress::Step;
+use crate::setup::{self, Needs, Toolchain};
+use crate::workspace::Workspace;
+
+/// Builds the kernel and all programs of both widths.
+///
+/// The standard library's core is built along, from the compiler's own sources, since no prebuilt one is
+/// needed or used. Programs land in `target/lilliput/programs`, with and without debugging information.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {}
+
+/// Runs the subcommand.
+pub fn main(Arguments {}: Arguments) -> Result<()> {
+    let workspace = Workspace::find()?;
+    let toolchain = setup::require(&workspace, Needs::BUILD)?;
+    let build = Build::new(&workspace, &toolchain)?;
+    println!("kernel: {} ({} KiB of text)", workspace.shown(&build.kernel), text_size(&build.kernel)? / 1024);
+    for name in build.files.keys() {
+        println!("archive: {name}");
+    }
+    Ok(())
+}
+
+/// What a build gives.
+pub struct Build {
+    /// The kernel with its debugging information.
+    pub kernel: PathBuf,
+    /// The kernel as it is booted.
+    pub stripped_kernel: PathBuf,
+    /// Names of the kernel's functions.
+    pub symbols: Symbols,
+    /// Contents of the boot archive but for its configuration: name and file.
+    files: BTreeMap<String, PathBuf>,
+}
+
+impl Build {
+    /// Builds everything.
+    pub fn new(workspace: &Workspace, toolchain: &Toolchain) -> Result<Self> {
+        let programs = workspace.output().join("programs");
+        let mut kernel = None;
+        let mut files = BTreeMap::new();
+        for kind in &KINDS {
+            let step = Step::start(format!("building {}", kind.label));
+            let built = kind.build(workspace, &step)?;
+            let fresh = built.iter().all(|program| program.fresh);
+            for program in built {
+                let name = kind.archive_name(workspace, &program.name);
+                let stripped = programs.join(name.as_deref().unwrap_or(&program.name));
+                strip(toolchain, &program.file, &stripped)?;
+                match name {
+                    Some(name) => drop(files.insert(name, stripped)),
+                    None => kernel = Some((program.file, stripped)),
+                }
+            }
+            if fresh { step.finish_silently() } else { step.finish("done") }
+        }
+        let (kernel, stripped_kernel) = kernel.context("the kernel's package defines no program")?;
+        let symbols = Symbols::read(&kernel)?;
+        let listing = programs.join(lilliput_abi::boot::file::SYMBOLS);
+        fs::write(&listing, symbols.listing()).with_context(|| format!("can't write {}", listing.display()))?;
+        files.insert(lilliput_abi::boot::file::SYMBOLS.to_owned(), listing);
+        ensure!(files.contains_key(lilliput_abi::boot::file::ROOT), "no package defines the program `root`");
+        Ok(Self { kernel, stripped_kernel, symbols, files })
+    }
+
+    /// The boot archive with this configuration.
+    pub fn archive(&self, config: &Config) -> Result<Archive> {
+        let mut archive = Archive::new();
+        archive.add(lilliput_abi::boot::file::CONFIG, config.to_string().as_bytes())?;
+        for (name, file) in &self.files {
+            let contents = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
+            archive.add(name, &contents)?;
+        }
+        Ok(archive)
+    }
+}
+
+/// Writes the program without its symbols and debugging information, unless that has been done.
+fn strip(toolchain: &Toolchain, program: &Path, stripped: &Path) -> Result<()> {
+    let modified = |file: &Path| fs::metadata(file).and_then(|data| data.modified());
+    if let (Ok(before), Ok(after)) = (modified(program), modified(stripped))
+        && before < after
+    {
+        return Ok(());
+    }
+    if let Some(folder) = stripped.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    }
+    let mut command = Command::new(toolchain.objcopy());
+    process::output(command.arg("--strip-all").arg(program).arg(stripped))?;
+    Ok(())
+}

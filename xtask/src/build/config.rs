@@ -1,0 +1,88 @@
+//! `boot.cfg`: what the kernel and the root server are to do in one boot.
+
+use std::fmt;
+
+use crate::options::Isolation;
+
+/// One thing to do after boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// The mixed workload.
+    Workload,
+    /// The switch-cost measurements.
+    Bench,
+    /// The guest tests.
+    Tests,
+}
+
+impl Scenario {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Workload => "workload",
+            Self::Bench => "bench",
+            Self::Tests => "tests",
+        }
+    }
+}
+
+/// The configuration of one boot.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// What to do, in this order.
+    pub scenarios: Vec<Scenario>,
+    /// How small tasks are confined unless a program asks for something else.
+    pub isolation: Isolation,
+    /// Whether `segment` may be used where the processor checks no limits.
+    pub allow_unenforced: bool,
+    /// Further keys and values, given by the user.
+    pub extra: Vec<(String, String)>,
+    /// Whether the time-stamp counter counts instructions in this boot.
+    pub instructions: bool,
+}
+
+impl Config {
+    /// A configuration for these scenarios with the usual settings.
+    pub fn new(scenarios: impl Into<Vec<Scenario>>) -> Self {
+        Self { scenarios: scenarios.into(), ..Self::default() }
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scenarios: Vec<_> = self.scenarios.iter().map(|scenario| scenario.word()).collect();
+        writeln!(formatter, "scenario = {}", scenarios.join("+"))?;
+        writeln!(formatter, "tests = all")?;
+        writeln!(formatter, "isolation = {}", self.isolation.word())?;
+        // Measuring compares all three modes, so it has to be let into `segment` everywhere. Tasks get it
+        // by asking only: `auto` stays with `page` where limits are not enforced.
+        if self.allow_unenforced || self.scenarios.contains(&Scenario::Bench) {
+            writeln!(formatter, "unenforced = allow")?;
+        }
+        if self.instructions {
+            writeln!(formatter, "instructions = yes")?;
+        }
+        for (key, value) in &self.extra {
+            writeln!(formatter, "{key} = {value}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_lines_of_key_and_value() {
+        let config = Config { isolation: Isolation::PageUntagged, ..Config::new([Scenario::Workload]) };
+        assert_eq!(config.to_string(), "scenario = workload\ntests = all\nisolation = page-untagged\n");
+    }
+
+    #[test]
+    fn measuring_may_use_unenforced_segments() {
+        let config = Config { instructions: true, ..Config::new([Scenario::Workload, Scenario::Bench]) };
+        let expected =
+            "scenario = workload+bench\ntests = all\nisolation = auto\nunenforced = allow\ninstructions = yes\n";
+        assert_eq!(config.to_string(), expected);
+    }
+}

@@ -1,0 +1,81 @@
+//! The kinds of machine code that Lilliput consists of, as data: one cargo invocation for each.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::cargo::{self, Built};
+use crate::progress::Step;
+use crate::workspace::{Workspace, cargo};
+
+/// Packages that are built for one machine with one set of flags.
+#[derive(Debug)]
+pub struct Kind {
+    /// What a person calls it.
+    pub label: &'static str,
+    /// Packages, with the folder of the boot archive for their programs; none for the kernel, which is not in it.
+    packages: &'static [(&'static str, Option<&'static str>)],
+    /// The compiler's name of the machine.
+    target: &'static str,
+    /// Flags for the compiler.
+    flags: &'static [&'static str],
+}
+
+/// All kinds, in the order in which they are built.
+pub const ALL: [Kind; 3] = [
+    Kind {
+        label: "the kernel",
+        packages: &[("lilliput-kernel", None)],
+        target: "x86_64-unknown-none",
+        // Frame pointers are what the panic's back trace walks along.
+        flags: &["-Ccode-model=kernel", "-Crelocation-model=static", "-Cforce-frame-pointers=yes"],
+    },
+    Kind {
+        label: "servers and 64-bit programs",
+        packages: &[("lilliput-servers", Some("")), ("lilliput-user64", Some("64/"))],
+        target: "x86_64-unknown-none",
+        // Linked to fixed addresses, so that nobody has to relocate them, but from position-independent
+        // code, since the arena host lies above 4 GiB and so out of the reach of 32-bit absolute ones.
+        flags: &["-Crelocation-model=pic", "-Clink-arg=--no-pie", "-Clink-arg=--image-base=0x400000"],
+    },
+    Kind {
+        label: "32-bit programs",
+        packages: &[("lilliput-user32", Some("32/"))],
+        target: "i686-unknown-linux-gnu",
+        // The target is the nearest that rustc has; nothing of its C library or start files is linked.
+        flags: &[
+            "-Clinker=rust-lld",
+            "-Clinker-flavor=ld.lld",
+            "-Crelocation-model=static",
+            "-Clink-arg=--image-base=0x10000",
+            "-Clink-arg=-znognustack",
+        ],
+    },
+];
+
+impl Kind {
+    /// Builds all programs of this kind.
+    pub fn build(&self, workspace: &Workspace, step: &Step) -> Result<Vec<Built>> {
+        cargo::run(self.command(workspace, "build").arg("--message-format=json-render-diagnostics"), step)
+    }
+
+    /// A cargo command for these packages, up to the point where options of its own go.
+    pub fn command(&self, workspace: &Workspace, subcommand: &str) -> Command {
+        let mut command = Command::new(cargo());
+        command.current_dir(&workspace.root).arg(subcommand).args(["--release", "--target", self.target]);
+        command.args(["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"]);
+        for (package, _) in self.packages {
+            command.args(["--package", package]);
+        }
+        // The standard library's sources fit this compiler only, so its own version is the right one to
+        // unlock `build-std` with.
+        command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", self.flags.join("\u{1f}"));
+        command
+    }
+
+    /// Name in the boot archive of a program of this kind, if it goes there.
+    pub fn archive_name(&self, workspace: &Workspace, program: &str) -> Option<String> {
+        let owner = self.packages.iter().find(|(package, _)| workspace.programs(package).contains(&program));
+        owner.and_then(|(_, folder)| *folder).map(|folder| format!("{folder}{program}"))
+    }
+}

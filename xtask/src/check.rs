@@ -1,0 +1,55 @@
+//! `cargo xtask check`: formatting and lints, for every machine that code is written for.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::build::{KINDS, run_cargo};
+use crate::process;
+use crate::progress::Step;
+use crate::setup::{self, Needs};
+use crate::workspace::{Workspace, cargo};
+
+/// Checks formatting and lints; any warning is an error.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Format the sources first.
+    #[arg(long)]
+    fix: bool,
+}
+
+/// Runs the subcommand.
+pub fn main(Arguments { fix }: Arguments) -> Result<()> {
+    let workspace = Workspace::find()?;
+    setup::require(&workspace, Needs::BUILD)?;
+    format(&workspace, fix)?;
+    for kind in &KINDS {
+        clippy(kind.label, &mut kind.command(&workspace, "clippy"))?;
+    }
+    let mut host = Command::new(cargo());
+    host.current_dir(&workspace.root).args(["clippy", "--all-targets"]);
+    clippy("the host's parts", &mut host)?;
+    let mut maker = Command::new(cargo());
+    maker.current_dir(&workspace.root).args(["clippy", "--package", "lilliput-image", "--target-dir"]);
+    maker.arg(workspace.image_maker()).env("RUSTC_BOOTSTRAP", "1");
+    clippy("the image maker", &mut maker)
+}
+
+fn format(workspace: &Workspace, fix: bool) -> Result<()> {
+    let mut command = Command::new(cargo());
+    command.current_dir(&workspace.root).args(["fmt", "--all"]);
+    if !fix {
+        command.args(["--", "--check", "--files-with-diff"]);
+    }
+    let output = process::output(&mut command);
+    output.map(drop).context("some file is not formatted; run `cargo xtask check --fix`")
+}
+
+fn clippy(label: &str, command: &mut Command) -> Result<()> {
+    let step = Step::start(format!("checking {label}"));
+    command.args(["--message-format=json-render-diagnostics", "--", "-D", "warnings"]);
+    run_cargo(command, &step).with_context(|| format!("checking {label}"))?;
+    step.finish("no warnings");
+    Ok(())
+}

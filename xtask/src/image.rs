@@ -1,0 +1,91 @@
+//! `cargo xtask image`: bootable disk images.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::build::{Build, Config, Scenario, run_cargo};
+use crate::machine::Firmware;
+use crate::options::ConfigOptions;
+use crate::process;
+use crate::progress::Step;
+use crate::setup::{self, Needs};
+use crate::workspace::{Workspace, cargo};
+
+/// Makes disk images that boot by BIOS and by UEFI, on real machines too.
+///
+/// Write one to a USB stick with `dd if=IMAGE of=/dev/sdX bs=1M conv=fsync` (that overwrites the stick), or
+/// give it to a hypervisor as a raw disk. What the kernel prints comes out of the first serial port
+/// (COM1, 115200 baud).
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// What the system does after boot; may be repeated.
+    #[arg(long = "scenario", value_enum, default_values = ["workload", "bench"])]
+    scenarios: Vec<Scenario>,
+    /// Folder to put the images in [default: target/lilliput]
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigOptions,
+}
+
+/// Runs the subcommand.
+pub fn main(arguments: Arguments) -> Result<()> {
+    let workspace = Workspace::find()?;
+    let toolchain = setup::require(&workspace, Needs::BUILD)?;
+    let build = Build::new(&workspace, &toolchain)?;
+    let maker = ImageMaker::build(&workspace)?;
+    let folder = arguments.output.unwrap_or_else(|| workspace.output());
+    let config = arguments.config.fill(Config::new(arguments.scenarios));
+    for firmware in [Firmware::Bios, Firmware::Uefi] {
+        let image = maker.make(&build, &config, firmware, &folder)?;
+        println!("{}", workspace.shown(&image));
+    }
+    Ok(())
+}
+
+/// The program that makes disk images, built.
+pub struct ImageMaker(PathBuf);
+
+impl ImageMaker {
+    /// Builds it. That takes long once, since the boot loader's stages are compiled along.
+    pub fn build(workspace: &Workspace) -> Result<Self> {
+        let label = match workspace.image_maker().exists() {
+            true => "building the image maker",
+            false => "building the image maker (once, some two minutes)",
+        };
+        let step = Step::start(label);
+        let mut command = Command::new(cargo());
+        command.current_dir(&workspace.root).args(["build", "--package", "lilliput-image"]);
+        command.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(workspace.image_maker());
+        // The boot loader uses features of the compiler that are not stable yet.
+        command.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        let built = run_cargo(&mut command, &step)?;
+        let maker = built.into_iter().next().context("the image maker's package defines no program")?;
+        if maker.fresh {
+            step.finish_silently()
+        } else {
+            step.finish("done")
+        }
+        Ok(Self(maker.file))
+    }
+
+    /// Makes one image and gives its name. The boot archive lies beside it.
+    pub fn make(&self, build: &Build, config: &Config, firmware: Firmware, folder: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+        let archive = folder.join("ramdisk.tar");
+        build.archive(config)?.write(&archive)?;
+        let (name, option) = match firmware {
+            Firmware::Bios => ("lilliput-bios.img", "--bios"),
+            Firmware::Uefi => ("lilliput-uefi.img", "--uefi"),
+        };
+        let image = folder.join(name);
+        let mut command = Command::new(&self.0);
+        command.arg("--kernel").arg(&build.stripped_kernel).arg("--ramdisk").arg(&archive).arg(option).arg(&image);
+        process::output(&mut command)?;
+        Ok(image)
+    }
+}

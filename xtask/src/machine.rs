@@ -1,0 +1,107 @@
+//! The emulated machine.
+
+pub mod accelerator;
+pub mod firmware;
+pub mod qmp;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use self::accelerator::Accelerator;
+pub use self::firmware::Firmware;
+use crate::process;
+
+/// The emulator's program.
+const PROGRAM: &str = "qemu-system-x86_64";
+
+/// A machine to boot on.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// How instructions are run.
+    pub accelerator: Accelerator,
+    /// Firmware to boot by.
+    pub firmware: Firmware,
+    /// Number of processors.
+    pub cpus: u32,
+    /// Memory, as QEMU takes it.
+    pub memory: String,
+    /// Processor model.
+    pub cpu: String,
+    /// Makes the time-stamp counter count instructions, which takes TCG and one processor.
+    pub count_instructions: bool,
+}
+
+impl Machine {
+    /// The same machine with a time-stamp counter that counts instructions.
+    pub fn counting_instructions(&self) -> Self {
+        let cpu = match self.accelerator {
+            Accelerator::Tcg => self.cpu.clone(),
+            // The host's own processor can't be emulated.
+            Accelerator::Kvm => "max".to_owned(),
+        };
+        Self { accelerator: Accelerator::Tcg, cpus: 1, cpu, count_instructions: true, ..self.clone() }
+    }
+
+    /// The emulator's command line for a boot of this image: serial port on standard output, no screen, no
+    /// network, and an end when the guest says so or resets. `folder` is for files of this boot.
+    pub fn command(&self, image: &Path, folder: &Path) -> Result<Command> {
+        let mut command = Command::new(process::find_program(PROGRAM).unwrap_or_else(|| PROGRAM.into()));
+        command.args(["-machine", "q35", "-accel", self.accelerator.word(), "-cpu", &self.cpu]);
+        command.args(["-smp", &self.cpus.to_string(), "-m", &self.memory]);
+        command.args(["-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot"]);
+        command.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
+        let port = lilliput_abi::boot::exit::PORT;
+        command.args(["-device", &format!("isa-debug-exit,iobase={port:#x},iosize=4")]);
+        // A snapshot, so that firmware and guest can't change the image.
+        command.arg("-drive").arg(format!("format=raw,snapshot=on,file={}", escaped(image)?));
+        if self.count_instructions {
+            command.args(["-icount", "shift=0,sleep=off"]);
+        }
+        if self.firmware == Firmware::Uefi {
+            let (code, variables) = firmware::find().context("there is no UEFI firmware; install the package ovmf")?;
+            let own = folder.join("uefi-variables.fd");
+            std::fs::copy(&variables, &own).with_context(|| format!("can't copy {}", variables.display()))?;
+            command.arg("-drive").arg(format!("if=pflash,unit=0,format=raw,readonly=on,file={}", escaped(&code)?));
+            command.arg("-drive").arg(format!("if=pflash,unit=1,format=raw,file={}", escaped(&own)?));
+        }
+        Ok(command)
+    }
+
+    /// What a report says about where its figures come from.
+    pub fn platform(&self) -> Result<String> {
+        let version = process::output(Command::new(PROGRAM).arg("--version"))?;
+        let version = version.split_whitespace().skip_while(|word| *word != "version").nth(1).unwrap_or("unknown");
+        Ok(format!("QEMU {version}, {} processor model", self.cpu))
+    }
+}
+
+/// A file name as a value in one of QEMU's option lists, where a comma is written twice.
+fn escaped(file: &Path) -> Result<String> {
+    let name = file.to_str().with_context(|| format!("{} is not a name that QEMU can be given", file.display()))?;
+    Ok(name.replace(',', ",,"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counting_takes_one_tcg_processor() {
+        let machine = Machine {
+            accelerator: Accelerator::Kvm,
+            firmware: Firmware::Bios,
+            cpus: 4,
+            memory: "512M".into(),
+            cpu: "host".into(),
+            count_instructions: false,
+        };
+        let counting = machine.counting_instructions();
+        assert_eq!((counting.accelerator, counting.cpus, counting.cpu.as_str()), (Accelerator::Tcg, 1, "max"));
+        let command = counting.command(Path::new("/a,b.img"), Path::new("/")).unwrap();
+        let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
+        assert!(words.contains(&"shift=0,sleep=off") && words.contains(&"isa-debug-exit,iobase=0xf4,iosize=4"));
+        assert!(words.contains(&"format=raw,snapshot=on,file=/a,,b.img"));
+    }
+}

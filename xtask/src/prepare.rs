@@ -1,0 +1,57 @@
+//! Everything that has to be there before a boot: set-up, programs, image maker.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::boot::{Boot, Report};
+use crate::build::{Build, Config};
+use crate::image::ImageMaker;
+use crate::machine::Machine;
+use crate::setup::{self, Needs};
+use crate::workspace::Workspace;
+
+/// A workspace ready to boot.
+pub struct Prepared {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Kernel and programs.
+    pub build: Build,
+    maker: ImageMaker,
+}
+
+impl Prepared {
+    /// Sets up and builds what is missing or has changed.
+    pub fn new(needs: Needs) -> Result<Self> {
+        let workspace = Workspace::find()?;
+        let toolchain = setup::require(&workspace, needs)?;
+        let build = Build::new(&workspace, &toolchain)?;
+        let maker = ImageMaker::build(&workspace)?;
+        Ok(Self { workspace, build, maker })
+    }
+
+    /// Folder for the files of a boot.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.workspace.output().join("boots").join(name)
+    }
+
+    /// Makes the disk image of a boot.
+    pub fn image(&self, name: &str, machine: &Machine, config: &Config) -> Result<PathBuf> {
+        self.maker.make(&self.build, config, machine.firmware, &self.folder(name))
+    }
+
+    /// Boots and gives the guest's report, whatever it says.
+    pub fn boot(
+        &self,
+        name: &str,
+        machine: &Machine,
+        config: &Config,
+        limit: Duration,
+        stream: bool,
+    ) -> Result<Report> {
+        let image = self.image(name, machine, config)?;
+        let folder = self.folder(name);
+        Boot { machine, image: &image, folder: &folder, limit, stream, symbols: &self.build.symbols }.run()
+    }
+}

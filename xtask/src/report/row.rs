@@ -1,0 +1,138 @@
+//! One row of the switch-cost table: what is measured about one operation.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+
+/// A row, as the guest reports it: what a boot did not measure is null or missing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The operation.
+    pub name: String,
+    /// Kind of the task that it starts from: `small`, `host` or `64`.
+    pub from: String,
+    /// Kind of the task that it goes to.
+    pub to: String,
+    /// Message words.
+    pub words: u32,
+    /// `segment`, `page`, `page-untagged`, or null where no small task takes part.
+    #[serde(default)]
+    pub isolation: Option<String>,
+    /// The kernel's instructions.
+    #[serde(default)]
+    pub instructions: Option<Number>,
+    /// The user side's instructions.
+    #[serde(default)]
+    pub user_instructions: Option<Number>,
+    /// Ticks of the time-stamp counter.
+    #[serde(default)]
+    pub ticks: Option<Number>,
+    /// Writes of CR3.
+    #[serde(default)]
+    pub cr3_writes: Option<Number>,
+    /// Loads of DS, ES, FS and GS.
+    #[serde(default)]
+    pub segment_loads: Option<Number>,
+    /// Whether the processor enforces segment limits.
+    #[serde(default, skip_serializing)]
+    pub limits_enforced: Option<bool>,
+}
+
+impl Row {
+    /// Whether both are about the same operation.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.same_but_isolation(other) && self.isolation == other.isolation
+    }
+
+    /// Whether both are about the same operation, possibly in different isolation modes.
+    pub fn same_but_isolation(&self, other: &Self) -> bool {
+        (&self.name, &self.from, &self.to, self.words) == (&other.name, &other.from, &other.to, other.words)
+    }
+}
+
+/// Puts the rows of the free run and of the instruction-counting run together, in the free run's order.
+///
+/// Ticks are the free run's only: while the time-stamp counter counts instructions there are none.
+pub fn merge(free: Vec<Row>, counted: Vec<Row>) -> Vec<Row> {
+    let mut rows = free;
+    for other in counted {
+        match rows.iter_mut().find(|row| row.same_as(&other)) {
+            Some(row) => {
+                row.instructions = other.instructions.or(row.instructions.take());
+                row.user_instructions = other.user_instructions.or(row.user_instructions.take());
+                row.cr3_writes = other.cr3_writes.or(row.cr3_writes.take());
+                row.segment_loads = other.segment_loads.or(row.segment_loads.take());
+                row.limits_enforced = row.limits_enforced.or(other.limits_enforced);
+            }
+            None => rows.push(Row { ticks: None, ..other }),
+        }
+    }
+    rows
+}
+
+/// A row as the JSON file has it: the fields of [`Row`] and where the figures come from.
+#[derive(Debug, Serialize)]
+pub struct Measured<'a> {
+    #[serde(flatten)]
+    row: &'a Row,
+    platform: &'a str,
+    accelerator: &'a str,
+    /// In place of the row's own, which may be missing: what was not shown to be enforced is not.
+    limits_enforced: bool,
+}
+
+impl<'a> Measured<'a> {
+    /// A row with its origin.
+    pub fn new(row: &'a Row, platform: &'a str, accelerator: &'a str) -> Self {
+        Self { row, platform, accelerator, limits_enforced: row.limits_enforced == Some(true) }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A row with nothing measured.
+    pub fn row(name: &str, words: u32, isolation: Option<&str>) -> Row {
+        let isolation = isolation.map(|isolation| format!("\"{isolation}\"")).unwrap_or("null".into());
+        let json = format!(
+            r#"{{"name":"{name}","from":"small","to":"host","words":{words},"isolation":{isolation},"limits_enforced":false}}"#
+        );
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[test]
+    fn each_run_gives_its_part() {
+        let free = vec![Row { ticks: Some(900.into()), ..row("call", 4, Some("page")) }, row("signal", 0, None)];
+        let counted = vec![
+            Row { instructions: Some(120.into()), ticks: Some(1.into()), ..row("call", 4, Some("page")) },
+            Row { instructions: Some(99.into()), ticks: Some(1.into()), ..row("call", 4, Some("segment")) },
+        ];
+        let rows = merge(free, counted);
+        assert_eq!(rows.len(), 3);
+        assert_eq!((&rows[0].ticks, &rows[0].instructions), (&Some(900.into()), &Some(120.into())));
+        assert_eq!((&rows[2].ticks, &rows[2].instructions), (&None, &Some(99.into())));
+    }
+
+    #[test]
+    fn json_has_every_key_once() {
+        let row = row("call", 4, None);
+        let text = serde_json::to_string(&Measured::new(&row, "QEMU 7.2", "tcg")).unwrap();
+        for key in [
+            "name",
+            "from",
+            "to",
+            "words",
+            "isolation",
+            "instructions",
+            "user_instructions",
+            "ticks",
+            "cr3_writes",
+            "segment_loads",
+            "platform",
+            "accelerator",
+            "limits_enforced",
+        ] {
+            assert_eq!(text.matches(&format!("\"{key}\":")).count(), 1, "{key} in {text}");
+        }
+    }
+}

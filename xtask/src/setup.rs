@@ -1,0 +1,86 @@
+//! `cargo xtask setup`: what has to be on the machine beside the compiler itself.
+
+mod apt_sources;
+mod debian;
+mod llvm_tools;
+mod packages;
+mod rust_src;
+mod toolchain;
+
+use anyhow::Result;
+
+pub use self::toolchain::Toolchain;
+use crate::progress::Step;
+use crate::workspace::Workspace;
+
+/// Gets what is missing on this machine; does nothing where all is there.
+///
+/// In this order:
+/// the standard library's sources (`rust-src`) of exactly this compiler's version, by rustup, else from the
+/// Debian archive that this machine uses (suite trixie-backports, checked with the system's keys, nothing is
+/// installed), else from `../shared/toolchain`;
+/// `llvm-objcopy` and `llvm-objdump` by rustup, else as links to the compiler's own `rust-objcopy`;
+/// QEMU and the UEFI firmware by apt-get, as root or by sudo.
+/// What can't be got is named, with the command to install it.
+///
+/// All other commands do the same first, for what they need themselves.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Get gdb as well, which `cargo xtask gdb` needs.
+    #[arg(long)]
+    debugger: bool,
+}
+
+/// Runs the subcommand.
+pub fn main(Arguments { debugger }: Arguments) -> Result<()> {
+    let workspace = Workspace::find()?;
+    let toolchain = require(&workspace, Needs { debugger, ..Needs::EMULATOR })?;
+    println!("rustc {}, its sources in {}", toolchain.version, toolchain.library().display());
+    for (package, file) in packages::found(Needs { debugger, ..Needs::EMULATOR }) {
+        println!("{package}: {}", file.display());
+    }
+    println!("all is set up");
+    Ok(())
+}
+
+/// What a subcommand needs beside the toolchain.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    /// QEMU and the UEFI firmware.
+    pub emulator: bool,
+    /// gdb.
+    pub debugger: bool,
+}
+
+impl Needs {
+    /// The toolchain only.
+    pub const BUILD: Self = Self { emulator: false, debugger: false };
+    /// What it takes to boot.
+    pub const EMULATOR: Self = Self { emulator: true, debugger: false };
+    /// What it takes to debug.
+    pub const DEBUGGER: Self = Self { emulator: true, debugger: true };
+}
+
+/// Sees to it that everything needed is there.
+pub fn require(workspace: &Workspace, needs: Needs) -> Result<Toolchain> {
+    let toolchain = Toolchain::find()?;
+    rust_src::require(workspace, &toolchain)?;
+    llvm_tools::require(&toolchain)?;
+    packages::require(needs)?;
+    Ok(toolchain)
+}
+
+/// Tries one way to get something; a failure is shown and becomes `false`, so that the next way is tried.
+fn attempt(label: &str, way: impl FnOnce(&Step) -> Result<()>) -> bool {
+    let step = Step::start(label);
+    match way(&step) {
+        Ok(()) => {
+            step.finish("done");
+            true
+        }
+        Err(error) => {
+            step.finish(&format!("no: {error:#}"));
+            false
+        }
+    }
+}

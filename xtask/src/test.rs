@@ -1,0 +1,90 @@
+//! `cargo xtask test`: all tests, on the host and in the emulator.
+
+mod guest;
+mod host;
+mod tally;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use self::tally::Tally;
+use crate::boot::Outcome;
+use crate::build::{Build, text_size};
+use crate::options::Timeout;
+use crate::prepare::Prepared;
+use crate::setup::Needs;
+use crate::workspace::Workspace;
+
+/// What the kernel's machine code may take.
+const KERNEL_TEXT: u64 = 100 * 1024;
+
+/// Runs all tests.
+///
+/// First those of the parts that run on the host, then, in the emulator, programs that check themselves and
+/// the kernel: by BIOS and by UEFI, on processor models of several makes, and once under a time-stamp counter
+/// that counts instructions, where each IPC path has its budget. The last line is `N passed, N failed`, with
+/// `, N skipped` where tests were skipped; the exit status is 0 if none failed.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Run only suites whose name contains this: `host`, `kernel-size` or the name of a boot.
+    #[arg(long, value_name = "FILTER")]
+    only: Option<String>,
+    /// List the suites and run none.
+    #[arg(long)]
+    list: bool,
+    /// Show every test and what the guest prints.
+    #[arg(long, short)]
+    verbose: bool,
+    #[command(flatten)]
+    timeout: Timeout,
+}
+
+/// Runs the subcommand.
+pub fn main(arguments: Arguments) -> ExitCode {
+    if arguments.list {
+        suites().for_each(|name| println!("{name}"));
+        return ExitCode::SUCCESS;
+    }
+    let mut tally = Tally::new(arguments.verbose);
+    if let Err(error) = all(&arguments, &mut tally) {
+        tally.count("set-up", "build", &Outcome::Failed(format!("{error:#}")));
+    }
+    println!("{}", tally.counts());
+    if tally.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Names of all suites, in the order in which they run.
+fn suites() -> impl Iterator<Item = &'static str> {
+    [host::NAME, SIZE].into_iter().chain(guest::BOOTS.iter().map(|boot| boot.name))
+}
+
+const SIZE: &str = "kernel-size";
+
+fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
+    let wanted = |name: &str| arguments.only.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
+    anyhow::ensure!(suites().any(wanted), "no suite has this in its name; `--list` names them");
+    if wanted(host::NAME) {
+        host::run(&Workspace::find()?, tally);
+    }
+    if suites().skip(1).any(wanted) {
+        let prepared = Prepared::new(Needs::EMULATOR).context("the guest tests can't run")?;
+        if wanted(SIZE) {
+            size(&prepared.build, tally);
+        }
+        for boot in guest::BOOTS.iter().filter(|boot| wanted(boot.name)) {
+            boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
+        }
+    }
+    Ok(())
+}
+
+fn size(build: &Build, tally: &mut Tally) {
+    let outcome = match text_size(&build.kernel) {
+        Ok(..KERNEL_TEXT) => Outcome::Passed,
+        Ok(size) => Outcome::Failed(format!("{size} bytes of text, the limit is {KERNEL_TEXT}")),
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    };
+    tally.suite(SIZE, |tally| tally.count(SIZE, "text below 100 KiB", &outcome));
+}
