@@ -57,9 +57,23 @@ pub fn init() {
     console.present = console.uart.init(config).is_ok();
 }
 
-/// Writes bytes as they are.
-pub fn write_bytes(bytes: &[u8]) {
-    CONSOLE.lock().write_bytes(bytes);
+/// Writes bytes.
+pub fn write_bytes(bytes: impl IntoIterator<Item = u8>) {
+    let mut console = CONSOLE.lock();
+    let mut bytes = bytes.into_iter();
+    loop {
+        // A UART takes 16 at a time.
+        let mut chunk = [0; 16];
+        let mut length = 0;
+        for (place, byte) in chunk.iter_mut().zip(&mut bytes) {
+            *place = byte;
+            length += 1;
+        }
+        if length == 0 {
+            return;
+        }
+        console.write_bytes(&chunk[..length]);
+    }
 }
 
 /// Writes formatted text, in one piece: no other CPU's output comes between.

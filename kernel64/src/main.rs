@@ -6,11 +6,23 @@ mod backtrace;
 mod boot;
 mod console;
 mod cpu;
+mod dispatch;
 mod entry;
+mod facts;
+mod fault;
+mod invoke;
 mod log;
+mod memory;
 mod mm;
+mod objects;
 mod panic;
 mod power;
+mod probe;
+mod state;
+mod switch;
+mod tlb;
+mod trap;
+mod vector;
 
 use bootloader_api::BootInfo;
 

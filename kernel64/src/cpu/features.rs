@@ -2,25 +2,13 @@
 
 use core::fmt;
 
+use lilliput_compat32::entry_page::CompatEntry;
 use raw_cpuid::{CpuId, CpuIdReaderNative, Hypervisor};
 use spin::Once;
-
-/// Whose CPU it is, as far as the kernel cares: the ways of entry differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vendor {
-    /// AMD, and Hygon after its designs: SYSCALL works from compatibility mode, SYSENTER does not.
-    Amd,
-    /// Intel: the other way round.
-    Intel,
-    /// Anybody else: what works from compatibility mode is not known.
-    Other,
-}
 
 /// What the kernel uses where it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Features {
-    /// Whose CPU it is.
-    pub vendor: Vendor,
     /// Page-table roots tagged by PCIDs.
     pub pcid: bool,
     /// INVPCID.
@@ -35,6 +23,8 @@ pub struct Features {
     pub gigabyte_pages: bool,
     /// SYSENTER.
     pub sysenter: bool,
+    /// How 32-bit code enters the kernel.
+    pub compat_entry: CompatEntry,
     /// Machine-check exceptions.
     pub machine_check: bool,
 }
@@ -77,24 +67,36 @@ pub fn detect() -> Result<&'static Features, Missing> {
     if needed.iter().any(|&(_, present)| !present) {
         return Err(Missing(needed));
     }
+    let sysenter = basic.is_some_and(|info| info.has_sysenter_sysexit());
     Ok(FEATURES.call_once(|| Features {
-        vendor: vendor(&cpuid),
         pcid: basic.is_some_and(|info| info.has_pcid()),
         invpcid: more.is_some_and(|info| info.has_invpcid()),
         smep: more.is_some_and(|info| info.has_smep()),
         smap: more.is_some_and(|info| info.has_smap()),
         umip: more.is_some_and(|info| info.has_umip()),
         gigabyte_pages: long.is_some_and(|info| info.has_1gib_pages()),
-        sysenter: basic.is_some_and(|info| info.has_sysenter_sysexit()),
+        sysenter,
+        compat_entry: compat_entry(&cpuid, sysenter),
         machine_check: basic.is_some_and(|info| info.has_mce()),
     }))
 }
 
-fn vendor(cpuid: &CpuId<CpuIdReaderNative>) -> Vendor {
+/// AMD, and Hygon after its designs, have SYSCALL in compatibility mode and no SYSENTER there (AMD64 APM volume 3,
+/// SYSENTER); Intel has it the other way round (Intel SDM volume 2, SYSCALL). What others have is not known.
+fn compat_entry(cpuid: &CpuId<CpuIdReaderNative>, sysenter: bool) -> CompatEntry {
     match cpuid.get_vendor_info().as_ref().map(|vendor| vendor.as_str()) {
-        Some("AuthenticAMD" | "HygonGenuine") => Vendor::Amd,
-        Some("GenuineIntel") => Vendor::Intel,
-        _ => Vendor::Other,
+        Some("AuthenticAMD" | "HygonGenuine") => CompatEntry::Syscall,
+        Some("GenuineIntel") if sysenter => CompatEntry::Sysenter,
+        _ => CompatEntry::Interrupt,
+    }
+}
+
+/// In the boot log.
+const fn entry_name(entry: CompatEntry) -> &'static str {
+    match entry {
+        CompatEntry::Interrupt => "int",
+        CompatEntry::Syscall => "syscall",
+        CompatEntry::Sysenter => "sysenter",
     }
 }
 
@@ -118,7 +120,7 @@ impl fmt::Display for Features {
             f.write_str("; without ")?;
             write_names(f, &optional, false)?;
         }
-        Ok(())
+        write!(f, "; 32-bit entry by {}", entry_name(self.compat_entry))
     }
 }
 

@@ -1,12 +1,12 @@
 //! The interrupt descriptor table: the same for all CPUs, and not written after boot.
 
 use lilliput_abi::layout::SYSTEM_CALL_VECTOR;
+use lilliput_compat32::gdt::KERNEL_CODE;
 use spin::Once;
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
 use x86_64::structures::DescriptorTablePointer;
 
-use super::gdt::selector;
 use crate::entry::trap;
 
 /// Vectors that the kernel gives a meaning to.
@@ -55,6 +55,11 @@ const OWN_STACK: [u8; 7] = [
 /// What `int n` may raise from user mode. Any other vector is a general protection fault there.
 const FOR_USERS: [u8; 3] = [vector::BREAKPOINT, vector::OVERFLOW, SYSTEM_CALL_VECTOR];
 
+/// Whether it is a device that raises this vector: not an exception, and not a user's system call.
+pub const fn is_interrupt(vector: u8) -> bool {
+    vector >= 32 && vector != SYSTEM_CALL_VECTOR
+}
+
 /// A gate (AMD64 APM volume 2, 4.8.4).
 #[derive(Clone, Copy)]
 #[repr(C, align(16))]
@@ -71,7 +76,7 @@ impl Gate {
         let stack = OWN_STACK.iter().position(|&own| own == vector).map_or(0, |place| place as u64 + 1);
         let privilege = if FOR_USERS.contains(&vector) { 3 } else { 0 };
         let low = address & 0xffff
-            | u64::from(selector::KERNEL_CODE) << 16
+            | u64::from(KERNEL_CODE) << 16
             | stack << STACK_SHIFT
             | INTERRUPT_GATE
             | privilege << PRIVILEGE_SHIFT

@@ -17,7 +17,7 @@ pub struct PerCpu {
     /// Where the kernel's stack starts.
     pub kernel_stack_top: u64,
     /// The descriptor table.
-    pub gdt: [u64; gdt::ENTRIES],
+    pub gdt: gdt::Table,
     /// The task-state segment.
     pub tss: TaskStateSegment,
 }

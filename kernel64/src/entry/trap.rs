@@ -1,89 +1,151 @@
-//! Exceptions and interrupts.
+//! Entry by interrupt and exception: one stub a vector, one common path.
+//!
+//! The CPU pushes the return frame on the kernel stack, or on a stack of its own for the vectors that may come at
+//! any instruction; the stubs add error code, vector and registers. Nothing is stored in a thread's block before
+//! the handler knows that the trap came from user mode.
 
 use core::arch::naked_asm;
+use core::mem::offset_of;
 
+use lilliput_core::thread::{Frame, Registers};
 use x86_64::VirtAddr;
 
-use crate::cpu::idt::vector;
-use crate::cpu::{apic, idt};
-use crate::panic::{self, Registers};
+use super::exit;
+use crate::panic;
+use crate::trap;
+
+/// What the stubs leave on the stack.
+#[repr(C)]
+pub struct TrapFrame {
+    /// The general registers.
+    pub registers: Registers,
+    /// Which vector.
+    pub vector: u64,
+    /// The error code; zero where the CPU pushes none.
+    pub code: u64,
+    /// Where it came from.
+    pub frame: Frame,
+}
+
+impl TrapFrame {
+    /// Whether it came from user mode.
+    pub fn from_user(&self) -> bool {
+        self.frame.cs & 3 == 3
+    }
+
+    /// The registers, for a report.
+    pub fn report(&self) -> panic::Registers {
+        let [rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15] = self.registers.words;
+        let Registers { tag: rdx, status: rax, rcx, r11, .. } = self.registers;
+        panic::Registers {
+            rip: self.frame.ip,
+            cs: self.frame.cs,
+            rflags: self.frame.flags,
+            rsp: self.frame.sp,
+            ss: self.frame.ss,
+            general: [rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15],
+        }
+    }
+}
 
 /// Bytes between two stubs.
 const STUB_SIZE: u64 = 16;
 
-/// The stub of a vector.
+/// The address of a vector's stub.
 pub fn stub(vector: u8) -> VirtAddr {
-    VirtAddr::from_ptr(stubs as *const ()) + u64::from(vector) * STUB_SIZE
+    VirtAddr::new(stubs as *const () as u64 + STUB_SIZE * u64::from(vector))
 }
 
-/// One stub for each vector: an error code where the CPU pushes none, then the vector.
+/// The 256 stubs. Vectors 8, 10-14, 17, 21, 29 and 30 come with an error code (AMD64 APM vol. 2, table 8-1); the
+/// others push a zero.
 #[unsafe(naked)]
-unsafe extern "C" fn stubs() {
+extern "C" fn stubs() {
     naked_asm!(
-        ".set vector, 0",
+        ".balign {size}",
+        ".set lilliput_vector, 0",
         ".rept 256",
-        ".balign 16",
-        // Vectors 8, 10-14, 17 and 21 come with an error code (Intel SDM volume 3, table 7-1).
-        ".if !((0x227d00 >> vector) & (vector < 32))",
+        ".balign {size}",
+        ".if lilliput_vector == 8 || (lilliput_vector >= 10 && lilliput_vector <= 14) || lilliput_vector == 17 || lilliput_vector == 21 || lilliput_vector == 29 || lilliput_vector == 30",
+        ".else",
         "push 0",
         ".endif",
-        "push vector",
+        "push lilliput_vector",
         "jmp {common}",
-        ".set vector, vector + 1",
+        ".set lilliput_vector, lilliput_vector + 1",
         ".endr",
+        size = const STUB_SIZE,
         common = sym common,
     )
 }
 
-/// What the stubs and `common` leave on the stack.
-#[repr(C)]
-struct Frame {
-    general: [u64; 15],
-    vector: u64,
-    error: u64,
-    rip: u64,
-    cs: u64,
-    rflags: u64,
-    rsp: u64,
-    ss: u64,
-}
-
+/// Stores the registers, makes GS the kernel's, calls the handler.
+///
+/// From user mode GS is always the user's. From kernel mode it may be either, in the few instructions around SWAPGS:
+/// the base itself tells, since the kernel's is in the upper half and a user's can't be (no FSGSBASE).
+/// The handler returns the thread to leave to, 0 to wait, or 1 to go back into the kernel: then everything is put
+/// back as it was, GS included.
 #[unsafe(naked)]
-unsafe extern "C" fn common() {
+extern "C" fn common() {
     naked_asm!(
-        "push rax", "push rbx", "push rcx", "push rdx", "push rsi", "push rdi", "push rbp",
-        "push r8", "push r9", "push r10", "push r11", "push r12", "push r13", "push r14", "push r15",
+        "push r11",
+        "push rcx",
+        "push rax",
+        "push rdx",
+        "push r15",
+        "push r14",
+        "push r13",
+        "push r12",
+        "push r10",
+        "push r9",
+        "push r8",
+        "push rbp",
+        "push rdi",
+        "push rsi",
+        "push rbx",
         "cld",
+        "mov r12, rsp",
+        "xor ebx, ebx",
+        "test byte ptr [rsp + {cs}], 3",
+        "jnz 2f",
+        "mov ecx, {gs_base}",
+        "rdmsr",
+        "test edx, edx",
+        "js 3f",
+        "2:",
+        "swapgs",
+        "inc ebx",
+        "3:",
         "mov rdi, rsp",
-        "mov rbx, rsp",
         "and rsp, -16",
         "call {handler}",
-        "mov rsp, rbx",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop r11", "pop r10", "pop r9", "pop r8",
-        "pop rbp", "pop rdi", "pop rsi", "pop rdx", "pop rcx", "pop rbx", "pop rax",
+        "cmp rax, 1",
+        "jne {leave}",
+        // Back into the kernel.
+        "mov rsp, r12",
+        "test ebx, ebx",
+        "jz 4f",
+        "swapgs",
+        "4:",
+        "pop rbx",
+        "pop rsi",
+        "pop rdi",
+        "pop rbp",
+        "pop r8",
+        "pop r9",
+        "pop r10",
+        "pop r12",
+        "pop r13",
+        "pop r14",
+        "pop r15",
+        "pop rdx",
+        "pop rax",
+        "pop rcx",
+        "pop r11",
         "add rsp, 16",
         "iretq",
-        handler = sym handle,
+        cs = const offset_of!(TrapFrame, frame) + offset_of!(Frame, cs),
+        gs_base = const 0xc000_0101_u32,
+        handler = sym trap::handle,
+        leave = sym exit::leave,
     )
-}
-
-extern "C" fn handle(frame: &Frame) {
-    match frame.vector as u8 {
-        vector::TIMER => apic::end_of_interrupt(),
-        vector::SPURIOUS => (),
-        idt::vector::NMI => panic::interrupted(&registers(frame)),
-        number => panic::exception(number, frame.error, &registers(frame)),
-    }
-}
-
-fn registers(frame: &Frame) -> Registers {
-    let [r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax] = frame.general;
-    Registers {
-        rip: frame.rip,
-        cs: frame.cs,
-        rflags: frame.rflags,
-        rsp: frame.rsp,
-        ss: frame.ss,
-        general: [rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15],
-    }
 }
