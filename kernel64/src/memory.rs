@@ -1,5 +1,7 @@
 //! Memory that is charged: frames, page tables and capability tables for tasks.
 
+use core::cell::RefCell;
+
 use lilliput_abi::Error;
 use lilliput_core::capability::Capability;
 use lilliput_core::frames::{Frame, FrameAllocator};
@@ -14,8 +16,8 @@ pub const CAPABILITIES: usize = Frame::SIZE as usize / size_of::<Capability>();
 
 /// Page frames, for whom they are charged to.
 pub struct Charged<'a> {
-    /// All of them.
-    pub frames: &'a mut FrameAllocator,
+    /// All of them. A cell, since whoever takes page tables apart is told of each page while tables are freed.
+    pub frames: &'a RefCell<FrameAllocator>,
     /// What pays.
     pub quota: &'a mut Quota,
 }
@@ -27,7 +29,7 @@ impl Charged<'_> {
     /// `NoMemory`, of the quota or of the machine.
     pub fn allocate(&mut self, pages: u64) -> Result<Frame, Error> {
         self.quota.charge(pages)?;
-        let Some(first) = self.frames.allocate_run(pages) else {
+        let Some(first) = self.frames.borrow_mut().allocate_run(pages) else {
             self.quota.refund(pages);
             return Err(Error::NoMemory);
         };
@@ -41,7 +43,7 @@ impl Charged<'_> {
     /// # Errors
     /// `Busy` where one of them is mapped; nothing is given back.
     pub fn free(&mut self, first: Frame, pages: u64) -> Result<(), Error> {
-        self.frames.free_run(first, pages).map_err(|_| Error::Busy)?;
+        self.frames.borrow_mut().free_run(first, pages).map_err(|_| Error::Busy)?;
         self.quota.refund(pages);
         Ok(())
     }

@@ -1,10 +1,16 @@
 //! The kernel objects that hold memory: factories, frame sets, arenas.
 
+use lilliput_abi::layout::SLOT_UNIT;
 use lilliput_abi::{Error, ObjectType};
-use lilliput_compat32::arena::Arena;
+use lilliput_compat32::arena::{Arena, HOST_RANGE};
 use lilliput_core::frames::Frame;
 use lilliput_core::slab::{Header, Index, Object};
 use lilliput_core::task::Task;
+
+/// The lowest address that a host can map: what lies between it and the 4 GiB of its clients is a guard.
+pub const HOST_LOWEST: u64 = HOST_RANGE.start + SLOT_UNIT;
+/// The end of what a host can map.
+pub const HOST_END: u64 = HOST_RANGE.end;
 
 /// How much of something is used and may be.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,9 +40,9 @@ impl Quota {
 }
 
 macro_rules! object {
-    ($type:ident) => {
+    ($type:ident, $object_type:ident) => {
         impl Object for $type {
-            const TYPE: ObjectType = ObjectType::$type;
+            const TYPE: ObjectType = ObjectType::$object_type;
             fn header(&self) -> &Header {
                 &self.header
             }
@@ -58,7 +64,7 @@ pub struct Factory {
     pub objects: Quota,
 }
 
-object!(Factory);
+object!(Factory, Factory);
 
 /// A run of page frames that tasks can map.
 #[derive(Default)]
@@ -71,27 +77,19 @@ pub struct Frames {
     pub count: u32,
 }
 
-object!(Frames);
+object!(Frames, Frames);
 
 /// An arena and its host.
 #[derive(Default)]
 pub struct ArenaObject {
     /// Table bookkeeping.
     pub header: Header,
+    /// CR3 of its root, which maps its host and the slots of its `segment` tasks.
+    pub cr3: u64,
     /// Root and slots; `None` only while the table's entry is free.
     pub arena: Option<Arena>,
     /// The task that is its host.
     pub host: Index<Task>,
-    /// How many small tasks it holds.
-    pub tasks: u32,
 }
 
-impl Object for ArenaObject {
-    const TYPE: ObjectType = ObjectType::Arena;
-    fn header(&self) -> &Header {
-        &self.header
-    }
-    fn header_mut(&mut self) -> &mut Header {
-        &mut self.header
-    }
-}
+object!(ArenaObject, Arena);

@@ -1,13 +1,16 @@
 //! The kernel's state: all objects, and the memory that they are made of.
 
-use core::cell::UnsafeCell;
+use core::cell::{RefCell, UnsafeCell};
 
+use lilliput_compat32::arena::PlacedSpace;
+use lilliput_core::frames::FrameAllocator;
 use lilliput_core::machine::Machine;
-use lilliput_core::slab::Slab;
+use lilliput_core::slab::{Index, Slab};
 
 use crate::facts::Facts;
+use crate::memory::Charged;
 use crate::objects::{ArenaObject, Factory, Frames};
-use lilliput_core::frames::FrameAllocator;
+use crate::tlb::Pcids;
 
 /// Everything that is not one CPU's own.
 pub struct Kernel {
@@ -19,10 +22,21 @@ pub struct Kernel {
     pub factories: Slab<Factory>,
     /// Runs of page frames that tasks can map.
     pub frame_sets: Slab<Frames>,
+    /// Where small tasks lie in their arenas, by the numbers of the tasks.
+    pub placed: &'static mut [Option<PlacedSpace>],
     /// All page frames.
-    pub frames: FrameAllocator,
+    pub frames: RefCell<FrameAllocator>,
+    /// Tags of page-table roots.
+    pub pcids: Pcids,
     /// What was found out at boot.
     pub facts: Facts,
+}
+
+impl Kernel {
+    /// Page frames, charged to a factory.
+    pub fn memory(&mut self, payer: Index<Factory>) -> Charged<'_> {
+        Charged { frames: &self.frames, quota: &mut self.factories[payer].frames }
+    }
 }
 
 struct Cell(UnsafeCell<Option<Kernel>>);

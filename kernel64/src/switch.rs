@@ -3,7 +3,7 @@
 use core::arch::asm;
 use core::mem::offset_of;
 
-use lilliput_compat32::gdt::{USER_CODE_SLOT, USER_DATA, USER_DATA_SLOT};
+use lilliput_compat32::gdt::{USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY};
 use lilliput_core::plan::{Segments, SwitchPlan, Target};
 use lilliput_core::thread::{Frame, Thread};
 use x86_64::registers::control::{Cr0, Cr0Flags};
@@ -17,10 +17,10 @@ pub fn to(this: &mut PerCpu, thread: &mut Thread) {
     let plan = SwitchPlan::new(&target, &this.cpu.loaded);
     match plan.segments {
         Segments::Keep => {}
-        Segments::Code => this.gdt.0[USER_CODE_SLOT] = thread.code_descriptor,
+        Segments::Code => this.gdt.0[USER_CODE_ENTRY] = thread.code_descriptor,
         Segments::All => {
-            this.gdt.0[USER_CODE_SLOT] = thread.code_descriptor;
-            this.gdt.0[USER_DATA_SLOT] = thread.data_descriptor;
+            this.gdt.0[USER_CODE_ENTRY] = thread.code_descriptor;
+            this.gdt.0[USER_DATA_ENTRY] = thread.data_descriptor;
             // SAFETY: the descriptor just stored is a present, writable data segment of DPL 3.
             unsafe { load_data_segments() };
             this.segment_loads += 4;

@@ -27,8 +27,8 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
     // middle of the kernel, what was borrowed there is not gone back to, but for #DB, which touches nothing.
     let this = unsafe { percpu::this() };
     match vector {
-        number::NMI => panic::watchdog(trap),
-        number::DOUBLE_FAULT | number::MACHINE_CHECK => panic::exception(trap),
+        number::NMI => where_it_stands(trap, this),
+        number::DOUBLE_FAULT | number::MACHINE_CHECK => unexpected(trap),
         _ => {}
     }
     if this.probe_sp != 0 && trap.from_user() {
@@ -43,7 +43,7 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
             return RESUME;
         }
         if !(is_interrupt(vector) && this.cpu.current.is_none()) {
-            panic::exception(trap);
+            unexpected(trap);
         }
     }
     // SAFETY: as above; the kernel was not in the middle of anything: it was in user mode, about to be, or idle.
@@ -72,6 +72,20 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
         _ => exception(kernel, this, vector, trap.code),
     };
     dispatch::leave_to(kernel, this, entered, decision)
+}
+
+/// A non-maskable interrupt: says who runs and what all threads do, and ends the machine.
+fn where_it_stands(trap: &TrapFrame, this: &PerCpu) -> ! {
+    // SAFETY: whoever was interrupted does not go on.
+    if let Some(kernel) = unsafe { state::peek() } {
+        fault::list_threads(kernel);
+    }
+    panic::interrupted(&trap.report(), format_args!("thread {}", this.cpu.current.number()))
+}
+
+/// An exception of the kernel's own.
+fn unexpected(trap: &TrapFrame) -> ! {
+    panic::exception(trap.vector as u8, trap.code, &trap.report())
 }
 
 /// `int 0x40`: a system call that works from both widths on every CPU.

@@ -21,7 +21,6 @@ pub enum Decision {
 }
 
 /// The state of one CPU that decisions are made from.
-#[derive(Default)]
 #[repr(C)]
 pub struct Cpu {
     /// The thread that runs; none while idle.
@@ -40,7 +39,26 @@ pub struct Cpu {
     pub ready: ReadyQueue,
 }
 
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Cpu {
+    /// A CPU on which nothing runs and nothing is loaded.
+    pub const fn new() -> Self {
+        Self {
+            current: Index::NONE,
+            slice: SLICE_TICKS,
+            stamp: 0,
+            loaded: Loaded::new(),
+            vector_owner: Index::NONE,
+            vector_enabled: false,
+            ready: ReadyQueue::new(),
+        }
+    }
+
     /// Carries a decision out in the queues. Afterwards `current` is who runs next; none is idle.
     #[inline]
     pub fn apply(&mut self, machine: &mut Machine, decision: Decision) {

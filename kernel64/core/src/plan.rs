@@ -23,6 +23,22 @@ pub struct Loaded {
     pub code_descriptor: u64,
 }
 
+impl Loaded {
+    /// Nothing that any task could use.
+    pub const fn new() -> Self {
+        Self { cr3: 0, arena: 0, segments: Index::NONE, segments_arena: 0, code_descriptor: 0 }
+    }
+
+    /// Forgets what was loaded for a task that ends, so that nothing of it is ever taken for another's.
+    pub fn forget(&mut self, task: Index<Task>) {
+        if self.segments == task {
+            self.segments = Index::NONE;
+            self.segments_arena = 0;
+            self.code_descriptor = 0;
+        }
+    }
+}
+
 /// What must be done about segmentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segments {

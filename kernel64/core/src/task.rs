@@ -2,7 +2,10 @@
 
 use lilliput_abi::{Isolation, ObjectType};
 
+use x86_64::PhysAddr;
+
 use crate::capability::{Capability, CapabilityTable};
+use crate::frames::Frame;
 use crate::slab::{Header, Index, Object};
 use crate::thread::{Kind, Thread};
 
@@ -17,16 +20,26 @@ pub struct Space {
     pub base: u64,
     /// Bytes of addresses that it has, from its address zero.
     pub size: u64,
-    /// Start of its slot in the arena, for a small task.
-    pub slot: u64,
-    /// Bytes of the slot.
-    pub slot_size: u64,
     /// How it is confined, for a small task.
     pub isolation: Option<Isolation>,
+    /// Whether the root is its own: a 64-bit task's, and a small task's in the `page` modes.
+    pub owns_root: bool,
     /// Descriptor of its code segment.
     pub code_descriptor: u64,
     /// Descriptor of its data segment.
     pub data_descriptor: u64,
+}
+
+impl Space {
+    /// The root's frame.
+    pub const fn root(&self) -> Frame {
+        root_of(self.cr3)
+    }
+}
+
+/// The frame of the root that a value of CR3 names: bits 51..12 (AMD64 APM vol. 2, 3.1.2).
+pub const fn root_of(cr3: u64) -> Frame {
+    Frame::containing(PhysAddr::new_truncate(cr3 & 0x000f_ffff_ffff_f000))
 }
 
 /// A task.

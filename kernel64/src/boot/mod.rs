@@ -2,6 +2,7 @@
 
 pub mod acpi;
 pub mod handoff;
+pub mod objects;
 pub mod report;
 pub mod root;
 

@@ -1,38 +1,68 @@
-//! What one CPU owns. GS holds its address while the kernel runs.
+//! The per-CPU block: what the entry code reaches through GS.
+//!
+//! Line 0 is what a system call touches; the GDT and the TSS have lines of their own. No page of it holds
+//! code: stores beside code are very slow on emulators that translate it.
 
 use core::cell::UnsafeCell;
-use core::ptr::null;
 
+use lilliput_core::cpu::Cpu;
+use lilliput_core::thread::Thread;
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 use x86_64::structures::tss::TaskStateSegment;
 
 use super::gdt;
+use crate::entry;
 
-/// The block of one CPU, on pages that hold nothing else.
+/// Everything that belongs to one CPU.
 #[repr(C, align(4096))]
 pub struct PerCpu {
-    /// Its own address, so that `gs:[0]` reads it.
+    /// Its own address, for code that has only GS.
     pub self_pointer: *const PerCpu,
-    /// Where the kernel's stack starts.
+    /// The block of the thread that runs; the entry code stores registers there.
+    pub current: *mut Thread,
+    /// The end of that thread's return frame: the entry code pushes from here down.
+    pub frame_top: u64,
+    /// The user's stack pointer, for the few instructions before it is stored.
+    pub user_sp: u64,
+    /// Where the kernel's stack begins, empty.
     pub kernel_stack_top: u64,
-    /// The descriptor table.
-    pub gdt: gdt::Table,
-    /// The task-state segment.
-    pub tss: TaskStateSegment,
+    /// The kernel's stack pointer to go back to from a probe of the CPU; 0 when none is under way.
+    pub probe_sp: u64,
+    /// CR3 writes since boot.
+    pub cr3_writes: u64,
+    /// Loads of DS, ES, FS and GS since boot.
+    pub segment_loads: u64,
+    /// The descriptors. The two user slots are those of the task that runs.
+    pub gdt: Line<gdt::Table>,
+    /// The task-state segment: stacks, and an I/O bitmap that permits nothing.
+    pub tss: Line<TaskStateSegment>,
+    /// The state that decisions are made from.
+    pub cpu: Cpu,
 }
 
-/// Memory for the block of the CPU that boots.
-struct BootCpu(UnsafeCell<PerCpu>);
+/// Something on cache lines of its own.
+#[repr(C, align(64))]
+pub struct Line<T>(pub T);
 
-// SAFETY: only the CPU that boots uses it.
-unsafe impl Sync for BootCpu {}
+struct Block(UnsafeCell<PerCpu>);
 
-static BOOT_CPU: BootCpu = BootCpu(UnsafeCell::new(PerCpu {
-    self_pointer: null(),
+// SAFETY: the block belongs to one CPU, which reaches it with interrupts off and one borrow at a time
+// (see `this`).
+unsafe impl Sync for Block {}
+
+static BOOT_CPU: Block = Block(UnsafeCell::new(PerCpu {
+    self_pointer: core::ptr::null(),
+    current: core::ptr::null_mut(),
+    frame_top: 0,
+    user_sp: 0,
     kernel_stack_top: 0,
-    gdt: [0; _],
-    tss: TaskStateSegment::new(),
+    probe_sp: 0,
+    cr3_writes: 0,
+    segment_loads: 0,
+    gdt: Line([0; _]),
+    tss: Line(TaskStateSegment::new()),
+    cpu: Cpu::new(),
 }));
 
 /// The block of the CPU that boots.
@@ -40,17 +70,34 @@ pub fn boot_cpu() -> *mut PerCpu {
     BOOT_CPU.0.get()
 }
 
-/// Fills the boot CPU's block in, loads its tables and points GS at it.
+/// Fills the block of the CPU that boots, loads its tables, and sets the ways into the kernel.
 pub fn init(kernel_stack_top: VirtAddr) {
     let block = boot_cpu();
-    // SAFETY: it is the boot CPU that runs, once, with interrupts off: nobody else refers to the block.
-    let cpu = unsafe { &mut *block };
-    cpu.self_pointer = block;
-    cpu.kernel_stack_top = kernel_stack_top.as_u64();
-    gdt::fill(&mut cpu.gdt, &mut cpu.tss, kernel_stack_top);
-    // SAFETY: the block is a static, and `fill` made a table that has all that is loaded.
-    unsafe { gdt::load(&raw const cpu.gdt) };
+    // SAFETY: boot calls this once, before anything reaches the block through GS.
+    let this = unsafe { &mut *block };
+    this.self_pointer = block;
+    this.kernel_stack_top = kernel_stack_top.as_u64();
+    gdt::fill(&mut this.gdt.0, &mut this.tss.0, kernel_stack_top);
+    // SAFETY: the table was just filled, and is a static's.
+    unsafe { gdt::load(&raw const this.gdt.0) };
     // Loading GS, which `load` does, zeroes its base: the base comes afterwards.
     GsBase::write(VirtAddr::from_ptr(block));
     KernelGsBase::write(VirtAddr::zero());
+    entry::install(kernel_stack_top);
+}
+
+/// The block of this CPU.
+///
+/// # Safety
+/// GS must be the kernel's, interrupts off, and no other reference to the block alive. Every entry into the kernel
+/// calls this once and hands the reference down.
+#[inline(always)]
+pub unsafe fn this<'a>() -> &'a mut PerCpu {
+    let block: *mut PerCpu;
+    // SAFETY: the first field of the block that the kernel's GS points to is its address.
+    unsafe {
+        core::arch::asm!("mov {}, gs:[{}]", out(reg) block, const core::mem::offset_of!(PerCpu, self_pointer),
+            options(nostack, preserves_flags, pure, readonly));
+        &mut *block
+    }
 }

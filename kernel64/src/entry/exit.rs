@@ -85,6 +85,15 @@ pub extern "C" fn leave() {
     )
 }
 
+/// Leaves to the first thread of all.
+///
+/// # Safety
+/// The block must be of the thread that is switched to.
+#[unsafe(naked)]
+pub unsafe extern "C" fn first(block: u64) -> ! {
+    naked_asm!("mov rax, rdi", "jmp {leave}", leave = sym leave)
+}
+
 /// Waits for an interrupt on the empty kernel stack. The interrupt does not come back here: whatever it decides
 /// leaves by [`leave`], which comes here anew if there is still nobody to run.
 #[unsafe(naked)]

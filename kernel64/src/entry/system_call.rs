@@ -12,8 +12,7 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
-use lilliput_abi::layout::ENTRY_PAGE;
-use lilliput_compat32::entry_page::SYSENTER_RETURN;
+use lilliput_compat32::entry_page::SYSENTER_RETURN_ADDRESS;
 use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
 
 use super::{DESCRIPTORS, exit};
@@ -106,7 +105,7 @@ pub extern "C" fn sysenter() {
         user_data = const USER_DATA,
         user_code = const USER_CODE,
         flags = const SYSENTER_FLAGS,
-        return_ip = const ENTRY_PAGE + SYSENTER_RETURN,
+        return_ip = const SYSENTER_RETURN_ADDRESS,
         descriptors = const DESCRIPTORS,
         body = sym dispatch::system_call,
         exit = sym exit::leave,

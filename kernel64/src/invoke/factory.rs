@@ -92,6 +92,6 @@ fn insert<T: Object>(slab: &mut Slab<T>, factory: u32, new: T) -> Result<Capabil
 }
 
 /// The first capability to a new object: all rights, no badge.
-pub(super) fn full<T: Object>(slab: &Slab<T>, index: Index<T>) -> Capability {
+pub fn full<T: Object>(slab: &Slab<T>, index: Index<T>) -> Capability {
     Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::ALL) }
 }

@@ -11,6 +11,9 @@ mod task;
 mod thread;
 
 pub use create::{NewTask, new_task, new_thread};
+pub use factory::full;
+pub use task::map_frames;
+pub use thread::start;
 
 use lilliput_abi::{Error, Rights};
 use lilliput_core::capability::Capability;

@@ -11,14 +11,25 @@ use crate::state::Kernel;
 
 pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, call: &Call) -> Answer {
     match ThreadMethod::from_label(call.label).ok_or(Error::BadOperation)? {
-        ThreadMethod::Start => start(kernel, this, thread, [call.words[0], call.words[1], call.words[2], call.words[3]]),
+        ThreadMethod::Start => {
+            let [ip, sp, word0, word1, ..] = call.words;
+            start(kernel, this, thread, [ip, sp, word0, word1]).map(|()| DONE)
+        }
         ThreadMethod::SetPriority => set_priority(kernel, this, thread, call.small(0)?),
         ThreadMethod::Account => read_account(kernel, thread, call.words[0]),
     }
 }
 
 /// Starts a thread that never ran.
-pub fn start(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, [ip, sp, word0, word1]: [u64; 4]) -> Answer {
+///
+/// # Errors
+/// `Occupied` where it has started before; `BadAddress` outside of its task's addresses.
+pub fn start(
+    kernel: &mut Kernel,
+    this: &mut PerCpu,
+    thread: Index<Thread>,
+    [ip, sp, word0, word1]: [u64; 4],
+) -> Result<(), Error> {
     let machine = &mut kernel.machine;
     let new = &mut machine.threads[thread];
     if new.state != State::Stopped || new.frame.ip != 0 {
@@ -33,7 +44,7 @@ pub fn start(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, [ip,
     new.frame.ip = ip;
     new.frame.sp = sp;
     this.cpu.enqueue(machine, thread);
-    Ok(DONE)
+    Ok(())
 }
 
 fn set_priority(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, priority: u8) -> Answer {

@@ -1,0 +1,77 @@
+//! Names for addresses: the text of `kernel.sym`, lines of hexadecimal address, space, name.
+//!
+//! This is read while the kernel panics, so it makes do with whatever it finds: lines that are not of this form are
+//! passed over, and their order does not matter.
+
+/// The symbol that an address lies in, as far as one can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How far behind its start the address lies.
+    pub offset: u64,
+}
+
+/// The nearest symbol at or below an address.
+pub fn look_up(text: &[u8], address: u64) -> Option<Symbol<'_>> {
+    let mut nearest: Option<Symbol<'_>> = None;
+    for (start, name) in text.split(|byte| *byte == b'\n').filter_map(read_line) {
+        let Some(offset) = address.checked_sub(start) else { continue };
+        if nearest.is_none_or(|symbol| offset < symbol.offset) {
+            nearest = Some(Symbol { name, offset });
+        }
+    }
+    nearest
+}
+
+fn read_line(line: &[u8]) -> Option<(u64, &str)> {
+    let (address, name) = str::from_utf8(line).ok()?.trim().split_once(' ')?;
+    let name = name.trim_start();
+    (!name.is_empty()).then_some((u64::from_str_radix(address, 16).ok()?, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::format;
+    use std::vec::Vec;
+
+    const TEXT: &[u8] = b"ffffffff80000000 start\nffffffff80000100 lilliput::main\n\
+        garbage\n 10\n\xff\xfe\nzz name\nffffffff80000200 <T as Trait>::method\n";
+
+    #[test]
+    fn the_nearest_symbol_below_is_found() {
+        let name = |address| look_up(TEXT, address).map(|symbol| (symbol.name, symbol.offset));
+        assert_eq!(name(0xffff_ffff_8000_0000), Some(("start", 0)));
+        assert_eq!(name(0xffff_ffff_8000_01ff), Some(("lilliput::main", 0xff)));
+        assert_eq!(name(u64::MAX), Some(("<T as Trait>::method", 0x7fff_fdff)));
+        assert_eq!(name(0xffff_ffff_7fff_ffff), None);
+        assert_eq!(look_up(b"", 0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_do_no_harm(text in proptest::collection::vec(any::<u8>(), 0..300), address: u64) {
+            look_up(&text, address);
+        }
+
+        #[test]
+        fn agrees_with_a_map(
+            symbols in proptest::collection::btree_map(any::<u64>(), "[a-z]{1,5}", 0..20),
+            noise in proptest::collection::vec("[ -~]{0,6}", 0..5),
+            address: u64,
+        ) {
+            let noise = noise.iter().filter(|line| read_line(line.as_bytes()).is_none()).cloned();
+            let lines = symbols.iter().rev().map(|(start, name)| format!("{start:x} {name}"));
+            let text = lines.chain(noise).collect::<Vec<_>>().join("\n");
+            let symbols: BTreeMap<_, _> = symbols;
+            for address in symbols.keys().copied().chain([address]) {
+                let expected = symbols.range(..=address).next_back();
+                let expected = expected.map(|(start, name)| Symbol { name, offset: address - start });
+                prop_assert_eq!(look_up(text.as_bytes(), address), expected);
+            }
+        }
+    }
+}

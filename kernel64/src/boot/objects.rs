@@ -1,0 +1,63 @@
+//! The tables of kernel objects, sized from the memory that there is.
+
+use core::cell::RefCell;
+
+use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::frames::FrameAllocator;
+use lilliput_core::machine::Machine;
+use lilliput_core::slab::{Index, Object, Slab};
+use lilliput_core::task::Task;
+use lilliput_core::thread::Thread;
+
+use crate::facts::Facts;
+use crate::mm::tables::Tables;
+use crate::objects::{ArenaObject, Factory, Frames, Quota};
+use crate::state::Kernel;
+use crate::tlb::Pcids;
+
+/// The factory that all memory is charged to.
+pub const ROOT_FACTORY: Index<Factory> = Index::new(1);
+
+/// Threads for each MiB of free memory, and how many there are at least and at most.
+const THREADS_PER_MEBIBYTE: u64 = 16;
+const THREADS: core::ops::RangeInclusive<u64> = 1024..=16384;
+const FRAMES_PER_MEBIBYTE: u64 = 256;
+const ARENAS: usize = 64;
+const FACTORIES: usize = 256;
+
+/// Makes the kernel's state, with one factory.
+pub fn build(mut frames: FrameAllocator, tables: &mut Tables, facts: Facts) -> Kernel {
+    let mebibytes = frames.free_count() / FRAMES_PER_MEBIBYTE;
+    let threads = (mebibytes * THREADS_PER_MEBIBYTE).clamp(*THREADS.start(), *THREADS.end()) as usize;
+    let mut make = Maker { frames: &mut frames, tables };
+    let machine = Machine {
+        threads: make.slab::<Thread>(threads),
+        tasks: make.slab::<Task>(threads),
+        endpoints: make.slab::<Endpoint>(2 * threads),
+        notifications: make.slab::<Notification>(2 * threads),
+    };
+    let arenas = make.slab::<ArenaObject>(ARENAS);
+    let frame_sets = make.slab::<Frames>(4 * threads);
+    let mut factories = make.slab::<Factory>(FACTORIES);
+    let placed = make.tables.reserve(threads, || None, make.frames);
+    let all = Factory {
+        frames: Quota { used: 0, limit: frames.free_count() },
+        objects: Quota { used: 0, limit: u64::from(u32::MAX) },
+        ..Factory::default()
+    };
+    let root_factory = factories.insert(0, all);
+    debug_assert_eq!(root_factory, Some(ROOT_FACTORY));
+    let pcids = Pcids::new(facts.pcid);
+    Kernel { machine, arenas, factories, frame_sets, placed, frames: RefCell::new(frames), pcids, facts }
+}
+
+struct Maker<'a> {
+    frames: &'a mut FrameAllocator,
+    tables: &'a mut Tables,
+}
+
+impl Maker<'_> {
+    fn slab<T: Object + Default>(&mut self, entries: usize) -> Slab<T> {
+        Slab::new(self.tables.reserve(entries, T::default, self.frames))
+    }
+}

@@ -1,0 +1,210 @@
+//! Making objects that hold memory: tasks, threads, arenas, frames.
+
+use lilliput_abi::layout::USER_END;
+use lilliput_abi::{Error, Isolation};
+use lilliput_compat32::arena::{Arena, PlacedSpace, Policy, Request};
+use lilliput_compat32::choose::TrustDomain;
+use lilliput_compat32::descriptor::Descriptor;
+use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
+use lilliput_core::capability::CapabilityTable;
+use lilliput_core::paging::{self, ENTRIES, TableMemory, UPPER_HALF};
+use lilliput_core::slab::Index;
+use lilliput_core::task::{Space, Task};
+use lilliput_core::thread::{Frame as ReturnFrame, Kind, PRIORITIES, Thread};
+
+use crate::objects::{ArenaObject, Factory, Frames, HOST_END};
+use crate::state::Kernel;
+
+/// Flags of a new thread: interrupts on, and bit 1, which always is.
+const INITIAL_FLAGS: u64 = 0x202;
+
+/// What kind of task to make.
+pub enum NewTask {
+    /// With a page table of its own.
+    Wide,
+    /// In an arena's page table, above 4 GiB.
+    Host(Index<ArenaObject>),
+    /// In a slot.
+    Small {
+        /// Where.
+        arena: Index<ArenaObject>,
+        /// Bytes.
+        size: u64,
+        /// How confined.
+        isolation: Isolation,
+        /// Trust domain.
+        domain: u64,
+    },
+}
+
+/// Contiguous zeroed frames.
+pub fn new_frames(kernel: &mut Kernel, factory: Index<Factory>, pages: u32) -> Result<Index<Frames>, Error> {
+    if pages == 0 {
+        return Err(Error::BadArgument);
+    }
+    let first = kernel.memory(factory).allocate(u64::from(pages))?;
+    let set = Frames { first: Some(first), count: pages, ..Frames::default() };
+    let Some(index) = kernel.frame_sets.insert(factory.number(), set) else {
+        kernel.memory(factory).free(first, u64::from(pages))?;
+        return Err(Error::NoMemory);
+    };
+    let owned = kernel.frames.borrow_mut().set_owner(first, u64::from(pages), index.number());
+    debug_assert!(owned, "the frames were just allocated");
+    Ok(index)
+}
+
+/// An arena without host or tasks.
+pub fn new_arena(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Index<ArenaObject>, Error> {
+    let index = kernel.arenas.insert(factory.number(), ArenaObject::default()).ok_or(Error::NoMemory)?;
+    let kernel_root = kernel.facts.kernel_root;
+    match Arena::new(&mut kernel.memory(factory), kernel_root) {
+        Ok(arena) => {
+            let cr3 = kernel.pcids.tag(arena.root().start().as_u64());
+            let object = &mut kernel.arenas[index];
+            object.cr3 = cr3;
+            object.arena = Some(arena);
+            Ok(index)
+        }
+        Err(error) => {
+            kernel.arenas.remove(index);
+            Err(error)
+        }
+    }
+}
+
+/// A task without threads or memory.
+pub fn new_task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> Result<Index<Task>, Error> {
+    let index = kernel.machine.tasks.insert(factory.number(), Task::default()).ok_or(Error::NoMemory)?;
+    match kernel.memory(factory).capability_table() {
+        Ok(table) => kernel.machine.tasks[index].capabilities = CapabilityTable::new(table),
+        Err(error) => {
+            kernel.machine.tasks.remove(index);
+            return Err(error);
+        }
+    }
+    let made = match new {
+        NewTask::Wide => wide_space(kernel, factory).map(|space| (Kind::Wide, space)),
+        NewTask::Host(arena) => host_space(kernel, arena, index).map(|space| (Kind::Host, space)),
+        NewTask::Small { arena, size, isolation, domain } => {
+            let request = Request { size, isolation, domain: TrustDomain(domain) };
+            small_space(kernel, factory, arena, request, index).map(|space| (Kind::Small, space))
+        }
+    };
+    match made {
+        Ok((kind, space)) => {
+            let task = &mut kernel.machine.tasks[index];
+            (task.kind, task.space) = (kind, space);
+            Ok(index)
+        }
+        Err(error) => {
+            let table = kernel.machine.tasks[index].capabilities.take();
+            kernel.memory(factory).free_capability_table(table);
+            kernel.machine.tasks.remove(index);
+            Err(error)
+        }
+    }
+}
+
+fn wide_space(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Space, Error> {
+    let kernel_root = kernel.facts.kernel_root;
+    let mut memory = kernel.memory(factory);
+    let root = memory.allocate_table().ok_or(Error::NoMemory)?;
+    paging::share_p4(&mut memory, kernel_root, root, UPPER_HALF..ENTRIES);
+    Ok(Space {
+        cr3: kernel.pcids.tag(root.start().as_u64()),
+        size: USER_END,
+        owns_root: true,
+        code_descriptor: Descriptor::USER_CODE64.0,
+        data_descriptor: Descriptor::USER_DATA64.0,
+        ..Space::default()
+    })
+}
+
+fn host_space(kernel: &mut Kernel, arena: Index<ArenaObject>, host: Index<Task>) -> Result<Space, Error> {
+    let object = &mut kernel.arenas[arena];
+    if !object.host.is_none() {
+        return Err(Error::Occupied);
+    }
+    object.host = host;
+    Ok(Space {
+        cr3: object.cr3,
+        arena: arena.number(),
+        size: HOST_END,
+        code_descriptor: Descriptor::USER_CODE64.0,
+        data_descriptor: Descriptor::USER_DATA64.0,
+        ..Space::default()
+    })
+}
+
+fn small_space(
+    kernel: &mut Kernel,
+    factory: Index<Factory>,
+    arena: Index<ArenaObject>,
+    request: Request,
+    task: Index<Task>,
+) -> Result<Space, Error> {
+    let policy = Policy {
+        limits_enforced: kernel.facts.limits_enforced,
+        unenforced_allowed: kernel.facts.unenforced_allowed,
+    };
+    let entry_page = kernel.facts.entry_page;
+    let Kernel { arenas, factories, frames, .. } = kernel;
+    let mut memory = crate::memory::Charged { frames, quota: &mut factories[factory].frames };
+    let object = &mut arenas[arena];
+    let arena_of = object.arena.as_mut().ok_or(Error::BadCapability)?;
+    let placed = arena_of.create_space(&mut memory, request, policy, entry_page)?;
+    let PlacedSpace { space, isolation, root } = placed;
+    let root = root.start().as_u64();
+    let cr3 = match isolation {
+        Isolation::Page => kernel.pcids.tag(root),
+        Isolation::PageUntagged => root,
+        Isolation::Segment | Isolation::Auto => object.cr3,
+    };
+    kernel.placed[task.number() as usize] = Some(placed);
+    Ok(Space {
+        cr3,
+        arena: arena.number(),
+        base: space.base(),
+        size: space.size(),
+        isolation: Some(isolation),
+        owns_root: isolation != Isolation::Segment,
+        code_descriptor: Descriptor::code32(space.extent()).0,
+        data_descriptor: Descriptor::data32(space.extent()).0,
+    })
+}
+
+/// A thread that has not started.
+pub fn new_thread(
+    kernel: &mut Kernel,
+    factory: Index<Factory>,
+    task: Index<Task>,
+    priority: u8,
+) -> Result<Index<Thread>, Error> {
+    if usize::from(priority) >= PRIORITIES {
+        return Err(Error::BadArgument);
+    }
+    let machine = &mut kernel.machine;
+    let Task { kind, space, threads, .. } = machine.tasks[task];
+    let thread = Thread {
+        code_descriptor: space.code_descriptor,
+        data_descriptor: space.data_descriptor,
+        frame: ReturnFrame {
+            ip: 0,
+            cs: u64::from(USER_CODE),
+            flags: INITIAL_FLAGS,
+            sp: 0,
+            ss: u64::from(USER_DATA),
+        },
+        cr3: space.cr3,
+        arena: space.arena,
+        task,
+        kind,
+        priority,
+        full_frame: true,
+        sibling: threads,
+        ..Thread::default()
+    };
+    let index = machine.threads.insert(factory.number(), thread).ok_or(Error::NoMemory)?;
+    machine.tasks[task].threads = index;
+    Ok(index)
+}
