@@ -6,6 +6,10 @@
 #![cfg_attr(not(target_arch = "x86"), allow(unused))]
 
 #[cfg(target_arch = "x86")]
+mod machine;
+#[cfg(target_arch = "x86")]
+mod stamps;
+#[cfg(target_arch = "x86")]
 mod start;
 #[cfg(target_arch = "x86")]
 mod system_call;

@@ -1,13 +1,10 @@
 //! The system call stub.
 
-use core::arch::{asm, naked_asm};
+use core::arch::naked_asm;
 use core::mem::offset_of;
 
 use lilliput_abi::{Selector, layout};
-use lilliput_runtime::machine::Vectors;
-use lilliput_runtime::{Invoke, Machine, Message, Word};
-
-use crate::vectors::hold_vectors;
+use lilliput_runtime::{Invoke, Message, Word};
 
 /// The kernel this program runs on.
 #[derive(Clone, Copy, Debug)]
@@ -18,20 +15,6 @@ impl Invoke for Native {
         // SAFETY: the stub reads and writes the message and nothing else, and keeps what the C ABI
         // wants kept; what the kernel may do to memory it can do to mapped pages at any time.
         unsafe { system_call(selector.0, message) }
-    }
-}
-
-impl Machine for Native {
-    fn ticks() -> u64 {
-        let (high, low): (u32, u32);
-        // SAFETY: the instruction reads a counter into two registers and does nothing else.
-        unsafe { asm!("rdtsc", out("edx") high, out("eax") low, options(nomem, nostack, preserves_flags)) };
-        (high as u64) << 32 | low as u64
-    }
-
-    fn hold_vectors(vectors: &mut Vectors, selector: Selector, message: &mut Message, spins: u32) -> u32 {
-        // SAFETY: as above, and the routine reads and writes the values besides.
-        unsafe { hold_vectors(vectors, selector.0, message, spins) }
     }
 }
 

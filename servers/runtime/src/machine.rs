@@ -3,7 +3,7 @@
 use lilliput_abi::Selector;
 
 use crate::invoke::Invoke;
-use crate::message::Message;
+use crate::message::{Message, Word};
 
 /// A part of the vector state: what both widths have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,29 @@ impl Vectors {
     }
 }
 
+/// Where the time-stamp counter stood, to its low 32 bits, right before and right after something.
+///
+/// Between the stamps lie, besides what is measured, on either width: the store of the first stamp
+/// (1 instruction), and two moves that save what the second one overwrites (2 instructions); and, where a
+/// counter of instructions is read, the second reading itself (1). See [`MEASURING_INSTRUCTIONS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Stamps {
+    /// Before.
+    pub before: u32,
+    /// After.
+    pub after: u32,
+    /// For the routine's own use: the selector and the tag, loaded after the first stamp as a stub would.
+    pub selector: u32,
+    /// See above.
+    pub tag: u32,
+}
+
+/// Instructions between two stamps that are there for measuring only.
+pub const MEASURING_INSTRUCTIONS: u32 = 4;
+/// Instructions of a stub that loads selector and tag: the user's part that is the same on either width.
+pub const STUB_INSTRUCTIONS: u32 = 2;
+
 /// A processor, as seen from one width.
 pub trait Machine: Invoke {
     /// The time-stamp counter.
@@ -42,4 +65,16 @@ pub trait Machine: Invoke {
     /// Loads `vectors` into their registers, makes a system call, counts `spins` down, and stores the
     /// registers back to `vectors`. Returns the status word.
     fn hold_vectors(vectors: &mut Vectors, selector: Selector, message: &mut Message, spins: u32) -> u32;
+
+    /// Makes a system call between two stamps. All words are loaded before the first stamp and stored after the second.
+    fn stamped_call(selector: Selector, message: &mut Message, stamps: &mut Stamps) -> u32;
+
+    /// What [`Machine::stamped_call`] does, without the system call.
+    fn stamped_nothing(stamps: &mut Stamps);
+
+    /// Reads the byte at `address` between two stamps.
+    ///
+    /// The address is one that the program reads at its own risk: where nothing is mapped, the read is an
+    /// exception that somebody handles, or the end of the task.
+    fn stamped_read(address: Word, stamps: &mut Stamps);
 }

@@ -23,5 +23,7 @@ pub const SYSTEM: u32 = 8;
 pub const TASK: u32 = 9;
 /// Frames that the program may map.
 pub const FRAMES: u32 = 10;
+/// The server that is measured.
+pub const SERVER: u32 = 11;
 /// The first of a server's capabilities to its clients' notifications.
 pub const FIRST_CLIENT: u32 = 16;

@@ -10,3 +10,7 @@ pub const WORK_CLIENT: Word = 2;
 pub const WORK_CLIENT_THREAD: Word = 3;
 /// Touches what is not its own, in a way that word 1 names.
 pub const INTRUDER: Word = 4;
+/// The measured server, handler or waiter.
+pub const BENCH_SERVER: Word = 5;
+/// Measures an operation, which word 1 names: see [`crate::bench::operation`].
+pub const BENCH_CLIENT: Word = 6;

@@ -1,0 +1,117 @@
+//! The measuring client: runs batches and hands the medians to the root task.
+
+use lilliput_abi::{Error, Operation, Selector};
+
+use super::clock::Clock;
+use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, UNMAP, median, operation, parameter};
+use crate::machine::Machine;
+use crate::message::{Message, WORDS, Word};
+use crate::object::Endpoint;
+use crate::{parent, place};
+
+/// What both sides of a batch noted.
+struct Batch<K> {
+    operation: Word,
+    words: Word,
+    clock: Clock,
+    before: [u32; ROUNDS],
+    after: [u32; ROUNDS],
+    machine: core::marker::PhantomData<K>,
+}
+
+/// Measures one of [`operation`].
+///
+/// # Errors
+/// What the kernel says where something does not work.
+pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
+    let lengths = parent::parameter::<K>(parameter::LENGTHS)?;
+    let address = parent::parameter::<K>(parameter::ADDRESS)?;
+    for clock in Clock::ALL {
+        for words in (0..=WORDS).filter(|words| lengths >> words & 1 != 0) {
+            let (before, after) = ([0; ROUNDS], [0; ROUNDS]);
+            let mut batch = Batch::<K> { operation, words, clock, before, after, machine: core::marker::PhantomData };
+            let figure = match operation {
+                operation::CALL => batch.call()?,
+                operation::SIGNAL => batch.signal()?,
+                operation::FAULT => batch.fault(address)?,
+                _ => batch.alone()?,
+            };
+            parent::result::<K>(&figure.to_words())?;
+        }
+    }
+    Ok(())
+}
+
+impl<K: Machine> Batch<K> {
+    fn server() -> Endpoint<K> {
+        Endpoint::at(place::SERVER)
+    }
+
+    fn call(&mut self) -> Result<Figure, Error> {
+        Self::server().request(BEGIN, &[self.clock as Word])?;
+        let sent = Message::new(ROUND, &[0x0101; WORDS][..self.words]);
+        for round in 0..self.clock.rounds() {
+            let mut message = sent;
+            self.stamp(round, Selector::new(Operation::Call, place::SERVER), &mut message)?;
+            assert_eq!((message.tag, message.payload()), (sent.tag, sent.payload()), "a wrong answer in round {round}");
+        }
+        self.with_server_stamps(true)
+    }
+
+    fn signal(&mut self) -> Result<Figure, Error> {
+        Self::server().request(AWAIT, &[self.clock as Word, self.clock.rounds()])?;
+        for round in 0..self.clock.rounds() {
+            self.stamp(round, Selector::new(Operation::Signal, place::NOTIFICATION), &mut Message::default())?;
+        }
+        self.with_server_stamps(false)
+    }
+
+    fn fault(&mut self, address: Word) -> Result<Figure, Error> {
+        Self::server().request(BEGIN, &[self.clock as Word])?;
+        for round in 0..self.clock.rounds() {
+            let stamps = self.clock.around_read::<K>(address)?;
+            (self.before[round], self.after[round]) = (stamps.before, stamps.after);
+            Self::server().request(UNMAP, &[address])?;
+        }
+        self.with_server_stamps(true)
+    }
+
+    /// Operations without another side.
+    fn alone(&mut self) -> Result<Figure, Error> {
+        for round in 0..self.clock.rounds() {
+            if self.operation == operation::NULL {
+                self.stamp(round, Selector::new(Operation::Null, 0), &mut Message::default())?;
+            } else {
+                let stamps = self.clock.around_nothing::<K>()?;
+                (self.before[round], self.after[round]) = (stamps.before, stamps.after);
+            }
+        }
+        let mut samples = self.after;
+        samples.iter_mut().zip(&self.before).for_each(|(after, before)| *after = after.wrapping_sub(*before));
+        Ok(self.figure(median(&mut samples[..self.clock.rounds()]), 0))
+    }
+
+    fn stamp(&mut self, round: usize, selector: Selector, message: &mut Message) -> Result<(), Error> {
+        let stamps = self.clock.around_call::<K>(selector, message)?;
+        (self.before[round], self.after[round]) = (stamps.before, stamps.after);
+        Ok(())
+    }
+
+    /// Fetches the server's stamps and takes the differences, in place.
+    fn with_server_stamps(&mut self, both_ways: bool) -> Result<Figure, Error> {
+        let rounds = self.clock.rounds();
+        for round in 0..rounds {
+            let answer = Self::server().request(FETCH, &[round])?;
+            let [received, replied] = [answer.words[0] as u32, answer.words[1] as u32];
+            self.before[round] = received.wrapping_sub(self.before[round]);
+            self.after[round] = self.after[round].wrapping_sub(replied);
+        }
+        let back = if both_ways { median(&mut self.after[..rounds]) } else { 0 };
+        let there = median(&mut self.before[..rounds]);
+        Ok(self.figure(there, back))
+    }
+
+    fn figure(&self, there: u32, back: u32) -> Figure {
+        Figure { operation: self.operation, words: self.words, clock: self.clock, there, back }
+    }
+}

@@ -1,0 +1,92 @@
+//! The measured server: it answers calls and page faults, and waits for signals.
+
+use lilliput_abi::{Error, Operation, Rights, Selector, fault, layout};
+
+use super::clock::Clock;
+use super::{AWAIT, BEGIN, FETCH, ROUND, ROUNDS, UNMAP};
+use crate::machine::Machine;
+use crate::message::{Message, Word};
+use crate::object::{Frames, Task};
+use crate::place;
+
+/// Stamps of a batch.
+struct Batch {
+    clock: Clock,
+    after: [u32; ROUNDS],
+    before: [u32; ROUNDS],
+    next: usize,
+}
+
+/// Serves for ever at [`place::SERVICE`].
+///
+/// # Errors
+/// What the kernel says where the server can't go on.
+pub fn run<K: Machine>() -> Result<(), Error> {
+    let mut batch = Batch { clock: Clock::Time, after: [0; ROUNDS], before: [0; ROUNDS], next: 0 };
+    let mut message = Message::default();
+    let mut operation = Operation::Receive;
+    let mut replied_to = None;
+    loop {
+        let stamps = batch.clock.around_call::<K>(Selector::new(operation, place::SERVICE), &mut message)?;
+        operation = Operation::ReplyReceive;
+        if let Some(round) = replied_to.take() {
+            batch.before[round] = stamps.before;
+        }
+        match message.label() {
+            ROUND | fault::FAULT_LABEL if batch.next < ROUNDS => {
+                batch.after[batch.next] = stamps.after;
+                replied_to = Some(batch.next);
+                batch.next += 1;
+                if message.label() == fault::FAULT_LABEL {
+                    map::<K>(message.words[fault::ADDRESS])?;
+                    message = Message::new(fault::RESUME, &[]);
+                }
+            }
+            label => {
+                message = batch.control::<K>(label, &message)?;
+                if label == AWAIT {
+                    // The client is answered and goes on when this thread waits: it has the lower priority.
+                    crate::object::reply::<K>(&message)?;
+                    batch.wait::<K>(message.words[1])?;
+                    operation = Operation::Receive;
+                }
+            }
+        }
+    }
+}
+
+impl Batch {
+    fn control<K: Machine>(&mut self, label: u16, message: &Message) -> Result<Message, Error> {
+        let words = &message.words;
+        match label {
+            BEGIN | AWAIT => {
+                self.clock = Clock::from_number(words[0]).ok_or(Error::BadArgument)?;
+                self.next = 0;
+                Ok(*message)
+            }
+            FETCH => {
+                let round = words[0] % ROUNDS;
+                // The reply to this is not measured, so that the array stays as it is.
+                Ok(Message::new(0, &[self.after[round] as Word, self.before[round] as Word]))
+            }
+            UNMAP => {
+                Task::<K>::at(place::TASK).unmap(words[0], 1)?;
+                Ok(Message::new(0, &[]))
+            }
+            _ => Err(Error::BadOperation),
+        }
+    }
+
+    fn wait<K: Machine>(&mut self, times: Word) -> Result<(), Error> {
+        for after in self.after.iter_mut().take(times) {
+            let selector = Selector::new(Operation::Wait, place::NOTIFICATION);
+            *after = self.clock.around_call::<K>(selector, &mut Message::default())?.after;
+        }
+        Ok(())
+    }
+}
+
+fn map<K: Machine>(address: Word) -> Result<(), Error> {
+    let page = address & !(layout::PAGE_SIZE as Word - 1);
+    Task::<K>::at(place::TASK).map(Frames::at(place::FRAMES), page, 0, 1, Rights::READ)
+}

@@ -1,0 +1,77 @@
+//! The arena host: a 64-bit server in the page table of its small clients.
+//!
+//! Its memory lies above 4 GiB, out of reach of 32-bit addresses; its clients' memory lies where
+//! their segments begin, and is read there in place.
+#![no_std]
+#![no_main]
+
+use core::slice;
+
+use lilliput_runtime::work::server::{self, ClientMemory};
+use lilliput_runtime::{Notification, Word, bench, place, role, work};
+use lilliput_user64::{Native, entry};
+
+entry!(main);
+
+fn main(role: Word, parameter: Word) -> Word {
+    let outcome = match role {
+        role::WORK_SERVER => server::run::<Native>(&mut Clients::new()),
+        role::WORK_CLIENT_THREAD => work::client::run::<Native>().and_then(|()| park()),
+        role::BENCH_SERVER => bench::server::run::<Native>(),
+        role::BENCH_CLIENT => bench::client::run::<Native>(parameter),
+        _ => panic!("the host has no role {role}"),
+    };
+    outcome.unwrap_or_else(|error| panic!("{error:?}"));
+    0
+}
+
+/// Ends this thread's part while the task goes on: nobody signals any more.
+fn park() -> Result<(), lilliput_abi::Error> {
+    Notification::<Native>::at(place::NOTIFICATION).wait().map(drop)
+}
+
+/// How many small tasks can be registered.
+const CLIENTS: usize = 512;
+
+/// A small client: its badge and the linear range of its space. Badge 0 is nobody's.
+#[derive(Clone, Copy)]
+struct Client {
+    badge: u32,
+    base: Word,
+    size: Word,
+}
+
+/// The small clients whose memory may be read.
+struct Clients {
+    clients: [Client; CLIENTS],
+    count: usize,
+}
+
+impl Clients {
+    const fn new() -> Self {
+        Self { clients: [Client { badge: 0, base: 0, size: 0 }; CLIENTS], count: 0 }
+    }
+}
+
+impl ClientMemory for Clients {
+    fn register(&mut self, badge: u32, base: Word, size: Word) {
+        if let Some(place) = self.clients.get_mut(self.count) {
+            *place = Client { badge, base, size };
+            self.count += 1;
+        }
+    }
+
+    fn sum(&self, badge: u32, address: Word, bytes: Word) -> Option<u64> {
+        let client = self.clients[..self.count].iter().find(|client| client.badge == badge)?;
+        let end = address.checked_add(bytes)?;
+        if end > client.size {
+            return None;
+        }
+        // SAFETY: the range lies within the client's space, which lies below 4 GiB in this page table
+        // while the client waits for its answer; nothing of this program is there. The client waits, so
+        // it does not write meanwhile. That it named mapped pages is its own risk and, for now, the host's:
+        // the host is trusted by these clients and serves this workload only.
+        let range = unsafe { slice::from_raw_parts((client.base + address) as *const u8, bytes) };
+        Some(range.iter().map(|&byte| byte as u64).sum())
+    }
+}

@@ -1,0 +1,77 @@
+//! What is measured, as a table.
+
+use alloc::format;
+use alloc::string::String;
+
+use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
+use lilliput_runtime::Word;
+use lilliput_runtime::bench::operation::{CALL, FAULT, NULL, SIGNAL};
+
+/// An operation between two kinds of task.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// One of [`lilliput_runtime::bench::operation`].
+    pub operation: Word,
+    /// Kind of the task that calls.
+    pub from: u64,
+    /// Kind of the task that is called.
+    pub to: u64,
+    /// Whether both sides are threads of one task.
+    pub same_task: bool,
+    /// Lengths of messages, one bit each.
+    pub lengths: Word,
+}
+
+/// 0, 1 and 4 words.
+const SHORT: Word = 1 | 1 << 1 | 1 << 4;
+/// 8 words as well.
+const LONG: Word = SHORT | 1 << 8;
+/// Where the length says nothing.
+const NONE: Word = 1;
+
+/// All cases, in the order of the table.
+pub const CASES: &[Case] = &[
+    case(CALL, SMALL, SMALL, SHORT),
+    case(CALL, SMALL, HOST, SHORT),
+    case(CALL, HOST, SMALL, SHORT),
+    case(CALL, SMALL, WIDE, SHORT),
+    case(CALL, WIDE, SMALL, SHORT),
+    case(CALL, WIDE, WIDE, LONG),
+    Case { same_task: true, ..case(CALL, SMALL, SMALL, SHORT) },
+    Case { same_task: true, ..case(CALL, WIDE, WIDE, LONG) },
+    Case { same_task: true, ..case(NULL, SMALL, SMALL, NONE) },
+    Case { same_task: true, ..case(NULL, WIDE, WIDE, NONE) },
+    case(SIGNAL, SMALL, SMALL, NONE),
+    case(SIGNAL, WIDE, WIDE, NONE),
+    case(FAULT, SMALL, HOST, NONE),
+    case(FAULT, SMALL, WIDE, NONE),
+    case(FAULT, WIDE, WIDE, NONE),
+];
+
+const fn case(operation: Word, from: u64, to: u64, lengths: Word) -> Case {
+    Case { operation, from, to, same_task: false, lengths }
+}
+
+impl Case {
+    /// Whether isolation modes make a difference.
+    pub const fn has_small(&self) -> bool {
+        self.from == SMALL || self.to == SMALL
+    }
+
+    /// Names of the rows for the way there and, where there is one, the way back.
+    pub const fn names(&self) -> (&'static str, Option<&'static str>) {
+        match (self.operation, self.same_task) {
+            (CALL, false) => ("call", Some("reply")),
+            (CALL, true) => ("call in one task", Some("reply in one task")),
+            (NULL, _) => ("null call", None),
+            (SIGNAL, _) => ("signal", None),
+            (FAULT, _) => ("page fault", Some("page fault answer")),
+            _ => ("nothing", None),
+        }
+    }
+
+    /// For messages to people.
+    pub fn title(&self) -> String {
+        format!("{} {} -> {}", self.names().0, kind::name(self.from), kind::name(self.to))
+    }
+}

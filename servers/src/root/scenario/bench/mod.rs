@@ -1,0 +1,65 @@
+//! The switch-cost measurements: every pair of kinds of task, in every isolation mode, in one boot.
+
+mod budgets;
+mod cases;
+mod pair;
+mod rows;
+
+use alloc::format;
+
+use lilliput_abi::object::{fact, kind};
+use lilliput_abi::{Error, Isolation};
+use lilliput_runtime::bench::operation;
+use lilliput_runtime::machine::MEASURING_INSTRUCTIONS;
+
+use crate::SYSTEM;
+use crate::failure::{Failure, context};
+use crate::output::say;
+use crate::settings::Settings;
+use crate::supervisor::Supervisor;
+use cases::{CASES, Case};
+use rows::Platform;
+
+/// Measures everything and prints a record for each row.
+pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
+    let platform = Platform {
+        instructions: settings.instructions,
+        compat_entry: context(SYSTEM.fact(fact::COMPAT_ENTRY), "the way of 32-bit entry")?,
+        limits_enforced: context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1,
+    };
+    let overhead = [overhead(supervisor, &platform, kind::SMALL)?, overhead(supervisor, &platform, kind::WIDE)?];
+    let mut rows = 0;
+    for case in CASES {
+        let modes = if case.has_small() { Isolation::MODES.as_slice() } else { &[Isolation::Auto] };
+        for &mode in modes {
+            match pair::measure(supervisor, case, mode)? {
+                Ok(figures) => rows += rows::print(case, mode, &figures, &platform, &overhead)?,
+                Err(Error::Unsupported) => {
+                    say!("bench: {} in {} mode: not measured: this boot refuses that mode", case.title(), mode.name());
+                }
+                Err(error) => {
+                    let what = format!("{} in {} mode: {}", case.title(), mode.name(), error.name());
+                    return Err(Failure::new(what));
+                }
+            }
+        }
+    }
+    say!("bench: {rows} rows measured");
+    if rows == 0 { Err(Failure::new("nothing could be measured")) } else { Ok(()) }
+}
+
+/// What the measuring itself costs in a task of this kind: stamps, and the stub's moves.
+fn overhead(supervisor: &mut Supervisor, platform: &Platform, kind: u64) -> Result<u32, Failure> {
+    let case = Case { operation: operation::NOTHING, from: kind, to: kind, same_task: true, lengths: 1 };
+    let figures = pair::measure(supervisor, &case, Isolation::Page)?;
+    let figures = figures.map_err(|error| Failure::new(format!("measuring nothing: {}", error.name())))?;
+    let there = figures.first().map(|figure| figure.there);
+    let there = there.ok_or_else(|| Failure::new("measuring nothing gave no figure"))?;
+    let expected = MEASURING_INSTRUCTIONS + rows::stub_instructions(kind, 0);
+    if platform.instructions && there != expected {
+        let what =
+            format!("a stretch of {expected} instructions takes {there} ticks: the TSC does not count instructions");
+        return Err(Failure::new(what));
+    }
+    Ok(there)
+}

@@ -1,0 +1,127 @@
+//! Two tasks, or two threads of one, that measure a case.
+
+use alloc::vec::Vec;
+
+use lilliput_abi::object::kind;
+use lilliput_abi::{Error, Isolation, Rights};
+use lilliput_runtime::bench::{Figure, operation, parameter};
+use lilliput_runtime::object::Arena;
+use lilliput_runtime::{Frames, Word, parent, place, role};
+use lilliput_user64::Native;
+
+use super::cases::Case;
+use crate::failure::{Failure, context};
+use crate::spawn::Space;
+use crate::supervisor::{Ending, Id, Supervisor};
+use crate::{FACTORY, SYSTEM};
+
+/// The client runs when the server waits: a signal, and an answer that is followed by waiting, are for a thread of higher priority.
+const SERVER_PRIORITY: u8 = 30;
+const CLIENT_PRIORITY: u8 = 28;
+
+/// The size of the measured small tasks.
+const SMALL_SIZE: u32 = 2 << 20;
+/// Addresses at which nothing is mapped, in a small and in a 64-bit task.
+const UNMAPPED: [Word; 2] = [0x10_0000, 0x4000_0000];
+
+/// The objects of a case, to be destroyed after it.
+struct Objects {
+    places: Vec<u32>,
+}
+
+/// Measures a case in an isolation mode. The inner error is the kernel's refusal of that mode.
+pub fn measure(
+    supervisor: &mut Supervisor,
+    case: &Case,
+    mode: Isolation,
+) -> Result<Result<Vec<Figure>, Error>, Failure> {
+    let arena = context(FACTORY.create_arena(), "an arena to measure in")?;
+    if case.has_small() {
+        // Ask by a task of its own, as a refusal of the mode is no failure.
+        match FACTORY.create_small(arena, SMALL_SIZE, mode, 0) {
+            Ok((task, _)) => context(FACTORY.destroy(task.place()), "destroying a task")?,
+            Err(error) => {
+                context(FACTORY.destroy(arena.place()), "destroying an arena")?;
+                return Ok(Err(error));
+            }
+        }
+    }
+    let mut objects = Objects { places: Vec::new() };
+    let create = |supervisor: &mut Supervisor, kind, name| {
+        let (program, space) = space(kind, arena, mode);
+        supervisor.create(program, name, space)
+    };
+    let client = create(supervisor, case.from, "measuring client")?;
+    let server = if case.same_task { client } else { create(supervisor, case.to, "measured server")? };
+    connect(supervisor, &mut objects, case, client, server)?;
+    if matches!(case.operation, operation::CALL | operation::SIGNAL | operation::FAULT) {
+        supervisor.child_mut(server).start(SERVER_PRIORITY, [role::BENCH_SERVER, 0])?;
+    }
+    supervisor.child_mut(client).start(CLIENT_PRIORITY, [role::BENCH_CLIENT, case.operation])?;
+    while supervisor.child(client).ending.is_none() && supervisor.child(server).ending.is_none() {
+        supervisor.step()?;
+    }
+    let figures = supervisor.child(client).results.iter().filter_map(Figure::from_words).collect();
+    let mut failure = None;
+    for id in [client, server] {
+        let child = supervisor.child(id);
+        if child.ending.is_some_and(|ending| ending != Ending::Exit(parent::SUCCESS)) {
+            let what = alloc::format!("{}: {} ended by {:?}: {}", case.title(), child.name, child.ending, child.text);
+            failure = Some(Failure::new(what));
+        }
+    }
+    supervisor.forget(client)?;
+    supervisor.forget(server)?;
+    objects.places.push(arena.place());
+    for place in objects.places {
+        context(FACTORY.destroy(place), "destroying what was measured with")?;
+    }
+    failure.map_or(Ok(Ok(figures)), Err)
+}
+
+fn space(kind: u64, arena: Arena<Native>, mode: Isolation) -> (&'static str, Space) {
+    match kind {
+        kind::SMALL => ("32/bench", Space::Small(arena, SMALL_SIZE, mode, 0)),
+        kind::HOST => ("host", Space::Host(arena)),
+        _ => ("64/bench", Space::Wide),
+    }
+}
+
+/// Gives both sides what they need.
+fn connect(
+    supervisor: &mut Supervisor,
+    objects: &mut Objects,
+    case: &Case,
+    client: Id,
+    server: Id,
+) -> Result<(), Failure> {
+    let endpoint = context(FACTORY.create_endpoint(), "an endpoint to measure")?;
+    let notification = context(FACTORY.create_notification(), "a notification to measure")?;
+    let page: Frames<Native> = context(FACTORY.create_frames(1), "a page to measure with")?;
+    objects.places.extend([endpoint.place(), notification.place(), page.place()]);
+    let target = supervisor.child(client).task.place();
+    let serve = supervisor.child(server);
+    serve.grant(place::SERVICE, endpoint.place(), Rights::RECEIVE, 0)?;
+    serve.grant(place::TASK, target, Rights::SEND, 0)?;
+    serve.grant(place::FRAMES, page.place(), Rights::SEND | Rights::READ, 0)?;
+    serve.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
+    // In one task both sides share a table, so each end of the notification has a right of its own.
+    let rights = if case.same_task { Rights::SEND | Rights::RECEIVE } else { Rights::RECEIVE };
+    serve.grant(place::NOTIFICATION, notification.place(), rights, 1)?;
+    let calls = supervisor.child(client);
+    calls.grant(place::SERVER, endpoint.place(), Rights::SEND, 1)?;
+    if !case.same_task {
+        calls.grant(place::NOTIFICATION, notification.place(), Rights::SEND, 1)?;
+        calls.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
+    }
+    let unmapped = UNMAPPED[usize::from(case.from != kind::SMALL)];
+    supervisor
+        .child_mut(client)
+        .parameters
+        .extend([(parameter::LENGTHS, case.lengths), (parameter::ADDRESS, unmapped)]);
+    if case.operation == operation::FAULT {
+        let task = supervisor.child(client).task;
+        context(task.set_fault_handler(endpoint.place(), 1), "setting the measured fault handler")?;
+    }
+    Ok(())
+}

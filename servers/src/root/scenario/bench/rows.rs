@@ -1,0 +1,144 @@
+//! From figures to rows: what was between the stamps besides the kernel is taken off.
+
+use alloc::format;
+use alloc::string::String;
+
+use lilliput_abi::Isolation;
+use lilliput_abi::object::kind;
+use lilliput_runtime::bench::clock::Clock;
+use lilliput_runtime::bench::{Figure, operation};
+use lilliput_runtime::machine::{MEASURING_INSTRUCTIONS, STUB_INSTRUCTIONS};
+
+use super::budgets;
+use super::cases::Case;
+use crate::failure::Failure;
+use crate::output::say;
+
+/// What the figures were measured on.
+pub struct Platform {
+    /// Whether the time-stamp counter counts instructions.
+    pub instructions: bool,
+    /// Fact `COMPAT_ENTRY`.
+    pub compat_entry: u64,
+    /// Fact `LIMITS_ENFORCED`.
+    pub limits_enforced: bool,
+}
+
+/// One way of an operation.
+struct Way<'a> {
+    name: &'a str,
+    from: u64,
+    to: u64,
+    words: usize,
+    /// Between the stamps.
+    time: u32,
+    /// Instructions of that which are the user's, and those that are there for measuring only.
+    user: u32,
+    measuring: u32,
+    /// Ticks that the measuring takes in the task that it starts from.
+    overhead: u32,
+    cr3_writes: u32,
+    segment_loads: u32,
+}
+
+/// Prints the rows of a case in one mode, and says how many there were.
+pub fn print(
+    case: &Case,
+    mode: Isolation,
+    figures: &[Figure],
+    platform: &Platform,
+    overhead: &[u32; 2],
+) -> Result<usize, Failure> {
+    let mut rows = 0;
+    for time in figures.iter().filter(|figure| figure.clock == Clock::Time) {
+        let count = |clock| figures.iter().find(|figure| figure.words == time.words && figure.clock == clock);
+        let (Some(cr3), Some(segments)) = (count(Clock::Cr3Writes), count(Clock::SegmentLoads)) else {
+            return Err(Failure::new(format!("{}: a figure is missing", case.title())));
+        };
+        let (there, back) = case.names();
+        let overhead_of = |kind| overhead[usize::from(kind != kind::SMALL)];
+        let (enter, leave) = (entering(case.from, platform), leaving(case.to));
+        let fault = case.operation == operation::FAULT;
+        let mut way = Way {
+            name: there,
+            from: case.from,
+            to: case.to,
+            words: time.words,
+            time: time.there,
+            // A fault is raised by the access itself, without a stub.
+            user: if fault { leave } else { enter + leave },
+            measuring: MEASURING_INSTRUCTIONS,
+            overhead: overhead_of(case.from),
+            cr3_writes: cr3.there,
+            segment_loads: segments.there,
+        };
+        way.print(case, mode, platform);
+        rows += 1;
+        if let Some(back) = back {
+            let (enter, leave) = (entering(case.to, platform), leaving(case.from));
+            way = Way {
+                name: back,
+                from: case.to,
+                to: case.from,
+                time: time.back,
+                // The access that raised the fault is made again, and then the time is read at once.
+                user: if fault { enter + 1 } else { enter + leave },
+                measuring: if fault { MEASURING_INSTRUCTIONS - 2 } else { MEASURING_INSTRUCTIONS },
+                overhead: overhead_of(case.to),
+                cr3_writes: cr3.back,
+                segment_loads: segments.back,
+                ..way
+            };
+            way.print(case, mode, platform);
+            rows += 1;
+        }
+    }
+    Ok(rows)
+}
+
+impl Way<'_> {
+    fn print(&self, case: &Case, mode: Isolation, platform: &Platform) {
+        let (from, to) = (kind::name(self.from), kind::name(self.to));
+        let isolation = if case.has_small() { format!("\"{}\"", mode.name()) } else { String::from("null") };
+        let cost = if platform.instructions {
+            let kernel = self.time.saturating_sub(self.user + self.measuring);
+            if let Some(limit) = budgets::limit(self.name, case, mode, self.words) {
+                say!("@budget {} {from} -> {to} {} words {isolation} {kernel} {limit}", self.name, self.words);
+            }
+            format!("\"instructions\":{kernel},\"user_instructions\":{}", self.user)
+        } else {
+            format!("\"ticks\":{}", self.time.saturating_sub(self.overhead))
+        };
+        say!(
+            "@row {{\"name\":\"{}\",\"from\":\"{from}\",\"to\":\"{to}\",\"words\":{},\"isolation\":{isolation},{cost},\
+             \"cr3_writes\":{},\"segment_loads\":{},\"limits_enforced\":{}}}",
+            self.name,
+            self.words,
+            self.cr3_writes,
+            self.segment_loads,
+            platform.limits_enforced
+        );
+    }
+}
+
+/// Instructions of a stub around the kernel's part, from loading the selector on.
+pub fn stub_instructions(kind: u64, compat_entry: u64) -> u32 {
+    let platform = Platform { instructions: false, compat_entry, limits_enforced: false };
+    entering(kind, &platform) + leaving(kind)
+}
+
+/// The user's instructions before the one that enters the kernel: selector and tag are loaded; a
+/// 32-bit task calls the entry page, which saves the stack pointer for SYSENTER.
+fn entering(kind: u64, platform: &Platform) -> u32 {
+    const SYSENTER: u64 = 2;
+    match (kind, platform.compat_entry) {
+        (kind::SMALL, SYSENTER) => STUB_INSTRUCTIONS + 2,
+        (kind::SMALL, _) => STUB_INSTRUCTIONS + 1,
+        _ => STUB_INSTRUCTIONS,
+    }
+}
+
+/// The user's instructions after the one that left the kernel: a 32-bit task returns from the entry page.
+fn leaving(kind: u64) -> u32 {
+    u32::from(kind == kind::SMALL)
+}

@@ -1,0 +1,22 @@
+//! What the boot configuration can ask for.
+
+mod bench;
+mod workload;
+
+use alloc::format;
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::supervisor::Supervisor;
+
+/// Runs the scenarios one after another; the first failure ends it.
+pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
+    for scenario in &settings.scenarios {
+        match scenario.as_str() {
+            "bench" => bench::run(supervisor, settings)?,
+            "workload" => workload::run(supervisor, settings)?,
+            _ => return Err(Failure::new(format!("there is no scenario {scenario}"))),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! What the boot configuration asks for.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use lilliput_abi::Isolation;
+use lilliput_abi::boot::file;
+use lilliput_loader::archive::Archive;
+use lilliput_loader::config::Config;
+
+use crate::failure::Failure;
+
+/// The settings, with what they are where the configuration says nothing.
+pub struct Settings {
+    /// The scenarios, in order.
+    pub scenarios: Vec<String>,
+    /// The tests to run; empty for all.
+    pub tests: Vec<String>,
+    /// Isolation of small tasks.
+    pub isolation: Isolation,
+    /// Small tasks of the mixed workload.
+    pub small: usize,
+    /// 64-bit tasks of the mixed workload.
+    pub wide: usize,
+    /// Rounds of every client of the mixed workload.
+    pub rounds: usize,
+    /// Whether the TSC counts instructions.
+    pub instructions: bool,
+}
+
+impl Settings {
+    /// Reads the configuration in the archive; without one, the mixed workload runs.
+    pub fn read(archive: &Archive<'static>) -> Result<Self, Failure> {
+        let config = Config::parse(archive.find(file::CONFIG).unwrap_or_default())
+            .map_err(|error| Failure::new(format!("{}: {error}", file::CONFIG)))?;
+        let number = |key, default: usize| match config.number(key) {
+            Ok(number) => Ok(number.map_or(default, |number| number as usize)),
+            Err(error) => Err(Failure::new(format!("{error}"))),
+        };
+        let modes = [Isolation::Auto, Isolation::Segment, Isolation::Page, Isolation::PageUntagged];
+        let names = modes.map(Isolation::name);
+        let isolation = config.choice("isolation", &names);
+        let isolation = isolation.map_err(|error| Failure::new(format!("{error}")))?;
+        let list = |key: &str, separator: char| -> Vec<String> {
+            config.words(key, separator).filter(|word| *word != "all").map(str::to_string).collect()
+        };
+        let mut scenarios = list("scenario", '+');
+        if scenarios.is_empty() {
+            scenarios.push("workload".to_string());
+        }
+        Ok(Self {
+            scenarios,
+            tests: list("tests", ','),
+            isolation: isolation.and_then(Isolation::from_name).unwrap_or(Isolation::Auto),
+            small: number("small", 200)?,
+            wide: number("wide", 16)?,
+            rounds: number("rounds", 12)?,
+            instructions: config.flag("instructions").map_err(|error| Failure::new(format!("{error}")))?,
+        })
+    }
+}

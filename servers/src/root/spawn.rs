@@ -1,0 +1,199 @@
+//! How a task is made: a space, the program in it, capabilities, threads.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use lilliput_abi::layout::HOST_START;
+use lilliput_abi::object::kind;
+use lilliput_abi::{Isolation, Rights};
+use lilliput_runtime::object::{Account, Arena};
+use lilliput_runtime::{Frames, Task, Thread, Word, place};
+use lilliput_user64::Native;
+
+use crate::failure::{Failure, context};
+use crate::memory::PAGE;
+use crate::output::use_console;
+use crate::supervisor::{Ending, FAULT_BADGE, Id, Supervisor};
+use crate::{FACTORY, SELF, SYSTEM};
+
+/// Pages of a small task's stack.
+const STACK_PAGES: usize = 8;
+/// The same for a 64-bit task.
+const WIDE_STACK_PAGES: usize = 16;
+/// Where the first stack of a 64-bit task ends.
+const WIDE_STACKS: Word = 0x80_0000;
+/// The console writes before anybody else runs.
+const CONSOLE_PRIORITY: u8 = 56;
+
+/// The space a task is to have.
+#[derive(Clone, Copy)]
+pub enum Space {
+    /// In a slot of an arena: arena, size in bytes, isolation, trust domain.
+    Small(Arena<Native>, u32, Isolation, u32),
+    /// The host of an arena.
+    Host(Arena<Native>),
+    /// A page table of its own.
+    Wide,
+}
+
+/// A task that the root task started.
+pub struct Child {
+    /// Its number and badge.
+    pub id: Id,
+    /// Its name in reports.
+    pub name: String,
+    /// One of [`kind`].
+    pub kind: u64,
+    /// The isolation in force, for a small task.
+    pub isolation: Option<Isolation>,
+    /// The task.
+    pub task: Task<Native>,
+    /// Its threads; none once it has ended.
+    pub threads: Vec<Thread<Native>>,
+    /// What it may ask for.
+    pub parameters: BTreeMap<Word, Word>,
+    /// What it handed over.
+    pub results: Vec<[Word; 4]>,
+    /// What it said about its failure.
+    pub text: String,
+    /// Whether it said that it serves.
+    pub ready: bool,
+    /// How it ended, if it has.
+    pub ending: Option<Ending>,
+    /// What its threads had used when it ended.
+    pub account_at_end: Account,
+    frames: Vec<Frames<Native>>,
+    entry: Word,
+    /// Where the next stack ends.
+    next_stack: Word,
+}
+
+impl Supervisor {
+    /// Makes a task that runs `program`, with no thread yet.
+    pub fn create(&mut self, program: &str, name: &str, space: Space) -> Result<Id, Failure> {
+        let id = self.new_id();
+        let (task, kind, isolation) = context(space.create(), format_args!("creating task {name}"))?;
+        let mut child = Child {
+            id,
+            name: name.to_string(),
+            kind,
+            isolation,
+            task,
+            threads: Vec::new(),
+            parameters: BTreeMap::new(),
+            results: Vec::new(),
+            text: String::new(),
+            ready: false,
+            ending: None,
+            account_at_end: Account::default(),
+            frames: Vec::new(),
+            entry: 0,
+            next_stack: space.stacks(),
+        };
+        let program = self.programs.find(program)?;
+        if program.narrow != (kind == kind::SMALL) {
+            return Err(Failure::new(format!("program {} has not the width of task {name}", program.name)));
+        }
+        child.entry = program.entry;
+        program.map_into(task, &mut child.frames)?;
+        context(task.set_fault_handler(self.endpoint.place(), FAULT_BADGE | id), "setting a fault handler")?;
+        child.grant(place::PARENT, self.endpoint.place(), Rights::SEND, id)?;
+        if let Some(console) = self.console {
+            child.grant(place::CONSOLE, console.place(), Rights::SEND, id)?;
+        }
+        self.adopt(child);
+        Ok(id)
+    }
+
+    /// Starts the console server; from then on it writes what the root task prints.
+    pub fn start_console(&mut self) -> Result<(), Failure> {
+        let console = context(FACTORY.create_endpoint(), "the console's endpoint")?;
+        let id = self.create("console", "console", Space::Wide)?;
+        let child = self.child_mut(id);
+        child.grant(place::SERVICE, console.place(), Rights::RECEIVE, 0)?;
+        child.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
+        child.start(CONSOLE_PRIORITY, [0, 0])?;
+        self.console = Some(console);
+        use_console(console);
+        Ok(())
+    }
+}
+
+impl Child {
+    /// Gives the task a copy of the root task's capability `from`, at `place`.
+    pub fn grant(&self, place: u32, from: u32, rights: Rights, badge: u32) -> Result<(), Failure> {
+        context(self.task.grant(from, rights, badge, place), format_args!("granting {} place {place}", self.name))
+            .map(drop)
+    }
+
+    /// Starts a thread with a stack of its own at the program's entry.
+    pub fn start(&mut self, priority: u8, words: [Word; 2]) -> Result<(), Failure> {
+        let sp = self.add_stack()?;
+        self.start_at(priority, self.entry, sp, words)
+    }
+
+    /// Starts a thread anywhere.
+    pub fn start_at(&mut self, priority: u8, ip: Word, sp: Word, words: [Word; 2]) -> Result<(), Failure> {
+        let thread = context(FACTORY.create_thread(self.task, priority), format_args!("a thread of {}", self.name))?;
+        self.threads.push(thread);
+        context(thread.start(ip, sp, words), format_args!("starting {}", self.name))
+    }
+
+    /// Maps one more stack and returns where it ends. An unmapped page lies below it.
+    fn add_stack(&mut self) -> Result<Word, Failure> {
+        let pages = if self.kind == kind::SMALL { STACK_PAGES } else { WIDE_STACK_PAGES };
+        let end = self.next_stack;
+        let start = end - pages * PAGE;
+        let frames = context(FACTORY.create_frames(pages), format_args!("a stack for {}", self.name))?;
+        self.frames.push(frames);
+        context(
+            self.task.map(frames, start, 0, pages as u16, Rights::READ | Rights::WRITE),
+            format_args!("mapping a stack of {}", self.name),
+        )?;
+        self.next_stack = start - PAGE;
+        Ok(end)
+    }
+
+    /// Ends the task, if it has not ended, and gives back what it had. What it said and used stays.
+    pub fn end(&mut self, ending: Ending) -> Result<(), Failure> {
+        if self.ending.is_some() {
+            return Ok(());
+        }
+        self.ending = Some(ending);
+        self.account_at_end = self.account()?;
+        let threads = self.threads.drain(..).map(Thread::place);
+        context(FACTORY.destroy(self.task.place()), format_args!("destroying task {}", self.name))?;
+        for place in threads {
+            // The threads went with their task; their names go now.
+            context(SELF.delete(place), format_args!("deleting a thread of {}", self.name))?;
+        }
+        for frames in self.frames.drain(..) {
+            context(FACTORY.destroy(frames.place()), format_args!("destroying frames of {}", self.name))?;
+        }
+        Ok(())
+    }
+}
+
+impl Space {
+    fn create(self) -> Result<(Task<Native>, u64, Option<Isolation>), lilliput_abi::Error> {
+        match self {
+            Self::Small(arena, size, isolation, domain) => {
+                let (task, in_force) = FACTORY.create_small(arena, size, isolation, domain)?;
+                Ok((task, kind::SMALL, Some(in_force)))
+            }
+            Self::Host(arena) => Ok((FACTORY.create_host(arena)?, kind::HOST, None)),
+            Self::Wide => Ok((FACTORY.create_wide()?, kind::WIDE, None)),
+        }
+    }
+
+    /// Where the first stack ends: at the top of a small space, above the program elsewhere.
+    fn stacks(self) -> Word {
+        match self {
+            Self::Small(_, size, _, _) => size as Word,
+            Self::Host(_) => HOST_START as Word + WIDE_STACKS,
+            Self::Wide => WIDE_STACKS,
+        }
+    }
+}

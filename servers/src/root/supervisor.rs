@@ -1,0 +1,191 @@
+//! The tasks that the root task started, and the loop in which it hears from them.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use lilliput_abi::fault;
+use lilliput_runtime::object::{Account, Received, reply};
+use lilliput_runtime::{Endpoint, Message, Word, parent, text};
+use lilliput_user64::Native;
+
+use crate::FACTORY;
+use crate::failure::{Failure, context};
+use crate::program::Programs;
+use crate::spawn::Child;
+
+/// The bit of a badge that only the kernel sends by: the message is about a fault.
+pub const FAULT_BADGE: u32 = 1 << 30;
+
+/// A number of a child, which is also its badge. From 1 on, never used twice.
+pub type Id = u32;
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It said so.
+    Exit(Word),
+    /// It raised an exception.
+    Fault(Fault),
+    /// The root task ended it.
+    Destroyed,
+}
+
+/// An exception of a task, as its handler was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The exception's vector.
+    pub vector: u8,
+    /// Its error code.
+    pub code: u32,
+    /// For a page fault the address, as the task sees it.
+    pub address: Word,
+    /// The instruction, as the task sees it.
+    pub ip: Word,
+    /// The stack pointer, as the task sees it.
+    pub sp: Word,
+}
+
+/// What a message to the root task was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A task came to an end.
+    Ended,
+    /// A task is about to serve.
+    Ready,
+    /// Anything else.
+    Told,
+}
+
+/// The tasks, and where they are heard.
+pub struct Supervisor {
+    /// Where parents' calls and faults arrive.
+    pub endpoint: Endpoint<Native>,
+    /// The console's endpoint, once there is one.
+    pub console: Option<Endpoint<Native>>,
+    /// The programs that came with the machine.
+    pub programs: Programs,
+    children: BTreeMap<Id, Child>,
+    last_id: Id,
+}
+
+impl Supervisor {
+    /// No task yet.
+    pub fn new(programs: Programs) -> Result<Self, Failure> {
+        let endpoint = context(FACTORY.create_endpoint(), "the root task's endpoint")?;
+        Ok(Self { endpoint, console: None, programs, children: BTreeMap::new(), last_id: 0 })
+    }
+
+    /// The number of the next child.
+    pub fn new_id(&mut self) -> Id {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Takes a child in.
+    pub fn adopt(&mut self, child: Child) {
+        self.children.insert(child.id, child);
+    }
+
+    /// A child. Numbers come from [`crate::spawn`], and children are never forgotten before [`Supervisor::forget`].
+    pub fn child(&self, id: Id) -> &Child {
+        &self.children[&id]
+    }
+
+    /// The same, to change it.
+    pub fn child_mut(&mut self, id: Id) -> &mut Child {
+        self.children.get_mut(&id).expect("a child that was not forgotten")
+    }
+
+    /// All children that are not forgotten.
+    pub fn children(&self) -> impl Iterator<Item = &Child> {
+        self.children.values()
+    }
+
+    /// Ends what is left of a child and forgets it.
+    pub fn forget(&mut self, id: Id) -> Result<(), Failure> {
+        if let Some(mut child) = self.children.remove(&id) {
+            child.end(Ending::Destroyed)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for one message and does what it asks for.
+    pub fn step(&mut self) -> Result<(Id, Event), Failure> {
+        let received = context(self.endpoint.receive(), "waiting for tasks")?;
+        let id = received.badge & !FAULT_BADGE;
+        let Some(child) = self.children.get_mut(&id) else {
+            return Err(Failure::new(alloc::format!("a message from a task that is not there, number {id}")));
+        };
+        if received.badge & FAULT_BADGE != 0 {
+            child.end(Ending::Fault(Fault::of(&received.message)))?;
+            return Ok((id, Event::Ended));
+        }
+        let (event, answer) = child.hear(&received)?;
+        if let Some(answer) = answer {
+            context(reply::<Native>(&answer), format_args!("answering {}", child.name))?;
+        }
+        Ok((id, event))
+    }
+
+    /// Waits until all of these have ended.
+    pub fn wait_for(&mut self, ids: &[Id]) -> Result<(), Failure> {
+        while ids.iter().any(|&id| self.child(id).ending.is_none()) {
+            self.step()?;
+        }
+        Ok(())
+    }
+}
+
+impl Child {
+    fn hear(&mut self, received: &Received) -> Result<(Event, Option<Message>), Failure> {
+        let message = &received.message;
+        let done = Some(Message::new(0, &[]));
+        Ok(match message.label() {
+            parent::EXIT => {
+                self.end(Ending::Exit(message.payload().first().copied().unwrap_or(parent::SUCCESS)))?;
+                (Event::Ended, None)
+            }
+            parent::READY => {
+                self.ready = true;
+                (Event::Ready, done)
+            }
+            parent::RESULT => {
+                self.results.push([message.words[0], message.words[1], message.words[2], message.words[3]]);
+                (Event::Told, done)
+            }
+            parent::TEXT => {
+                let bytes: Vec<u8> = text::bytes(message.payload()).collect();
+                self.text.push_str(&String::from_utf8_lossy(&bytes));
+                (Event::Told, done)
+            }
+            parent::PARAMETER => {
+                let value = self.parameters.get(&message.words[0]).copied().unwrap_or(0);
+                (Event::Told, Some(Message::new(0, &[value])))
+            }
+            _ => (Event::Told, done),
+        })
+    }
+
+    /// What its threads have used, until now or until its end.
+    pub fn account(&self) -> Result<Account, Failure> {
+        let mut sum = self.account_at_end;
+        for thread in &self.threads {
+            sum += context(thread.account(), format_args!("the account of {}", self.name))?;
+        }
+        Ok(sum)
+    }
+}
+
+impl Fault {
+    fn of(message: &Message) -> Self {
+        let vector = message.words[fault::VECTOR];
+        Self {
+            vector: vector as u8,
+            code: (vector >> 8) as u32,
+            address: message.words[fault::ADDRESS],
+            ip: message.words[fault::IP],
+            sp: message.words[fault::SP],
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What programs of this width can do beside system calls.
+
+use core::arch::asm;
+
+use lilliput_abi::Selector;
+use lilliput_runtime::machine::{Stamps, Vectors};
+use lilliput_runtime::{Machine, Message, Word};
+
+use crate::{Native, stamps};
+
+impl Machine for Native {
+    fn ticks() -> u64 {
+        let (high, low): (u32, u32);
+        // SAFETY: the instruction reads a counter into two registers and does nothing else.
+        unsafe { asm!("rdtsc", out("edx") high, out("eax") low, options(nomem, nostack, preserves_flags)) };
+        (high as u64) << 32 | low as u64
+    }
+
+    fn hold_vectors(vectors: &mut Vectors, selector: Selector, message: &mut Message, spins: u32) -> u32 {
+        // SAFETY: as for `invoke`, and the routine reads and writes the values besides.
+        unsafe { crate::vectors::hold_vectors(vectors, selector.0, message, spins) }
+    }
+
+    fn stamped_call(selector: Selector, message: &mut Message, stamps: &mut Stamps) -> u32 {
+        (stamps.selector, stamps.tag) = (selector.0, message.tag.0);
+        // SAFETY: as for `invoke`, and the routine reads and writes the stamps besides.
+        unsafe { stamps::stamped_call(message, stamps) }
+    }
+
+    fn stamped_nothing(stamps: &mut Stamps) {
+        // SAFETY: the routine reads and writes the stamps and nothing else.
+        unsafe { stamps::stamped_nothing(stamps) }
+    }
+
+    fn stamped_read(address: Word, stamps: &mut Stamps) {
+        // SAFETY: the routine writes the stamps and reads a byte, whose value it drops. Where that byte may
+        // not be read, the kernel ends this task or somebody maps the page.
+        unsafe { stamps::stamped_read(address, stamps) }
+    }
+}

@@ -1,0 +1,111 @@
+//! The stubs that measure: an operation between two readings of the time-stamp counter.
+//!
+//! What lies between the readings beside the operation is fixed and counted, see
+//! [`lilliput_runtime::machine::Stamps`]: change both together.
+
+use core::arch::naked_asm;
+use core::mem::offset_of;
+
+use lilliput_runtime::Message;
+use lilliput_runtime::machine::Stamps;
+
+/// A system call between two stamps: `rdi` the message, `rsi` the stamps, which hold selector and tag.
+///
+/// RCX and R11, which a call loses, carry the stamps' address in, and status and tag past the second reading.
+#[unsafe(naked)]
+pub unsafe extern "C" fn stamped_call(message: *mut Message, stamps: *mut Stamps) -> u32 {
+    naked_asm!(
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "push rsi",
+        "push rdi",
+        "mov rcx, rsi",
+        "mov rbx, [rdi + {words}]",
+        "mov rsi, [rdi + {words} + 1*8]",
+        "mov rbp, [rdi + {words} + 3*8]",
+        "mov r8, [rdi + {words} + 4*8]",
+        "mov r9, [rdi + {words} + 5*8]",
+        "mov r10, [rdi + {words} + 6*8]",
+        "mov r12, [rdi + {words} + 7*8]",
+        "mov r13, [rdi + {words} + 8*8]",
+        "mov r14, [rdi + {words} + 9*8]",
+        "mov r15, [rdi + {words} + 10*8]",
+        "mov rdi, [rdi + {words} + 2*8]",
+        "rdtsc",
+        "mov [rcx + {before}], eax",
+        "mov eax, [rcx + {selector}]",
+        "mov edx, [rcx + {call_tag}]",
+        "syscall",
+        "mov ecx, eax",
+        "mov r11d, edx",
+        "rdtsc",
+        "pop rdx",
+        "mov [rdx + {tag}], r11d",
+        "mov [rdx + {words}], rbx",
+        "mov [rdx + {words} + 1*8], rsi",
+        "mov [rdx + {words} + 2*8], rdi",
+        "mov [rdx + {words} + 3*8], rbp",
+        "mov [rdx + {words} + 4*8], r8",
+        "mov [rdx + {words} + 5*8], r9",
+        "mov [rdx + {words} + 6*8], r10",
+        "mov [rdx + {words} + 7*8], r12",
+        "mov [rdx + {words} + 8*8], r13",
+        "mov [rdx + {words} + 9*8], r14",
+        "mov [rdx + {words} + 10*8], r15",
+        "pop rdx",
+        "mov [rdx + {after}], eax",
+        "mov eax, ecx",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+        tag = const offset_of!(Message, tag),
+        words = const offset_of!(Message, words),
+        before = const offset_of!(Stamps, before),
+        after = const offset_of!(Stamps, after),
+        selector = const offset_of!(Stamps, selector),
+        call_tag = const offset_of!(Stamps, tag),
+    )
+}
+
+/// What [`stamped_call`] does between its stamps, without the system call: `rdi` the stamps.
+#[unsafe(naked)]
+pub unsafe extern "C" fn stamped_nothing(stamps: *mut Stamps) {
+    naked_asm!(
+        "rdtsc",
+        "mov [rdi + {before}], eax",
+        "mov eax, [rdi + {selector}]",
+        "mov edx, [rdi + {call_tag}]",
+        "mov ecx, eax",
+        "mov r11d, edx",
+        "rdtsc",
+        "mov [rdi + {after}], eax",
+        "ret",
+        before = const offset_of!(Stamps, before),
+        after = const offset_of!(Stamps, after),
+        selector = const offset_of!(Stamps, selector),
+        call_tag = const offset_of!(Stamps, tag),
+    )
+}
+
+/// Reads the byte at `rdi` between two stamps, `rsi`.
+#[unsafe(naked)]
+pub unsafe extern "C" fn stamped_read(address: usize, stamps: *mut Stamps) {
+    naked_asm!(
+        "rdtsc",
+        "mov [rsi + {before}], eax",
+        "mov cl, [rdi]",
+        "rdtsc",
+        "mov [rsi + {after}], eax",
+        "ret",
+        before = const offset_of!(Stamps, before),
+        after = const offset_of!(Stamps, after),
+    )
+}
