@@ -3,6 +3,9 @@
 use core::arch::asm;
 use core::fmt;
 
+use lilliput_abi::boot::file;
+use lilliput_loader::archive::Archive;
+use lilliput_loader::symbols;
 use spin::Once;
 use x86_64::VirtAddr;
 
@@ -19,8 +22,10 @@ static SYMBOLS: Once<&'static [u8]> = Once::new();
 
 /// Takes the symbols out of the boot archive, if it has any.
 pub fn set_symbols(handoff: &Handoff) {
-    let _ = handoff.archive();
-    SYMBOLS.call_once(|| &[]);
+    let archive = Archive::new(handoff.archive()).ok();
+    if let Some(text) = archive.and_then(|archive| archive.find(file::SYMBOLS)) {
+        SYMBOLS.call_once(|| text);
+    }
 }
 
 /// An address in the kernel, printed with the name of the function that it lies in.
@@ -28,7 +33,14 @@ pub struct Symbol(pub u64);
 
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0)
+        write!(f, "{:#x}", self.0)?;
+        if !is_code(self.0) {
+            return Ok(());
+        }
+        match SYMBOLS.get().and_then(|text| symbols::look_up(text, self.0)) {
+            Some(symbol) => write!(f, " {}+{:#x}", symbol.name, symbol.offset),
+            None => Ok(()),
+        }
     }
 }
 
@@ -54,17 +66,22 @@ fn print_callers(mut frame: u64) {
         let (Some(caller_frame), Some(return_address)) = (read(frame), read(frame.wrapping_add(8))) else {
             return;
         };
-        if !layout::text().contains(&VirtAddr::new_truncate(return_address)) {
+        if !is_code(return_address) {
             return;
         }
         // The call is the instruction before: the function may end with it.
         console::write(format_args!("  {}\n", Symbol(return_address - 1)));
         if caller_frame <= frame {
-            // Stacks grow down, so callers' frames lie above: else the chain is broken, or goes to another stack.
+            // Stacks grow down, so callers' frames lie above: else the chain has ended, or is broken.
             return;
         }
         frame = caller_frame;
     }
+    console::write(format_args!("  and so on\n"));
+}
+
+fn is_code(address: u64) -> bool {
+    layout::text().contains(&VirtAddr::new_truncate(address))
 }
 
 /// Reads a word of the kernel's memory, if there is one.

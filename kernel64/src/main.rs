@@ -44,15 +44,14 @@ fn start(info: &'static mut BootInfo) -> ! {
 
 /// From here to the first thread. Interrupts stay off until a thread runs.
 extern "C" fn boot(info: &'static mut BootInfo) -> ! {
-    cpu::clock::start();
     console::init();
-    report::clock();
-    let features = report::features();
-    let handoff = Handoff::take(info);
-    report::platform(&handoff);
-    backtrace::set_symbols(&handoff);
+    let features = report::check_cpu();
     percpu::init(stacks::main_top());
     control::set(features);
+    report::calibrate_clock();
+    let handoff = Handoff::take(info);
+    backtrace::set_symbols(&handoff);
+    report::machine(features, &handoff);
     let platform = Platform::read(handoff.rsdp);
 
     let mut early = EarlyFrames::new(&handoff);

@@ -11,34 +11,34 @@ use crate::{log, power};
 
 const MEBIBYTE: u64 = 1 << 20;
 
-/// Calibrates the clock, so that the log has times.
-pub fn clock() {
-    let source = clock::calibrate();
-    log!("Lilliput {}", env!("CARGO_PKG_VERSION"));
-    match source {
-        Some(source) => {
-            let kilohertz = clock::kilohertz();
-            log!("clock: TSC at {}.{:03} MHz, {}", kilohertz / 1000, kilohertz % 1000, source.name());
-        }
-        None => unsupported(format_args!("neither the PIT nor CPUID tells the TSC's frequency")),
-    }
-}
-
-/// Finds out what the CPU has.
-pub fn features() -> &'static Features {
-    features::brand(|name| log!("CPU: {name}"));
+/// Finds out what the CPU has; ends here on one that lacks something.
+pub fn check_cpu() -> &'static Features {
     match features::detect() {
         Ok(features) => {
-            log!("CPU features: {features}");
+            clock::start();
             features
         }
         Err(missing) => unsupported(format_args!("this CPU lacks {missing}")),
     }
 }
 
+/// Calibrates the clock: lines of the log have times from here on.
+pub fn calibrate_clock() {
+    match clock::calibrate() {
+        Some(source) => {
+            let kilohertz = clock::kilohertz();
+            log!("Lilliput {}", env!("CARGO_PKG_VERSION"));
+            log!("clock: TSC at {}.{:03} MHz, {}", kilohertz / 1000, kilohertz % 1000, source.name());
+        }
+        None => unsupported(format_args!("neither the PIT nor CPUID tells the TSC's frequency")),
+    }
+}
+
 /// What the machine is.
-pub fn platform(handoff: &Handoff) {
+pub fn machine(features: &Features, handoff: &Handoff) {
     log!("platform: {}, {}", features::hypervisor().unwrap_or("no hypervisor known"), handoff.firmware.name());
+    features::brand(|name| log!("CPU: {name}"));
+    log!("CPU features: {features}");
 }
 
 /// How much memory there is.

@@ -8,6 +8,7 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use super::clock;
 use super::idt::vector;
+use super::measure::{self, Measurement};
 use super::pic;
 use crate::mm::frames::FrameSource;
 use crate::mm::kernel_map;
@@ -122,17 +123,24 @@ pub fn start_timer() -> u64 {
     kilohertz
 }
 
-/// Counts both the timer and the time-stamp counter for about 2 ms: their ratio does not suffer if the host of a
-/// virtual machine interrupts.
+/// The rate of the timer, by what it counts while the time-stamp counter runs for about 2 ms.
 fn timer_kilohertz(apic: LocalApic) -> u64 {
+    let kilohertz = clock::kilohertz();
     apic.write(Register::Timer, MASKED | u32::from(vector::TIMER));
-    apic.write(Register::InitialCount, u32::MAX);
-    let begin = clock::ticks();
-    clock::spin(clock::kilohertz() * 2);
-    let counted = u32::MAX - apic.read(Register::CurrentCount);
-    let ticks = clock::ticks() - begin;
+    let rate = measure::best(|| {
+        let begin = clock::ticks();
+        apic.write(Register::InitialCount, u32::MAX);
+        let begin = begin..clock::ticks();
+        clock::spin(kilohertz * 2);
+        let end = clock::ticks();
+        let counted = u64::from(u32::MAX - apic.read(Register::CurrentCount));
+        let end = end..clock::ticks();
+        let length = end.end - begin.end;
+        let doubt = (begin.end - begin.start) + (end.end - end.start);
+        Some(Measurement { value: counted * kilohertz / length, doubt, length })
+    });
     apic.write(Register::InitialCount, 0);
-    u64::from(counted) * clock::kilohertz() / ticks
+    rate.unwrap_or(0)
 }
 
 /// Tells this CPU's local APIC that the interrupt that it delivered last is dealt with.

@@ -53,7 +53,10 @@ pub fn kilohertz() -> u64 {
 
 /// Milliseconds since [`start`]; zero while the frequency is not known.
 pub fn milliseconds() -> u64 {
-    ticks_since_start().checked_div(kilohertz()).unwrap_or(0)
+    match kilohertz() {
+        0 => 0,
+        rate => ticks_since_start() / rate,
+    }
 }
 
 /// Finds the counter's frequency, or says that there is nothing to find it by.
@@ -61,7 +64,7 @@ pub fn milliseconds() -> u64 {
 /// What CPUID says is exact where it is true, but emulators pass a real CPU's words on while their own
 /// counter runs at another rate: it is believed if a measurement is within a hundredth, or not possible.
 pub fn calibrate() -> Option<Source> {
-    let measured = pit::rate_of(ticks);
+    let measured = pit::tsc_kilohertz();
     let (kilohertz, source) = match (measured, tsc_leaf::kilohertz()) {
         (Some(measured), Some(said)) if measured.abs_diff(said) <= said / 100 => (said, Source::Cpuid),
         (Some(measured), _) => (measured, Source::Measured),

@@ -36,18 +36,22 @@ pub fn get() -> &'static Features {
     FEATURES.get().expect("the CPU's features are detected first")
 }
 
-/// What the kernel can't do without; some of it every 64-bit CPU has, but an emulator may hide it.
-#[derive(Clone, Copy, Debug)]
-pub struct Missing([(&'static str, bool); 7]);
+/// What the kernel can't do without; most of it every 64-bit CPU has, but an emulator may hide it.
+const NEEDED: [&str; 7] = ["SYSCALL", "NX", "FXSR", "SSE2", "APIC", "PGE", "TSC"];
 
-impl fmt::Display for Missing {
+/// Which of [`NEEDED`] there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Lacking([bool; NEEDED.len()]);
+
+impl fmt::Display for Lacking {
+    /// Names what there is not.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_names(f, &self.0, false)
+        write_names(f, NEEDED.into_iter().zip(self.0), false)
     }
 }
 
 /// Finds out what this CPU has, or names what it lacks.
-pub fn detect() -> Result<&'static Features, Missing> {
+pub fn detect() -> Result<&'static Features, Lacking> {
     let cpuid = CpuId::new();
     let basic = cpuid.get_feature_info();
     let basic = basic.as_ref();
@@ -56,16 +60,16 @@ pub fn detect() -> Result<&'static Features, Missing> {
     let long = cpuid.get_extended_processor_and_feature_identifiers();
     let long = long.as_ref();
     let needed = [
-        ("SYSCALL", long.is_some_and(|info| info.has_syscall_sysret())),
-        ("NX", long.is_some_and(|info| info.has_execute_disable())),
-        ("FXSR", basic.is_some_and(|info| info.has_fxsave_fxstor())),
-        ("SSE2", basic.is_some_and(|info| info.has_sse2())),
-        ("APIC", basic.is_some_and(|info| info.has_apic())),
-        ("PGE", basic.is_some_and(|info| info.has_pge())),
-        ("TSC", basic.is_some_and(|info| info.has_tsc())),
+        long.is_some_and(|info| info.has_syscall_sysret()),
+        long.is_some_and(|info| info.has_execute_disable()),
+        basic.is_some_and(|info| info.has_fxsave_fxstor()),
+        basic.is_some_and(|info| info.has_sse2()),
+        basic.is_some_and(|info| info.has_apic()),
+        basic.is_some_and(|info| info.has_pge()),
+        basic.is_some_and(|info| info.has_tsc()),
     ];
-    if needed.iter().any(|&(_, present)| !present) {
-        return Err(Missing(needed));
+    if needed.contains(&false) {
+        return Err(Lacking(needed));
     }
     let sysenter = basic.is_some_and(|info| info.has_sysenter_sysexit());
     Ok(FEATURES.call_once(|| Features {
@@ -114,20 +118,24 @@ impl fmt::Display for Features {
         f.write_str("NX")?;
         if optional.iter().any(|&(_, present)| present) {
             f.write_str(", ")?;
-            write_names(f, &optional, true)?;
+            write_names(f, optional, true)?;
         }
         if optional.iter().any(|&(_, present)| !present) {
             f.write_str("; without ")?;
-            write_names(f, &optional, false)?;
+            write_names(f, optional, false)?;
         }
         write!(f, "; 32-bit entry by {}", entry_name(self.compat_entry))
     }
 }
 
 /// The names of the features that are there, or of those that are not.
-fn write_names(f: &mut fmt::Formatter<'_>, features: &[(&str, bool)], present: bool) -> fmt::Result {
+fn write_names(
+    f: &mut fmt::Formatter<'_>,
+    features: impl IntoIterator<Item = (&'static str, bool)>,
+    present: bool,
+) -> fmt::Result {
     let mut separator = "";
-    for (name, _) in features.iter().filter(|feature| feature.1 == present) {
+    for (name, _) in features.into_iter().filter(|feature| feature.1 == present) {
         write!(f, "{separator}{name}")?;
         separator = ", ";
     }

@@ -6,6 +6,7 @@ pub mod control;
 pub mod features;
 pub mod gdt;
 pub mod idt;
+mod measure;
 pub mod percpu;
 mod pic;
 mod pit;

@@ -51,9 +51,4 @@ impl Tables {
         // SAFETY: all entries are written, and the range is handed out once.
         unsafe { slice::from_raw_parts_mut(first, count) }
     }
-
-    /// Bytes handed out.
-    pub const fn size(&self) -> u64 {
-        self.next - TABLES
-    }
 }
