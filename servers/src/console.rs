@@ -2,14 +2,16 @@
 #![no_std]
 #![no_main]
 
+use core::panic::PanicInfo;
+
 use lilliput_runtime::console::{Lines, WRITE};
-use lilliput_runtime::{Message, Word, place, text};
-use lilliput_user64::{Native, entry};
+use lilliput_runtime::{Message, Word, parent, place, text};
+use lilliput_user64::{Native, end, entry};
 
 type Endpoint = lilliput_runtime::Endpoint<Native>;
 type System = lilliput_runtime::System<Native>;
 
-entry!(main);
+entry!(main, panic);
 
 fn main(_: Word, _: Word) -> Word {
     let mut lines = Lines::new();
@@ -29,4 +31,13 @@ fn main(_: Word, _: Word) -> Word {
         }
         answer = Some(Message::new(0, &[]));
     }
+}
+
+/// The parent may be waiting for this server, so that only the log is left to tell.
+fn panic(info: &PanicInfo) -> ! {
+    let log = System::at(place::SYSTEM);
+    let _ = text::send(format_args!("console: {info}\n"), |words| {
+        text::bytes(words).try_for_each(|byte| log.write(&[byte]))
+    });
+    end(parent::PANICKED)
 }

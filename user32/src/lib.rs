@@ -23,18 +23,21 @@ pub use start::{end, end_by_panic};
 pub use system_call::Native;
 
 /// Names the main function, `fn(Word, Word) -> Word`: from the two words of the start to the exit code.
-/// A panic is told to the parent and ends the task.
+/// A panic is told to the parent and ends the task; a second argument names another function for it, `fn(&PanicInfo) -> !`.
 #[macro_export]
 macro_rules! entry {
     ($main:path) => {
+        $crate::entry!($main, $crate::end_by_panic);
+    };
+    ($main:path, $panic:path) => {
         #[unsafe(no_mangle)]
         extern "C" fn lilliput_main(word0: usize, word1: usize) -> usize {
             $main(word0, word1)
         }
 
         #[panic_handler]
-        fn panic(info: &core::panic::PanicInfo) -> ! {
-            $crate::end_by_panic(info)
+        fn panic_handler(info: &core::panic::PanicInfo) -> ! {
+            $panic(info)
         }
     };
 }

@@ -13,7 +13,7 @@ pub const WRITE: u16 = 1;
 /// The longest line; a longer one is broken.
 pub const LINE_BYTES: usize = 512;
 /// Lines that can be begun and not finished at a time; one more breaks the one begun first.
-pub const OPEN_LINES: usize = 64;
+pub const OPEN_LINES: usize = 32;
 
 /// Prints by way of the console server. A console that is gone loses the text.
 pub fn print<K: Invoke>(arguments: fmt::Arguments) {

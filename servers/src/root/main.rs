@@ -22,7 +22,7 @@ use core::panic::PanicInfo;
 use lilliput_abi::boot::{capability, exit};
 use lilliput_loader::archive::Archive;
 use lilliput_runtime::Word;
-use lilliput_user64::{Native, end};
+use lilliput_user64::{Native, end, entry};
 
 use crate::failure::Failure;
 use crate::output::say;
@@ -42,8 +42,9 @@ const SYSTEM: lilliput_runtime::System<Native> = lilliput_runtime::System::at(ca
 /// The root task runs before whatever it starts, but after the console: what it makes starts when it waits.
 const PRIORITY: u8 = 48;
 
-#[unsafe(no_mangle)]
-extern "C" fn lilliput_main(archive: Word, size: Word) -> Word {
+entry!(main, panic);
+
+fn main(archive: Word, size: Word) -> Word {
     let outcome = run(archive, size);
     if let Err(failure) = &outcome {
         say!("root: {failure}");
@@ -68,7 +69,6 @@ fn finish(code: u32) -> ! {
     end(0)
 }
 
-#[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
     // The console may be what failed.
     output::forget_console();
