@@ -4,6 +4,7 @@ use core::fmt;
 
 use spin::Mutex;
 use uart_16550::backend::PioBackend;
+use uart_16550::spec::registers::LSR;
 use uart_16550::{BaudRate, Config, Uart16550};
 
 /// The I/O port of COM1.
@@ -80,6 +81,14 @@ pub fn write_bytes(bytes: impl IntoIterator<Item = u8>) {
 pub fn write(arguments: fmt::Arguments) {
     // Writing to the console cannot fail, and a formatter's own error has nowhere to go.
     let _ = fmt::write(&mut *CONSOLE.lock(), arguments);
+}
+
+/// Waits until the last byte is on the line.
+pub fn drain() {
+    let mut console = CONSOLE.lock();
+    while console.present && !console.uart.lsr().contains(LSR::TRANSMITTER_EMPTY) {
+        core::hint::spin_loop();
+    }
 }
 
 /// Takes the console from whoever holds it.

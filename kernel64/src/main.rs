@@ -3,6 +3,7 @@
 #![no_main]
 
 mod backtrace;
+mod bochs;
 mod boot;
 mod console;
 mod cpu;

@@ -7,7 +7,7 @@ use super::handoff::Handoff;
 use crate::cpu::apic::TIMER_HERTZ;
 use crate::cpu::clock;
 use crate::cpu::features::{self, Features};
-use crate::{log, power};
+use crate::{bochs, log, power};
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -36,7 +36,8 @@ pub fn calibrate_clock() {
 
 /// What the machine is.
 pub fn machine(features: &Features, handoff: &Handoff) {
-    log!("platform: {}, {}", features::hypervisor().unwrap_or("no hypervisor known"), handoff.firmware.name());
+    let emulator = features::hypervisor().or(bochs::is_here().then_some("Bochs"));
+    log!("platform: {}, {}", emulator.unwrap_or("no hypervisor known"), handoff.firmware.name());
     features::brand(|name| log!("CPU: {name}"));
     log!("CPU features: {features}");
 }
