@@ -80,11 +80,12 @@ pub fn list_threads(kernel: &Kernel) {
     for index in machine.threads.iter().take(MOST) {
         let thread = &machine.threads[index];
         log!(
-            "  thread {} of task {} ({:?}): {:?}, priority {}, ip {:#x}, sp {:#x}, endpoint {}, server {}",
+            "  thread {} of task {} ({:?}): {:?} {}, priority {}, ip {:#x}, sp {:#x}, endpoint {}, server {}",
             index.number(),
             thread.task.number(),
             thread.kind,
             thread.state,
+            thread.fault.map_or("", |raised| abi::vector_name(raised.vector)),
             thread.priority,
             thread.frame.ip,
             thread.frame.sp,

@@ -17,6 +17,8 @@ pub struct Kind {
     packages: &'static [(&'static str, Option<&'static str>)],
     /// The compiler's name of the machine.
     target: &'static str,
+    /// The build profile of the workspace's manifest.
+    profile: &'static str,
     /// Flags for the compiler.
     flags: &'static [&'static str],
 }
@@ -27,6 +29,7 @@ pub const ALL: [Kind; 3] = [
         label: "the kernel",
         packages: &[("lilliput-kernel", None)],
         target: "x86_64-unknown-none",
+        profile: "kernel",
         // Frame pointers are what the panic's back trace walks along.
         flags: &["-Ccode-model=kernel", "-Crelocation-model=static", "-Cforce-frame-pointers=yes"],
     },
@@ -34,22 +37,18 @@ pub const ALL: [Kind; 3] = [
         label: "servers and 64-bit programs",
         packages: &[("lilliput-servers", Some("")), ("lilliput-user64", Some("64/"))],
         target: "x86_64-unknown-none",
-        // Linked to fixed addresses, so that nobody has to relocate them, but from position-independent
-        // code, since the arena host lies above 4 GiB and so out of the reach of 32-bit absolute ones.
-        flags: &["-Crelocation-model=pic", "-Clink-arg=--no-pie", "-Clink-arg=--image-base=0x400000"],
+        profile: "release",
+        // The packages link them to fixed addresses, so that nobody has to relocate them; but the code is
+        // position-independent, since the arena host lies out of the reach of 32-bit absolute addresses.
+        flags: &["-Crelocation-model=pic"],
     },
     Kind {
         label: "32-bit programs",
         packages: &[("lilliput-user32", Some("32/"))],
         target: "i686-unknown-linux-gnu",
+        profile: "release",
         // The target is the nearest that rustc has; nothing of its C library or start files is linked.
-        flags: &[
-            "-Clinker=rust-lld",
-            "-Clinker-flavor=ld.lld",
-            "-Crelocation-model=static",
-            "-Clink-arg=--image-base=0x10000",
-            "-Clink-arg=-znognustack",
-        ],
+        flags: &["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Crelocation-model=static"],
     },
 ];
 
@@ -62,7 +61,7 @@ impl Kind {
     /// A cargo command for these packages, up to the point where options of its own go.
     pub fn command(&self, workspace: &Workspace, subcommand: &str) -> Command {
         let mut command = Command::new(cargo());
-        command.current_dir(&workspace.root).arg(subcommand).args(["--release", "--target", self.target]);
+        command.current_dir(&workspace.root).arg(subcommand).args(["--profile", self.profile, "--target", self.target]);
         command.args(["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"]);
         for (package, _) in self.packages {
             command.args(["--package", package]);
