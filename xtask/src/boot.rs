@@ -24,7 +24,7 @@ use crate::process::KilledOnDrop;
 /// How long the kernel has for its report after the watchdog's interrupt.
 const GRACE: Duration = Duration::from_secs(3);
 /// How many of the guest's last lines are kept for an error.
-const KEPT_LINES: usize = 25;
+const KEPT_LINES: usize = 40;
 
 /// A boot to be done.
 pub struct Boot<'a> {
@@ -75,7 +75,7 @@ impl Report {
 
     /// What the guest said last, as the likely cause.
     fn cause(&self) -> String {
-        let panic = self.last_lines.iter().find(|line| line.to_ascii_lowercase().contains("panic"));
+        let panic = self.last_lines.iter().find(|line| line.contains("KERNEL PANIC"));
         match panic.or(self.last_lines.back()) {
             Some(line) => format!("; the guest said: {}", line.trim()),
             None => "; the guest printed nothing".to_owned(),

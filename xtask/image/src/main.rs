@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use bootloader::DiskImageBuilder;
+use bootloader::{BootConfig, DiskImageBuilder};
+use bootloader_boot_config::LevelFilter;
 use clap::Parser;
 
 /// Makes bootable disk images out of a kernel and a ramdisk.
@@ -37,7 +38,7 @@ fn main() -> Result<()> {
         ensure!(input.is_file(), "{} is not a file", input.display());
     }
     let mut builder = DiskImageBuilder::new(arguments.kernel);
-    builder.set_ramdisk(arguments.ramdisk);
+    builder.set_ramdisk(arguments.ramdisk).set_boot_config(&quiet());
     if let Some(output) = &arguments.bios {
         builder.create_bios_image(output).with_context(|| format!("can't make the BIOS image {}", output.display()))?;
     }
@@ -45,4 +46,11 @@ fn main() -> Result<()> {
         builder.create_uefi_image(output).with_context(|| format!("can't make the UEFI image {}", output.display()))?;
     }
     Ok(())
+}
+
+/// A boot loader that says what went wrong, and no more: its usual log is longer than the kernel's.
+fn quiet() -> BootConfig {
+    let mut config = BootConfig::default();
+    config.log_level = LevelFilter::Warn;
+    config
 }
