@@ -2,8 +2,8 @@
 
 use core::ptr::NonNull;
 
-use acpi::sdt::SdtHeader;
 use acpi::sdt::madt::{Madt, MadtEntry};
+use acpi::sdt::{SdtHeader, Signature};
 use acpi::{AcpiTables, Handler, PciAddress, PhysicalMapping};
 use x86_64::PhysAddr;
 
@@ -35,6 +35,9 @@ impl Platform {
             return platform;
         };
         let madt = madt.get();
+        if madt.header.signature != Signature::MADT {
+            return platform;
+        }
         platform.local_apic = PhysAddr::new(u64::from(madt.local_apic_address));
         platform.cpus = 0;
         for entry in madt.entries().take(MAX_ENTRIES) {
@@ -61,23 +64,23 @@ const fn is_enabled(flags: u32) -> bool {
 #[derive(Clone, Copy)]
 struct Memory;
 
-/// Stands in for a table at an address where nothing is mapped: its signature is no table's.
-static NO_TABLE: [u64; size_of::<SdtHeader>().div_ceil(8)] = [0; _];
+/// Stands in for a table that is not in memory: it has no signature and no entries.
+static NO_TABLE: [u64; size_of::<Madt>().div_ceil(8)] = [0; _];
 
 impl Handler for Memory {
     unsafe fn map_physical_region<T>(&self, physical_address: usize, size: usize) -> PhysicalMapping<Self, T> {
         let start = PhysAddr::new_truncate(physical_address as u64);
-        let virtual_start = if physmap::is_mapped(start, size as u64) {
-            physmap::address(start).as_mut_ptr::<T>()
+        let (virtual_start, length) = if physmap::is_mapped(start, size as u64) {
+            (physmap::address(start).as_mut_ptr::<T>(), size)
         } else {
-            assert!(size <= size_of_val(&NO_TABLE), "ACPI table of {size} bytes at {start:?} is not in memory");
-            NO_TABLE.as_ptr().cast_mut().cast::<T>()
+            assert!(size_of::<T>() <= size_of_val(&NO_TABLE), "the kernel reads no bigger structure than a MADT's");
+            (NO_TABLE.as_ptr().cast_mut().cast::<T>(), size_of::<SdtHeader>())
         };
         PhysicalMapping {
             physical_start: physical_address,
             virtual_start: NonNull::new(virtual_start).expect("physical memory is mapped in the upper half"),
-            region_length: size,
-            mapped_length: size,
+            region_length: length,
+            mapped_length: length,
             handler: *self,
         }
     }

@@ -72,16 +72,26 @@ impl Handoff {
                 }
                 _ => continue,
             };
-            if handoff.count < MAX_REGIONS {
-                handoff.regions[handoff.count] = Region { start: region.start, end: region.end, usable };
-                handoff.count += 1;
-            }
+            handoff.add(Region { start: region.start, end: region.end, usable });
         }
         // The boot loader reads the archive into one run of frames and maps that: the first page tells where.
         handoff.archive = option(&info.ramdisk_addr)
             .and_then(|address| physmap::translate(VirtAddr::new(address)))
             .map(|start| (start, info.ramdisk_len));
         handoff
+    }
+
+    /// Adds a region, to the one before where it goes on: UEFI's map is in many small pieces.
+    fn add(&mut self, region: Region) {
+        if let Some(last) = self.regions[..self.count].last_mut()
+            && last.end == region.start
+            && last.usable == region.usable
+        {
+            last.end = region.end;
+        } else if self.count < MAX_REGIONS {
+            self.regions[self.count] = region;
+            self.count += 1;
+        }
     }
 
     /// Memory that exists: usable, or holding what the boot loader left.

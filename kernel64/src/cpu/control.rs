@@ -18,6 +18,8 @@ pub fn set(features: &Features) {
                 | EferFlags::NO_EXECUTE_ENABLE,
         );
         Cr0::write(cr0());
+        // A change of PGE flushes the firmware's global pages, if it had any (AMD64 APM volume 2, 5.5.3).
+        Cr4::write(cr4(features) - Cr4Flags::PAGE_GLOBAL);
         Cr4::write(cr4(features));
     }
 }
