@@ -83,7 +83,7 @@ pub fn exception(vector: u8, error: u64, registers: &Registers) -> ! {
 /// own failure. `who` tells what the kernel was doing, as far as the caller knows.
 pub fn interrupted(registers: &Registers, who: fmt::Arguments) -> ! {
     let place = if registers.in_user_mode() { "user code" } else { "the kernel" };
-    begin(format_args!("NON-MASKABLE INTERRUPT in {place} at {}{who}", Symbol(registers.rip)));
+    begin(format_args!("NON-MASKABLE INTERRUPT in {place} at {}, {who}", Symbol(registers.rip)));
     describe(registers);
     power::exit(exit::FAILURE)
 }
