@@ -87,7 +87,10 @@ fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     let Some(operation) = selector.operation() else {
         return refuse(machine, &this.cpu, Error::BadOperation);
     };
-    slow(kernel, this, operation, capability)
+    match slow(kernel, this, operation, capability) {
+        Decision::Stay => this.cpu.reconsider(&mut kernel.machine),
+        decision => decision,
+    }
 }
 
 const CALL: Sending = Sending { call: true, blocking: true };

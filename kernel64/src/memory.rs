@@ -11,8 +11,8 @@ use x86_64::structures::paging::PageTable;
 use crate::mm::physmap;
 use crate::objects::Quota;
 
-/// Capabilities of a task: one page of them.
-pub const CAPABILITIES: usize = Frame::SIZE as usize / size_of::<Capability>();
+/// Capabilities in a page of them.
+const CAPABILITIES: usize = Frame::SIZE as usize / size_of::<Capability>();
 
 /// Page frames, for whom they are charged to.
 pub struct Charged<'a> {
@@ -48,20 +48,20 @@ impl Charged<'_> {
         Ok(())
     }
 
-    /// A capability table, empty.
+    /// A capability table of so many pages, empty.
     ///
     /// # Errors
     /// `NoMemory`.
-    pub fn capability_table(&mut self) -> Result<&'static mut [Capability], Error> {
-        let frame = self.allocate(1)?;
-        // SAFETY: a frame just allocated, whose only use this is until it comes back below; all zero is the null capability.
-        Ok(unsafe { core::slice::from_raw_parts_mut(address(frame).cast(), CAPABILITIES) })
+    pub fn capability_table(&mut self, pages: u64) -> Result<&'static mut [Capability], Error> {
+        let frame = self.allocate(pages)?;
+        // SAFETY: frames just allocated, whose only use this is until they come back below; all zero is the null capability.
+        Ok(unsafe { core::slice::from_raw_parts_mut(address(frame).cast(), CAPABILITIES * pages as usize) })
     }
 
     /// Takes a capability table back.
     pub fn free_capability_table(&mut self, table: &'static mut [Capability]) {
         let frame = Frame::containing(physmap::physical(x86_64::VirtAddr::from_ptr(table.as_ptr())));
-        let freed = self.free(frame, 1);
+        let freed = self.free(frame, (table.len() / CAPABILITIES) as u64);
         debug_assert!(freed.is_ok(), "a capability table is mapped nowhere");
     }
 }

@@ -3,11 +3,13 @@
 use x86_64::registers::control::{Cr4, Cr4Flags};
 
 use crate::cpu::percpu::PerCpu;
+use crate::mm::kernel_map;
 use crate::switch;
 
 /// Bit 63 of a value written to CR3: entries of this PCID stay (AMD64 APM vol. 2, 5.5.2).
 pub const KEEP: u64 = 1 << 63;
 const PCIDS: usize = 4096;
+const PCID_MASK: u64 = PCIDS as u64 - 1;
 
 /// Process-context identifiers. 0 is for roots without a tag: each load of one flushes.
 pub struct Pcids {
@@ -33,25 +35,29 @@ impl Pcids {
 
     /// Gives the tag of a root back. Its entries must be flushed before it is used again: see [`flush`].
     pub fn release(&mut self, cr3: u64) {
-        let pcid = (cr3 & 0xfff) as usize;
+        let pcid = (cr3 & PCID_MASK) as usize;
         if cr3 & KEEP != 0 && pcid != 0 {
             self.used[pcid / 64] &= !(1 << (pcid % 64));
         }
     }
 }
 
-/// Flushes what this CPU may have cached of a root's lower half.
+/// Flushes what this CPU may have cached of a root's lower half. The root itself may be gone already.
 pub fn flush(this: &PerCpu, cr3: u64) {
     let loaded = this.cpu.loaded.cr3;
-    if loaded != cr3 && cr3 & KEEP == 0 {
-        // Untagged and not in force: leaving it flushed it.
-        return;
+    if loaded == cr3 {
+        // SAFETY: the root is in force. Without bit 63 the write flushes its entries.
+        unsafe { switch::write_cr3(cr3 & !KEEP) };
+    } else if cr3 & KEEP != 0 {
+        let kernel_root = kernel_map::root().start().as_u64();
+        // SAFETY: both roots exist and have the kernel's half. The first write flushes all entries of the PCID,
+        // whichever root they came from.
+        unsafe {
+            switch::write_cr3(kernel_root | cr3 & PCID_MASK);
+            switch::write_cr3(loaded);
+        }
     }
-    // SAFETY: both are roots that exist and have the kernel's half. Without bit 63 the write flushes the PCID.
-    unsafe {
-        switch::write_cr3(cr3 & !KEEP);
-        switch::write_cr3(loaded);
-    }
+    // Untagged and not in force: leaving it flushed it.
 }
 
 /// Flushes all roots' entries, of every tag: what several roots share was changed.

@@ -61,12 +61,14 @@ impl Capability {
 #[derive(Default)]
 pub struct CapabilityTable {
     places: &'static mut [Capability],
+    /// No place below this one is free.
+    lowest_free: u32,
 }
 
 impl CapabilityTable {
     /// A table over places that hold no capabilities.
     pub fn new(places: &'static mut [Capability]) -> Self {
-        Self { places }
+        Self { places, lowest_free: 1 }
     }
 
     /// The capability at a place; the null one where there is none. An unsigned comparison is all it checks.
@@ -84,13 +86,15 @@ impl CapabilityTable {
         if capability.is_null() { Err(Error::BadCapability) } else { Ok(capability) }
     }
 
-    /// The first free place.
+    /// The first free place. The search goes on where the last one ended.
     ///
     /// # Errors
     /// `TableFull`.
-    pub fn free_place(&self) -> Result<u32, Error> {
-        let free = self.places.iter().skip(1).position(Capability::is_null);
-        free.map(|at| at as u32 + 1).ok_or(Error::TableFull)
+    pub fn free_place(&mut self) -> Result<u32, Error> {
+        let rest = self.places.get(self.lowest_free as usize..).unwrap_or_default();
+        let taken = rest.iter().position(Capability::is_null).unwrap_or(rest.len());
+        self.lowest_free += taken as u32;
+        if taken < rest.len() { Ok(self.lowest_free) } else { Err(Error::TableFull) }
     }
 
     /// Puts a capability at a place, or at any free one for place 0; says where.
@@ -113,6 +117,7 @@ impl CapabilityTable {
     /// `BadCapability` where there is none.
     pub fn remove(&mut self, place: u32) -> Result<Capability, Error> {
         self.named(place)?;
+        self.lowest_free = self.lowest_free.min(place);
         Ok(core::mem::take(&mut self.places[place as usize]))
     }
 

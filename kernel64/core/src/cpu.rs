@@ -117,6 +117,15 @@ impl Cpu {
         Decision::Block
     }
 
+    /// After an operation that may have made others ready without a word: lets those that outrank the running thread go first.
+    pub fn reconsider(&mut self, machine: &mut Machine) -> Decision {
+        if self.current.is_none() || !self.ready.outranks(machine.threads[self.current].priority) {
+            return Decision::Stay;
+        }
+        self.ready.push_front(&mut machine.threads, self.current);
+        Decision::Block
+    }
+
     /// Charges the time since the last charge to the running thread's user account: it entered the kernel at `now`.
     #[inline(always)]
     pub fn charge_user(&mut self, machine: &mut Machine, now: u64) {

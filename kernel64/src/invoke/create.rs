@@ -18,6 +18,9 @@ use crate::state::Kernel;
 /// Flags of a new thread: interrupts on, and bit 1, which always is.
 const INITIAL_FLAGS: u64 = 0x202;
 
+/// Pages of a new task's capability table: 256 capabilities each.
+const CAPABILITY_PAGES: u64 = 1;
+
 /// What kind of task to make.
 pub enum NewTask {
     /// With a page table of its own.
@@ -75,7 +78,7 @@ pub fn new_arena(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Index<A
 /// A task without threads or memory.
 pub fn new_task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> Result<Index<Task>, Error> {
     let index = kernel.machine.tasks.insert(factory.number(), Task::default()).ok_or(Error::NoMemory)?;
-    match kernel.memory(factory).capability_table() {
+    match kernel.memory(factory).capability_table(CAPABILITY_PAGES) {
         Ok(table) => kernel.machine.tasks[index].capabilities = CapabilityTable::new(table),
         Err(error) => {
             kernel.machine.tasks.remove(index);
