@@ -20,7 +20,7 @@ pub use lilliput_runtime as runtime;
 #[cfg(target_arch = "x86")]
 pub use start::{end, end_by_panic};
 #[cfg(target_arch = "x86")]
-pub use system_call::Native;
+pub use system_call::{Native, by_interrupt};
 
 /// Names the main function, `fn(Word, Word) -> Word`: from the two words of the start to the exit code.
 /// A panic is told to the parent and ends the task; a second argument names another function for it, `fn(&PanicInfo) -> !`.

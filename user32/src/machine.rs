@@ -4,9 +4,10 @@ use core::arch::asm;
 
 use lilliput_abi::Selector;
 use lilliput_runtime::machine::{Stamps, Vectors};
+use lilliput_runtime::trial::kit;
 use lilliput_runtime::{Machine, Message, Word};
 
-use crate::{Native, stamps};
+use crate::{Native, stamps, start};
 
 impl Machine for Native {
     fn ticks() -> u64 {
@@ -37,4 +38,25 @@ impl Machine for Native {
         // not be read, the kernel ends this task or somebody maps the page.
         unsafe { stamps::stamped_read(address, stamps) }
     }
+
+    fn entry() -> Word {
+        start::_start as *const () as Word
+    }
+
+    fn peek(address: Word) -> u32 {
+        // SAFETY: the range holds nothing of this program, so that any bytes may be there; if nothing is
+        // mapped, the kernel ends this task.
+        unsafe { scratch(address).read_volatile() }
+    }
+
+    fn poke(address: Word, value: u32) {
+        // SAFETY: as above; nothing of this program can be overwritten.
+        unsafe { scratch(address).write_volatile(value) }
+    }
+}
+
+/// An aligned address in the scratch range.
+fn scratch(address: Word) -> *mut u32 {
+    assert!((kit::SCRATCH..kit::SCRATCH_END).contains(&address) && address.is_multiple_of(4));
+    address as *mut u32
 }

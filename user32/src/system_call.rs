@@ -18,42 +18,60 @@ impl Invoke for Native {
     }
 }
 
-/// Makes a system call through the kernel's entry page; the message is loaded and stored whole.
+/// Makes a system call by the interrupt, without the entry page.
+pub fn by_interrupt(selector: Selector, message: &mut Message) -> u32 {
+    // SAFETY: as for `invoke`.
+    unsafe { system_call_by_interrupt(selector.0, message) }
+}
+
+/// The body of a stub: the message is loaded and stored whole.
 ///
 /// A system call takes and returns every register but the stack pointer, so the ones that the
 /// caller wants back are pushed. ECX comes back lost: it holds the message's address before and after.
+macro_rules! stub {
+    ($entry:literal $(, $page:ident)?) => {
+        naked_asm!(
+            "pushl %ebx",
+            "pushl %esi",
+            "pushl %edi",
+            "pushl %ebp",
+            "movl 20(%esp), %eax",
+            "movl 24(%esp), %ecx",
+            "movl {tag}(%ecx), %edx",
+            "movl {words}(%ecx), %ebx",
+            "movl {words}+4(%ecx), %esi",
+            "movl {words}+8(%ecx), %edi",
+            "movl {words}+12(%ecx), %ebp",
+            $entry,
+            "movl 24(%esp), %ecx",
+            "movl %edx, {tag}(%ecx)",
+            "movl %ebx, {words}(%ecx)",
+            "movl %esi, {words}+4(%ecx)",
+            "movl %edi, {words}+8(%ecx)",
+            "movl %ebp, {words}+12(%ecx)",
+            "popl %ebp",
+            "popl %edi",
+            "popl %esi",
+            "popl %ebx",
+            "ret",
+                $($page = const layout::ENTRY_PAGE,)?
+            tag = const offset_of!(Message, tag),
+            words = const offset_of!(Message, words),
+            // Only this syntax has a direct call to a number.
+            options(att_syntax),
+        )
+    };
+}
+
+/// Enters through the kernel's entry page, which does what this CPU offers.
 #[unsafe(naked)]
 unsafe extern "C" fn system_call(selector: u32, message: *mut Message) -> u32 {
-    naked_asm!(
-        "pushl %ebx",
-        "pushl %esi",
-        "pushl %edi",
-        "pushl %ebp",
-        "movl 20(%esp), %eax",
-        "movl 24(%esp), %ecx",
-        "movl {tag}(%ecx), %edx",
-        "movl {words}(%ecx), %ebx",
-        "movl {words}+4(%ecx), %esi",
-        "movl {words}+8(%ecx), %edi",
-        "movl {words}+12(%ecx), %ebp",
-        "call {entry}",
-        "movl 24(%esp), %ecx",
-        "movl %edx, {tag}(%ecx)",
-        "movl %ebx, {words}(%ecx)",
-        "movl %esi, {words}+4(%ecx)",
-        "movl %edi, {words}+8(%ecx)",
-        "movl %ebp, {words}+12(%ecx)",
-        "popl %ebp",
-        "popl %edi",
-        "popl %esi",
-        "popl %ebx",
-        "ret",
-        entry = const layout::ENTRY_PAGE,
-        tag = const offset_of!(Message, tag),
-        words = const offset_of!(Message, words),
-        // Only this syntax has a direct call to a number.
-        options(att_syntax),
-    )
+    stub!("call {entry}", entry)
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn system_call_by_interrupt(selector: u32, message: *mut Message) -> u32 {
+    stub!("int $0x40")
 }
 
 const _: () = assert!(size_of::<Word>() == 4 && size_of::<Message>() == 4 + 4 * 4);

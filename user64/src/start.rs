@@ -16,7 +16,7 @@ unsafe extern "C" {
 /// hold words 0 and 1, all other registers but the stack pointer are zero.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
-extern "C" fn _start() -> ! {
+pub extern "C" fn _start() -> ! {
     naked_asm!(
         "mov rdi, rbx",
         "and rsp, -16",

@@ -19,6 +19,7 @@ pub mod parent;
 pub mod place;
 pub mod role;
 pub mod text;
+pub mod trial;
 pub mod work;
 
 pub use invoke::Invoke;

@@ -77,4 +77,19 @@ pub trait Machine: Invoke {
     /// The address is one that the program reads at its own risk: where nothing is mapped, the read is an
     /// exception that somebody handles, or the end of the task.
     fn stamped_read(address: Word, stamps: &mut Stamps);
+
+    /// Where threads of this program begin.
+    fn entry() -> Word;
+
+    /// Reads the scratch range of a trial, which holds nothing of the program itself: see [`crate::trial::kit::SCRATCH`].
+    ///
+    /// # Panics
+    /// For an address outside that range.
+    fn peek(address: Word) -> u32;
+
+    /// Writes it.
+    ///
+    /// # Panics
+    /// For an address outside that range.
+    fn poke(address: Word, value: u32);
 }

@@ -14,3 +14,9 @@ pub const INTRUDER: Word = 4;
 pub const BENCH_SERVER: Word = 5;
 /// Measures an operation, which word 1 names: see [`crate::bench::operation`].
 pub const BENCH_CLIENT: Word = 6;
+/// A trial, which word 1 names by its place in [`crate::trial::list::TRIALS`].
+pub const TRIAL: Word = 7;
+/// A further thread of a trial: see [`crate::trial::kit::Work`].
+pub const TRIAL_THREAD: Word = 8;
+/// The partner of a trial.
+pub const TRIAL_PARTNER: Word = 9;

@@ -128,17 +128,17 @@ impl Child {
             .map(drop)
     }
 
+    /// Lets the first stack end so many bytes lower.
+    pub fn leave_free_at_top(&mut self, bytes: Word) {
+        self.next_stack -= bytes;
+    }
+
     /// Starts a thread with a stack of its own at the program's entry.
     pub fn start(&mut self, priority: u8, words: [Word; 2]) -> Result<(), Failure> {
         let sp = self.add_stack()?;
-        self.start_at(priority, self.entry, sp, words)
-    }
-
-    /// Starts a thread anywhere.
-    pub fn start_at(&mut self, priority: u8, ip: Word, sp: Word, words: [Word; 2]) -> Result<(), Failure> {
         let thread = context(FACTORY.create_thread(self.task, priority), format_args!("a thread of {}", self.name))?;
         self.threads.push(thread);
-        context(thread.start(ip, sp, words), format_args!("starting {}", self.name))
+        context(thread.start(self.entry, sp, words), format_args!("starting {}", self.name))
     }
 
     /// Maps one more stack and returns where it ends. An unmapped page lies below it.

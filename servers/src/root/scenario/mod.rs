@@ -1,6 +1,7 @@
 //! What the boot configuration can ask for.
 
 mod bench;
+mod tests;
 mod workload;
 
 use alloc::format;
@@ -14,6 +15,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
     for scenario in &settings.scenarios {
         match scenario.as_str() {
             "bench" => bench::run(supervisor, settings)?,
+            "tests" => tests::run(supervisor, settings)?,
             "workload" => workload::run(supervisor, settings)?,
             _ => return Err(Failure::new(format!("there is no scenario {scenario}"))),
         }

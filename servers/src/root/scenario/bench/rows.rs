@@ -99,11 +99,15 @@ pub fn print(
 impl Way<'_> {
     fn print(&self, case: &Case, mode: Isolation, platform: &Platform) {
         let (from, to) = (kind::name(self.from), kind::name(self.to));
-        let isolation = if case.has_small() { format!("\"{}\"", mode.name()) } else { String::from("null") };
+        let (isolation, suffix) = if case.has_small() {
+            (format!("\"{}\"", mode.name()), format!(", {}", mode.name()))
+        } else {
+            (String::from("null"), String::new())
+        };
         let cost = if platform.instructions {
             let kernel = self.time.saturating_sub(self.user + self.measuring);
             if let Some(limit) = budgets::limit(self.name, case, mode, self.words) {
-                say!("@budget {} {from} -> {to} {} words {isolation} {kernel} {limit}", self.name, self.words);
+                say!("@budget {} {from} -> {to}, {} words{suffix} {kernel} {limit}", self.name, self.words);
             }
             format!("\"instructions\":{kernel},\"user_instructions\":{}", self.user)
         } else {

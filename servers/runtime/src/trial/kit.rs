@@ -1,0 +1,192 @@
+//! What a trial starts with, and what trials have in common.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use lilliput_abi::{Error, Rights};
+
+use super::schedule;
+use crate::invoke::Invoke;
+use crate::machine::{Machine, Vectors};
+use crate::message::Word;
+use crate::object::{Endpoint, Factory, Frames, Notification, Task, Thread};
+use crate::{place, role};
+
+/// The badge by which the trial calls its partner.
+pub const BADGE: u32 = 0x1234;
+/// The bits of the trial's notification.
+pub const BITS: u32 = 0b1010_0000_0000_0000_0000_0000_0000_101;
+
+/// Priority of a trial's first thread. Its partner's is [`PARTNER_PRIORITY`].
+pub const PRIORITY: u8 = 20;
+/// Priority of the partner.
+pub const PARTNER_PRIORITY: u8 = 24;
+
+/// Parameter: the kind of the partner.
+pub const PARTNER_KIND: Word = 1;
+
+/// The size of a small trial's space.
+pub const SMALL_SIZE: u32 = 4 << 20;
+/// Where nothing is mapped, in a space of any width; up to [`SCRATCH_END`].
+pub const SCRATCH: Word = 0x20_0000;
+/// The end of that range.
+pub const SCRATCH_END: Word = 0x30_0000;
+/// Where the stacks of further threads are mapped.
+const STACKS: Word = 0x10_0000;
+const STACK_PAGES: u16 = 4;
+/// Frames of the kit; the first [`SCRATCH_PAGES`] are no stacks.
+pub const FRAMES_PAGES: usize = 32;
+/// See [`FRAMES_PAGES`].
+pub const SCRATCH_PAGES: u16 = 8;
+
+/// The place of the factory.
+pub const FACTORY: u32 = 12;
+
+/// An endpoint of the trial's own; all rights.
+pub const fn service<K: Invoke>() -> Endpoint<K> {
+    Endpoint::at(place::SERVICE)
+}
+
+/// The partner.
+pub const fn partner<K: Invoke>() -> Endpoint<K> {
+    Endpoint::at(place::SERVER)
+}
+
+/// A notification; all rights, badge [`BITS`].
+pub const fn notification<K: Invoke>() -> Notification<K> {
+    Notification::at(place::NOTIFICATION)
+}
+
+/// The trial's own task; all rights.
+pub const fn task<K: Invoke>() -> Task<K> {
+    Task::at(place::TASK)
+}
+
+/// Frames; all rights.
+pub const fn frames<K: Invoke>() -> Frames<K> {
+    Frames::at(place::FRAMES)
+}
+
+/// The factory that pays for everything.
+pub const fn factory<K: Invoke>() -> Factory<K> {
+    Factory::at(FACTORY)
+}
+
+/// Maps the first page of the kit's frames at [`SCRATCH`].
+///
+/// # Errors
+/// What the kernel says.
+pub fn map_scratch<K: Invoke>(rights: Rights) -> Result<(), Error> {
+    task::<K>().map(frames(), SCRATCH, 0, 1, rights)
+}
+
+/// A copy of a capability of the trial's own, with other rights.
+///
+/// # Errors
+/// What the kernel says.
+pub fn copy<K: Invoke>(of: u32, rights: Rights) -> Result<u32, Error> {
+    task::<K>().grant(of, rights, 0, 0)
+}
+
+/// What a further thread does. What it finds goes to [`SEEN`], what it needs to know comes from [`GIVEN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Work {
+    /// Receives from the endpoint at place [`GIVEN`].
+    Receive = 0,
+    /// Sends to it.
+    Send = 1,
+    /// Calls it.
+    Call = 2,
+    /// Waits for the notification there.
+    Wait = 3,
+    /// Waits for it again and again, and counts.
+    CountSignals = 4,
+    /// Counts without ever entering the kernel.
+    Spin = 5,
+    /// Counts and yields.
+    CountYields = 6,
+    /// Holds values in vector registers again and again, and counts how often they were right.
+    HoldVectors = 7,
+}
+
+/// What a further thread needs to know.
+pub static GIVEN: AtomicU32 = AtomicU32::new(0);
+/// What a further thread found: a count, or [`done`] of a result.
+pub static SEEN: AtomicU32 = AtomicU32::new(0);
+
+/// What stands in [`SEEN`] for a result: never zero.
+pub fn done<T>(result: Result<T, Error>) -> u32 {
+    result.map_or_else(|error| error as u32, |_| u32::MAX)
+}
+
+impl Work {
+    const ALL: [Self; 8] = [
+        Self::Receive,
+        Self::Send,
+        Self::Call,
+        Self::Wait,
+        Self::CountSignals,
+        Self::Spin,
+        Self::CountYields,
+        Self::HoldVectors,
+    ];
+
+    /// The work with this number.
+    pub fn from_number(number: Word) -> Self {
+        Self::ALL[number]
+    }
+
+    /// Does it; then waits for ever, since a thread that returned would end the task.
+    pub fn run<K: Machine>(self) {
+        let given = GIVEN.load(Ordering::SeqCst);
+        let endpoint = Endpoint::<K>::at(given);
+        match self {
+            Self::Receive => SEEN.store(done(endpoint.receive()), Ordering::SeqCst),
+            Self::Send => SEEN.store(done(endpoint.send(&Default::default())), Ordering::SeqCst),
+            Self::Call => SEEN.store(done(endpoint.call(&Default::default())), Ordering::SeqCst),
+            Self::Wait => SEEN.store(done(Notification::<K>::at(given).wait()), Ordering::SeqCst),
+            Self::CountSignals => {
+                while Notification::<K>::at(given).wait().is_ok() {
+                    SEEN.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+            Self::Spin => loop {
+                SEEN.fetch_add(1, Ordering::SeqCst);
+            },
+            Self::CountYields => loop {
+                SEEN.fetch_add(1, Ordering::SeqCst);
+                crate::invoke::give_way::<K>();
+            },
+            Self::HoldVectors => {
+                for seed in 1.. {
+                    if !schedule::holds::<K>(Vectors::pattern(seed)) {
+                        break;
+                    }
+                    SEEN.fetch_add(1, Ordering::SeqCst);
+                }
+                SEEN.store(0, Ordering::SeqCst);
+            }
+        }
+        // The kit's own endpoint: nobody sends to it.
+        let _ = service::<K>().receive();
+    }
+}
+
+/// Starts a further thread of this task; at most six a trial.
+///
+/// # Errors
+/// What the kernel says.
+pub fn start<K: Machine>(work: Work, given: u32, priority: u8) -> Result<Thread<K>, Error> {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    let number = STARTED.fetch_add(1, Ordering::SeqCst) as u16;
+    GIVEN.store(given, Ordering::SeqCst);
+    SEEN.store(0, Ordering::SeqCst);
+    let first = SCRATCH_PAGES + number * STACK_PAGES;
+    // A page between two stacks stays unmapped.
+    let start = STACKS + number as Word * (STACK_PAGES as Word + 1) * 4096;
+    task::<K>().map(frames(), start, first, STACK_PAGES, Rights::READ | Rights::WRITE)?;
+    let thread = factory::<K>().create_thread(task(), priority)?;
+    let end = start + STACK_PAGES as Word * 4096;
+    thread.start(K::entry(), end, [role::TRIAL_THREAD, work as Word])?;
+    Ok(thread)
+}

@@ -1,0 +1,155 @@
+//! All trials, as a table.
+
+use lilliput_abi::object::kind::{HOST, SMALL, WIDE};
+
+/// How a trial must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// By saying that all went well.
+    Success,
+    /// By one of these exceptions.
+    Fault(&'static [u8]),
+    /// By a page fault at this address, as the task sees it.
+    PageFault(u64),
+    /// In any way, if only everybody else goes on.
+    AnyEnd,
+}
+
+use Expected::{AnyEnd, Fault, PageFault, Success};
+
+/// A trial.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// Its name, which is also the function's.
+    pub name: &'static str,
+    /// Kinds of task that it is run in.
+    pub kinds: &'static [u64],
+    /// Kinds of task that are its partner in turn; empty for none.
+    pub partners: &'static [u64],
+    /// How it must end.
+    pub expected: Expected,
+    /// Whether it needs a small task in `segment` mode and limits that are enforced.
+    pub limits: bool,
+}
+
+const BOTH: &[u64] = &[SMALL, WIDE];
+const NARROW: &[u64] = &[SMALL];
+const LONG: &[u64] = &[WIDE];
+const ALL: &[u64] = &[SMALL, HOST, WIDE];
+
+const INVALID_OPCODE: u8 = 6;
+const STACK_FAULT: u8 = 12;
+const PROTECTION: u8 = 13;
+const PAGE_FAULT: u8 = 14;
+
+const fn alone(name: &'static str, kinds: &'static [u64]) -> Trial {
+    Trial { name, kinds, partners: &[], expected: Success, limits: false }
+}
+
+const fn with(name: &'static str, kinds: &'static [u64], partners: &'static [u64]) -> Trial {
+    Trial { partners, ..alone(name, kinds) }
+}
+
+const fn ends(name: &'static str, kinds: &'static [u64], expected: Expected) -> Trial {
+    Trial { expected, ..alone(name, kinds) }
+}
+
+const fn beyond_limit(name: &'static str) -> Trial {
+    Trial { limits: true, ..ends(name, NARROW, Fault(&[STACK_FAULT, PROTECTION])) }
+}
+
+/// All trials, in the order in which they run.
+pub const TRIALS: &[Trial] = &[
+    // System calls that must be refused.
+    alone("bad-capability", BOTH),
+    alone("bad-operation", BOTH),
+    alone("wrong-type", BOTH),
+    alone("bad-message", BOTH),
+    alone("bad-argument", BOTH),
+    alone("missing-right", BOTH),
+    alone("grant-takes-away", BOTH),
+    // Messages.
+    with("all-lengths", BOTH, ALL),
+    with("badges", BOTH, ALL),
+    with("word-too-wide", LONG, NARROW),
+    with("reply-too-wide", NARROW, &[HOST, WIDE]),
+    with("zero-extension", NARROW, &[HOST, WIDE]),
+    with("one-reply", BOTH, ALL),
+    with("non-blocking", BOTH, BOTH),
+    with("unanswered", BOTH, ALL),
+    with("server-death", BOTH, ALL),
+    alone("destroyed-while-waiting", BOTH),
+    alone("signal-bits", BOTH),
+    // Objects and memory.
+    alone("stale-capability", BOTH),
+    alone("table-full", BOTH),
+    alone("usage-returns", BOTH),
+    alone("thread-methods", BOTH),
+    alone("frames-are-zero", BOTH),
+    alone("map-refusals", BOTH),
+    ends("unmapped-faults", BOTH, PageFault(super::kit::SCRATCH as u64)),
+    ends("read-only-faults", BOTH, PageFault(super::kit::SCRATCH as u64)),
+    // Time.
+    alone("preemption", BOTH),
+    alone("priorities", BOTH),
+    alone("yielding", BOTH),
+    alone("vector-state", BOTH),
+    // Entry and exit.
+    with("entry-by-int", BOTH, ALL),
+    alone("entry-with-bad-stack", BOTH),
+    ends("entry-page-with-bad-stack", NARROW, AnyEnd),
+    alone("entry-with-odd-flags", BOTH),
+    ends("entry-single-stepped", BOTH, AnyEnd),
+    ends("entry-at-end-of-page", BOTH, PageFault(super::kit::SCRATCH as u64 + 0x1000)),
+    ends("entry-at-end-of-space", NARROW, Fault(&[PROTECTION, PAGE_FAULT])),
+    alone("first-registers", BOTH),
+    with("registers-after-call", BOTH, ALL),
+    alone("interrupted-registers", BOTH),
+    alone("interrupted-with-bad-stack", BOTH),
+    alone("visible-descriptors", BOTH),
+    ends("entry-by-sysenter", LONG, AnyEnd),
+    // Exceptions.
+    ends("fault-invalid-opcode", BOTH, Fault(&[INVALID_OPCODE])),
+    ends("fault-divide", BOTH, Fault(&[0])),
+    ends("fault-breakpoint", BOTH, Fault(&[3])),
+    ends("fault-debug", BOTH, Fault(&[1])),
+    ends("fault-halt", BOTH, Fault(&[PROTECTION])),
+    ends("fault-interrupt-flag", BOTH, Fault(&[PROTECTION])),
+    ends("fault-port", BOTH, Fault(&[PROTECTION])),
+    ends("fault-control-register", BOTH, Fault(&[PROTECTION])),
+    ends("fault-interrupt-gate", BOTH, Fault(&[PROTECTION])),
+    ends("fault-foreign-selector", BOTH, Fault(&[PROTECTION])),
+    ends("fault-far-jump", BOTH, Fault(&[PROTECTION])),
+    ends("fault-far-jump-to-kernel", BOTH, Fault(&[PROTECTION])),
+    ends("fault-null-read", BOTH, PageFault(0)),
+    ends("fault-null-call", BOTH, PageFault(0)),
+    ends("fault-execute-data", BOTH, PageFault(super::kit::SCRATCH as u64)),
+    ends("fault-stack-overflow", BOTH, Fault(&[PAGE_FAULT])),
+    ends("fault-write-entry-page", NARROW, PageFault(0x1000)),
+    ends("fault-overflow", NARROW, Fault(&[4])),
+    ends("fault-bound", NARROW, Fault(&[5])),
+    ends("fault-x87", BOTH, Fault(&[16])),
+    ends("fault-kernel-read", LONG, PageFault(0xffff_ffff_8000_0000)),
+    ends("fault-kernel-call", LONG, PageFault(0xffff_ffff_8000_0000)),
+    ends("fault-non-canonical", LONG, Fault(&[PROTECTION, STACK_FAULT])),
+    ends("fault-non-canonical-jump", LONG, Fault(&[PROTECTION])),
+    ends("fault-beyond-space", NARROW, Fault(&[PROTECTION, PAGE_FAULT])),
+    ends("fault-wrap-around", NARROW, Fault(&[STACK_FAULT, PROTECTION, PAGE_FAULT])),
+    // Confinement by segment limits.
+    beyond_limit("limit-read"),
+    beyond_limit("limit-write"),
+    beyond_limit("limit-straddle"),
+    beyond_limit("limit-fetch"),
+    beyond_limit("limit-stack"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let names: std::collections::BTreeSet<_> = TRIALS.iter().map(|trial| trial.name).collect();
+        assert_eq!(names.len(), TRIALS.len());
+    }
+}

@@ -1,0 +1,69 @@
+//! Trials: guest tests, each a program that checks itself.
+//!
+//! A trial is a line of [`list::TRIALS`] and a function of that name: here, where it is the same for
+//! both widths, or in `user32` or `user64`. The root task starts it with the [`kit`] of capabilities
+//! and, if the line says so, a [`partner`] of each kind in turn. It passes if the task ends as the
+//! line says; a failed assertion is a panic, whose text is the reason of the failure.
+
+pub mod kit;
+pub mod list;
+pub mod partner;
+
+mod errors;
+mod messages;
+mod objects;
+mod rights;
+mod schedule;
+mod spaces;
+mod waiting;
+
+use lilliput_abi::Error;
+
+use crate::machine::Machine;
+use crate::message::Word;
+
+/// What a trial comes to: an error of the kernel that it did not expect is a failure.
+pub type Outcome = Result<(), Error>;
+
+/// Runs a trial that is the same for both widths; `None` if there is none of this name.
+pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
+    let trial: fn() -> Outcome = match name {
+        "bad-capability" => errors::bad_capability::<K>,
+        "bad-operation" => errors::bad_operation::<K>,
+        "wrong-type" => errors::wrong_type::<K>,
+        "bad-message" => errors::bad_message::<K>,
+        "bad-argument" => errors::bad_argument::<K>,
+        "missing-right" => rights::missing_right::<K>,
+        "grant-takes-away" => rights::grant_takes_away::<K>,
+        "all-lengths" => messages::all_lengths::<K>,
+        "badges" => messages::badges::<K>,
+        "word-too-wide" => messages::word_too_wide::<K>,
+        "reply-too-wide" => messages::reply_too_wide::<K>,
+        "zero-extension" => messages::zero_extension::<K>,
+        "one-reply" => messages::one_reply::<K>,
+        "non-blocking" => waiting::non_blocking::<K>,
+        "unanswered" => waiting::unanswered::<K>,
+        "server-death" => waiting::server_death::<K>,
+        "destroyed-while-waiting" => waiting::destroyed_while_waiting::<K>,
+        "signal-bits" => waiting::signal_bits::<K>,
+        "stale-capability" => objects::stale_capability::<K>,
+        "table-full" => objects::table_full::<K>,
+        "usage-returns" => objects::usage_returns::<K>,
+        "thread-methods" => objects::thread_methods::<K>,
+        "frames-are-zero" => spaces::frames_are_zero::<K>,
+        "map-refusals" => spaces::map_refusals::<K>,
+        "unmapped-faults" => spaces::unmapped_faults::<K>,
+        "read-only-faults" => spaces::read_only_faults::<K>,
+        "preemption" => schedule::preemption::<K>,
+        "priorities" => schedule::priorities::<K>,
+        "yielding" => schedule::yielding::<K>,
+        "vector-state" => schedule::vector_state::<K>,
+        _ => return None,
+    };
+    Some(trial())
+}
+
+/// What a further thread of a trial does: word 1 of its start names it.
+pub fn thread<K: Machine>(work: Word) {
+    kit::Work::from_number(work).run::<K>();
+}

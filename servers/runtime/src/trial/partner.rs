@@ -1,0 +1,83 @@
+//! The partner of a trial: a server that does as it is told, in a task of any kind.
+
+use lilliput_abi::Error;
+use lilliput_abi::tag::SHORT_WORDS;
+
+use super::kit;
+use crate::invoke::Invoke;
+use crate::message::{Message, WORDS, Word};
+use crate::object::{Endpoint, Received, reply};
+use crate::place;
+
+/// Answers with the same message.
+pub const ECHO: u16 = 1;
+/// Answers with what arrived: `(badge, tag, words 0-3 together, all that a sender of 32 bits can't have sent)`
+pub const SEE: u16 = 2;
+/// Answers with the number of messages that arrived so far.
+pub const COUNT: u16 = 3;
+/// Ends without an answer.
+pub const DIE: u16 = 4;
+/// Takes the next message without answering this one.
+pub const FORGET: u16 = 5;
+/// Answers twice.
+pub const TWICE: u16 = 6;
+/// Answers with the error that the last operation had, or zero.
+pub const LAST_ERROR: u16 = 7;
+/// Tries an answer with a word of more than 32 bits, then one that fits.
+pub const WIDE_ANSWER: u16 = 8;
+/// Answers, and then signals the notification.
+pub const SIGNAL: u16 = 9;
+/// Is not to be answered.
+pub const NOTE: u16 = 10;
+
+/// Serves until it is told to end.
+///
+/// # Errors
+/// What the kernel says where the partner can't go on.
+pub fn run<K: Invoke>() -> Result<(), Error> {
+    let mut answer = None;
+    let mut arrived = 0;
+    let mut last_error = 0;
+    loop {
+        let received = Endpoint::<K>::at(place::SERVICE).next(answer.as_ref())?;
+        arrived += 1;
+        answer = match received.message.label() {
+            ECHO => Some(received.message),
+            SEE => Some(seen(&received)),
+            COUNT => Some(Message::new(COUNT, &[arrived])),
+            DIE => return Ok(()),
+            FORGET | NOTE => None,
+            TWICE => {
+                let once = Message::new(TWICE, &[]);
+                reply::<K>(&once)?;
+                last_error = number(reply::<K>(&once));
+                None
+            }
+            LAST_ERROR => Some(Message::new(LAST_ERROR, &[last_error])),
+            WIDE_ANSWER => {
+                last_error = number(reply::<K>(&Message::new(WIDE_ANSWER, &[Word::MAX, 1])));
+                Some(Message::new(WIDE_ANSWER, &[last_error]))
+            }
+            SIGNAL => {
+                reply::<K>(&Message::new(SIGNAL, &[]))?;
+                kit::notification::<K>().signal()?;
+                None
+            }
+            other => Some(Message::new(other, &[])),
+        };
+    }
+}
+
+fn number(result: Result<(), Error>) -> Word {
+    result.map_or_else(|error| error as Word, |()| 0)
+}
+
+/// All of the partner's answers leave the words beyond the fourth zero, so that what is there came from the sender or the kernel.
+fn seen(received: &Received) -> Message {
+    let (short, long) = received.message.words.split_at(SHORT_WORDS as usize);
+    let together = short.iter().fold(0, |sum, &word| sum ^ word as u32);
+    let upper = short.iter().fold(0, |bits, &word| bits | (word as u64 >> 32) as u32);
+    let beyond = long.iter().fold(upper, |bits, &word| bits | word as u32 | (word as u64 >> 32) as u32);
+    debug_assert!(WORDS >= short.len());
+    Message::new(SEE, &[received.badge as Word, received.message.tag.0 as Word, together as Word, beyond as Word])
+}

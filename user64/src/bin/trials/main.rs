@@ -1,0 +1,38 @@
+//! The trials, as a 64-bit task: see `lilliput_runtime::trial`.
+#![no_std]
+#![no_main]
+
+mod entry;
+mod faults;
+mod registers;
+
+use lilliput_abi::Error;
+use lilliput_user64::runtime::trial::list::TRIALS;
+use lilliput_user64::runtime::trial::{self, Outcome, partner};
+use lilliput_user64::runtime::{Word, role};
+use lilliput_user64::{Native, entry};
+
+entry!(start);
+
+fn start(role: Word, parameter: Word) -> Word {
+    let outcome = match role {
+        role::TRIAL => run(TRIALS[parameter].name),
+        role::TRIAL_PARTNER => partner::run::<Native>(),
+        role::TRIAL_THREAD => {
+            trial::thread::<Native>(parameter);
+            Err(Error::Gone)
+        }
+        _ => panic!("trials have no role {role}"),
+    };
+    outcome.unwrap_or_else(|error| panic!("the kernel said {}", error.name()));
+    0
+}
+
+/// Runs the trial of this name, which is one of this width or one for both.
+fn run(name: &str) -> Outcome {
+    let own = entry::find(name).or_else(|| registers::find(name)).or_else(|| faults::find(name));
+    match own {
+        Some(trial) => trial(),
+        None => trial::run::<Native>(name).unwrap_or_else(|| panic!("there is no trial of this name")),
+    }
+}
