@@ -1,11 +1,10 @@
 //! The switch: the only writer of CR3, of the two user descriptors and of the data segment registers.
 
 use core::arch::asm;
-use core::mem::offset_of;
 
 use lilliput_compat32::gdt::{USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY};
 use lilliput_core::plan::{Segments, SwitchPlan, Target};
-use lilliput_core::thread::{Frame, Thread};
+use lilliput_core::thread::Thread;
 use x86_64::registers::control::{Cr0, Cr0Flags};
 
 use crate::cpu::percpu::PerCpu;
@@ -14,6 +13,8 @@ use crate::cpu::percpu::PerCpu;
 #[inline(always)]
 pub fn to(this: &mut PerCpu, thread: &mut Thread) {
     let target = Target::from(&*thread);
+    // The fast path writes the slot without noting it.
+    this.cpu.loaded.code_descriptor = this.gdt.0[USER_CODE_ENTRY];
     let plan = SwitchPlan::new(&target, &this.cpu.loaded);
     match plan.segments {
         Segments::Keep => {}
@@ -33,7 +34,6 @@ pub fn to(this: &mut PerCpu, thread: &mut Thread) {
     }
     this.cpu.loaded = plan.loaded(&target, &this.cpu.loaded);
     this.current = thread;
-    this.frame_top = this.current as u64 + (offset_of!(Thread, frame) + size_of::<Frame>()) as u64;
 }
 
 /// Loads DS, ES, FS and GS with the user data selector: the hidden parts are then those of the descriptor now in the

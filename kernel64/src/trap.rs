@@ -5,9 +5,9 @@ use lilliput_core::cpu::Decision;
 use lilliput_core::thread::{Fault, Kind};
 use x86_64::registers::control::Cr2;
 
-use crate::cpu::percpu::{self, PerCpu};
 use crate::cpu::apic;
 use crate::cpu::idt::{is_interrupt, vector as number};
+use crate::cpu::percpu::{self, PerCpu};
 use crate::entry::exit;
 use crate::entry::trap::TrapFrame;
 use crate::state::{self, Kernel};

@@ -71,6 +71,16 @@ impl CapabilityTable {
         Self { places, lowest_free: 1 }
     }
 
+    /// How many places it has.
+    pub fn places(&self) -> u32 {
+        self.places.len() as u32
+    }
+
+    /// Where the first place is.
+    pub fn address(&self) -> u64 {
+        self.places.as_ptr() as u64
+    }
+
     /// The capability at a place; the null one where there is none. An unsigned comparison is all it checks.
     #[inline(always)]
     pub fn get(&self, place: u32) -> Capability {

@@ -11,17 +11,19 @@ use crate::thread::{Kind, Thread};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Loaded {
-    /// CR3, as the threads of its owner state it.
-    pub cr3: u64,
-    /// The arena that CR3 belongs to; 0 for none.
-    pub arena: u32,
     /// The task for which DS, ES, FS and GS were loaded last: their hidden parts may be used by nobody else.
     pub segments: Index<Task>,
     /// The arena of that task; 0 for none.
     pub segments_arena: u32,
+    /// CR3, as the threads of its owner state it.
+    pub cr3: u64,
+    /// The arena that CR3 belongs to; 0 for none.
+    pub arena: u32,
     /// What the GDT's user code slot holds.
     pub code_descriptor: u64,
 }
+
+const _: () = assert!(core::mem::offset_of!(Loaded, segments) == 0 && core::mem::offset_of!(Loaded, segments_arena) == 4);
 
 impl Loaded {
     /// Nothing that any task could use.

@@ -8,8 +8,10 @@ use crate::thread::{PRIORITIES, State, Thread};
 pub const SLICE_TICKS: u32 = 10;
 
 /// The ready threads of one CPU. The one that runs is not among them.
+#[repr(C)]
 pub struct ReadyQueue {
-    occupied: u64,
+    /// Bit N is set where threads of priority N are ready. Public for the assembly of the fast path, which reads it.
+    pub occupied: u64,
     queues: [Queue; PRIORITIES],
 }
 

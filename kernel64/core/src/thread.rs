@@ -145,18 +145,24 @@ pub struct Thread {
     pub frame: Frame,
     /// CR3 while it runs, with the bit that keeps the TLB where the root is tagged.
     pub cr3: u64,
+    /// Its task. With `arena` after it, one word that the fast path compares and stores.
+    pub task: Index<Task>,
     /// The arena whose page table it runs in; 0 for none.
     pub arena: u32,
-    /// Its task.
-    pub task: Index<Task>,
-    /// Width and place of its space.
+    /// Address of its task's first capability. Only the assembly of the fast path reads through it.
+    pub capabilities: u64,
+    /// How many places the task's capability table has.
+    pub places: u32,
+    /// Width and place of its space. With the three bytes after it, one word that the fast path compares.
     pub kind: Kind,
     /// What it does.
     pub state: State,
-    /// 0 to 63, 63 the highest.
-    pub priority: u8,
     /// Whether all registers, RCX and R11 included, must be restored: it was interrupted, or raised an exception.
     pub full_frame: bool,
+    /// The CPU that it belongs to.
+    pub cpu: u8,
+    /// 0 to 63, 63 the highest.
+    pub priority: u8,
     /// The badge of the capability that it sends by, while it is queued as a sender.
     pub badge: u32,
     /// The thread that waits for this one's answer.
@@ -188,6 +194,10 @@ const _: () = {
     assert!(offset_of!(Thread, registers) == 0);
     assert!(offset_of!(Thread, code_descriptor) == 15 * 8);
     assert!(offset_of!(Thread, frame) == 17 * 8);
+    assert!(offset_of!(Thread, task) % 8 == 0 && offset_of!(Thread, arena) == offset_of!(Thread, task) + 4);
+    assert!(offset_of!(Thread, kind) % 4 == 0 && offset_of!(Thread, state) == offset_of!(Thread, kind) + 1);
+    assert!(offset_of!(Thread, full_frame) == offset_of!(Thread, kind) + 2);
+    assert!(offset_of!(Thread, cpu) == offset_of!(Thread, kind) + 3);
     assert!(offset_of!(Thread, vector) % 16 == 0);
     assert!(size_of::<Thread>() <= 1024);
 };
@@ -200,6 +210,12 @@ impl Object for Thread {
     fn header_mut(&mut self) -> &mut Header {
         &mut self.header
     }
+}
+
+/// Kind, state, frame and CPU of a thread that its kind and state alone keep from running, in one word: what the fast
+/// path compares.
+pub const fn readiness(kind: Kind, state: State) -> u32 {
+    kind as u32 | (state as u32) << 8
 }
 
 impl Thread {

@@ -10,6 +10,7 @@ use lilliput_core::task::Task;
 use lilliput_core::thread::Thread;
 
 use crate::facts::Facts;
+use crate::mm::layout::{ENDPOINTS, THREADS};
 use crate::mm::tables::Tables;
 use crate::objects::{ArenaObject, Factory, Frames, Quota};
 use crate::state::Kernel;
@@ -20,7 +21,10 @@ pub const ROOT_FACTORY: Index<Factory> = Index::new(1);
 
 /// Threads for each MiB of free memory, and how many there are at least and at most.
 const THREADS_PER_MEBIBYTE: u64 = 16;
-const THREADS: core::ops::RangeInclusive<u64> = 1024..=16384;
+const THREAD_COUNT: core::ops::RangeInclusive<u64> = 1024..=16384;
+const _: () = assert!(*THREAD_COUNT.end() * size_of::<Thread>() as u64 <= ENDPOINTS - THREADS);
+/// Entries of the largest tables for each thread.
+const MOST_OF_A_KIND: usize = 4;
 const FRAMES_PER_MEBIBYTE: u64 = 256;
 const ARENAS: usize = 64;
 const FACTORIES: usize = 256;
@@ -28,16 +32,22 @@ const FACTORIES: usize = 256;
 /// Makes the kernel's state, with one factory.
 pub fn build(mut frames: FrameAllocator, tables: &mut Tables, facts: Facts) -> Kernel {
     let mebibytes = frames.free_count() / FRAMES_PER_MEBIBYTE;
-    let threads = (mebibytes * THREADS_PER_MEBIBYTE).clamp(*THREADS.start(), *THREADS.end()) as usize;
+    let threads = (mebibytes * THREADS_PER_MEBIBYTE).clamp(*THREAD_COUNT.start(), *THREAD_COUNT.end()) as usize;
     let mut make = Maker { frames: &mut frames, tables };
+    make.tables.advance(THREADS);
+    let thread_slab = make.slab::<Thread>(threads);
+    make.tables.advance(ENDPOINTS);
+    // The most entries of all tables: the fast path reads the endpoint of a capability's number before it knows
+    // that the capability is an endpoint's.
+    let endpoints = make.slab::<Endpoint>(MOST_OF_A_KIND * threads);
     let machine = Machine {
-        threads: make.slab::<Thread>(threads),
+        threads: thread_slab,
+        endpoints,
         tasks: make.slab::<Task>(threads),
-        endpoints: make.slab::<Endpoint>(2 * threads),
         notifications: make.slab::<Notification>(2 * threads),
     };
     let arenas = make.slab::<ArenaObject>(ARENAS);
-    let frame_sets = make.slab::<Frames>(4 * threads);
+    let frame_sets = make.slab::<Frames>(MOST_OF_A_KIND * threads);
     let mut factories = make.slab::<Factory>(FACTORIES);
     let placed = make.tables.reserve(threads, || None, make.frames);
     let all = Factory {

@@ -102,8 +102,8 @@ fn prepare_isolation(kernel: &mut Kernel, this: &mut PerCpu) {
 
 /// A 64-bit task with the program and a stack in it.
 fn new_root_task(kernel: &mut Kernel, program: &[u8]) -> Index<Task> {
-    let plan = Plan::new(program, USER_START..USER_END)
-        .unwrap_or_else(|error| fail(format_args!("{}: {error}", file::ROOT)));
+    let plan =
+        Plan::new(program, USER_START..USER_END).unwrap_or_else(|error| fail(format_args!("{}: {error}", file::ROOT)));
     if plan.machine != Machine::X86_64 {
         fail(format_args!("{} is no 64-bit program", file::ROOT));
     }

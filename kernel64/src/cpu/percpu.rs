@@ -21,8 +21,6 @@ pub struct PerCpu {
     pub self_pointer: *const PerCpu,
     /// The block of the thread that runs; the entry code stores registers there.
     pub current: *mut Thread,
-    /// The end of that thread's return frame: the entry code pushes from here down.
-    pub frame_top: u64,
     /// The user's stack pointer, for the few instructions before it is stored.
     pub user_sp: u64,
     /// Where the kernel's stack begins, empty.
@@ -54,7 +52,6 @@ unsafe impl Sync for Block {}
 static BOOT_CPU: Block = Block(UnsafeCell::new(PerCpu {
     self_pointer: core::ptr::null(),
     current: core::ptr::null_mut(),
-    frame_top: 0,
     user_sp: 0,
     kernel_stack_top: 0,
     probe_sp: 0,

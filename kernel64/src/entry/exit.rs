@@ -109,13 +109,30 @@ extern "C" fn idle() {
     )
 }
 
-unsafe extern "C" {
-    static lilliput_iret_small: u8;
-    static lilliput_iret_wide: u8;
+macro_rules! returns {
+    ($($label:ident),+ $(,)?) => {
+        unsafe extern "C" {
+            $(static $label: u8;)+
+        }
+
+        /// Whether an exception in the kernel at this address is a return to user mode that faulted: the fault is the
+        /// user's, its registers are loaded already, and its frame still stands in the thread's block.
+        pub fn is_return(ip: u64) -> bool {
+            [$(&raw const $label as u64),+].contains(&ip)
+        }
+    };
 }
 
-/// Whether an exception in the kernel at this address is a return to user mode that faulted: the fault is the
-/// user's, its registers are loaded already, and its frame still stands in the thread's block.
-pub fn is_return(ip: u64) -> bool {
-    ip == &raw const lilliput_iret_small as u64 || ip == &raw const lilliput_iret_wide as u64
+returns! {
+    lilliput_iret_small,
+    lilliput_iret_wide,
+    lilliput_iret_null32,
+    lilliput_iret_call32,
+    lilliput_iret_call32_again,
+    lilliput_iret_reply32,
+    lilliput_iret_reply32_again,
+    lilliput_iret_call64,
+    lilliput_iret_call64_again,
+    lilliput_iret_reply64,
+    lilliput_iret_reply64_again,
 }

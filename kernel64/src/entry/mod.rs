@@ -5,7 +5,8 @@
 //! and is never preempted.
 
 pub mod exit;
-pub mod system_call;
+mod fast;
+mod system_call;
 pub mod trap;
 
 use lilliput_compat32::gdt::{KERNEL_CODE, STAR};
@@ -29,7 +30,7 @@ const IA32_SYSENTER_EIP: u32 = 0x176;
 
 /// Tells this CPU where SYSCALL and SYSENTER lead.
 pub fn install(kernel_stack_top: VirtAddr) {
-    LStar::write(VirtAddr::new(system_call::syscall64 as *const () as u64));
+    LStar::write(VirtAddr::new(fast::lilliput_syscall64 as *const () as u64));
     SFMask::write(
         RFlags::TRAP_FLAG
             | RFlags::INTERRUPT_FLAG
@@ -43,11 +44,11 @@ pub fn install(kernel_stack_top: VirtAddr) {
     // SAFETY: the selectors are those of the table that is loaded, the addresses those of the entry routines.
     unsafe {
         Msr::new(IA32_STAR).write(STAR);
-        Msr::new(IA32_CSTAR).write(system_call::syscall32 as *const () as u64);
+        Msr::new(IA32_CSTAR).write(fast::lilliput_syscall32 as *const () as u64);
         if features::get().sysenter {
             Msr::new(IA32_SYSENTER_CS).write(u64::from(KERNEL_CODE));
             Msr::new(IA32_SYSENTER_ESP).write(kernel_stack_top.as_u64());
-            Msr::new(IA32_SYSENTER_EIP).write(system_call::sysenter as *const () as u64);
+            Msr::new(IA32_SYSENTER_EIP).write(fast::lilliput_sysenter as *const () as u64);
         }
     }
 }

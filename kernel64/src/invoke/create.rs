@@ -146,10 +146,8 @@ fn small_space(
     request: Request,
     task: Index<Task>,
 ) -> Result<Space, Error> {
-    let policy = Policy {
-        limits_enforced: kernel.facts.limits_enforced,
-        unenforced_allowed: kernel.facts.unenforced_allowed,
-    };
+    let policy =
+        Policy { limits_enforced: kernel.facts.limits_enforced, unenforced_allowed: kernel.facts.unenforced_allowed };
     let entry_page = kernel.facts.entry_page;
     let Kernel { arenas, factories, frames, .. } = kernel;
     let mut memory = crate::memory::Charged { frames, quota: &mut factories[factory].frames };
@@ -187,17 +185,13 @@ pub fn new_thread(
         return Err(Error::BadArgument);
     }
     let machine = &mut kernel.machine;
-    let Task { kind, space, threads, .. } = machine.tasks[task];
+    let Task { kind, space, threads, ref capabilities, .. } = machine.tasks[task];
     let thread = Thread {
+        capabilities: capabilities.address(),
+        places: capabilities.places(),
         code_descriptor: space.code_descriptor,
         data_descriptor: space.data_descriptor,
-        frame: ReturnFrame {
-            ip: 0,
-            cs: u64::from(USER_CODE),
-            flags: INITIAL_FLAGS,
-            sp: 0,
-            ss: u64::from(USER_DATA),
-        },
+        frame: ReturnFrame { ip: 0, cs: u64::from(USER_CODE), flags: INITIAL_FLAGS, sp: 0, ss: u64::from(USER_DATA) },
         cr3: space.cr3,
         arena: space.arena,
         task,

@@ -23,6 +23,17 @@ impl Tables {
         Self { next: TABLES, mapped: TABLES }
     }
 
+    /// Goes on at an address, a multiple of 2 MiB further on.
+    ///
+    /// # Panics
+    ///
+    /// Where the tables have passed it: only with more memory than frame records before [`layout::THREADS`](super::layout::THREADS)
+    /// can stand for, 192 GiB.
+    pub fn advance(&mut self, to: u64) {
+        assert!(to >= self.mapped && to.is_multiple_of(PAGE_2M), "tables of kernel objects don't overlap");
+        (self.next, self.mapped) = (to, to);
+    }
+
     /// A table of `count` entries, each made by `entry`.
     ///
     /// # Panics
