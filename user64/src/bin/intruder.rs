@@ -12,5 +12,6 @@ const KERNEL: Word = 0xffff_ffff_8000_0000;
 
 fn main(_: Word, _: Word) -> Word {
     // SAFETY: none. The read is meant to raise an exception that ends this task.
-    unsafe { (KERNEL as *const u64).read_volatile() as Word & 0 }
+    let stolen = unsafe { (KERNEL as *const u64).read_volatile() };
+    panic!("read {stolen:#x} of the kernel")
 }

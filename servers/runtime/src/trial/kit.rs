@@ -14,7 +14,7 @@ use crate::{place, role};
 /// The badge by which the trial calls its partner.
 pub const BADGE: u32 = 0x1234;
 /// The bits of the trial's notification.
-pub const BITS: u32 = 0b1010_0000_0000_0000_0000_0000_0000_101;
+pub const BITS: u32 = 0x5000_0005;
 
 /// Priority of a trial's first thread. Its partner's is [`PARTNER_PRIORITY`].
 pub const PRIORITY: u8 = 20;

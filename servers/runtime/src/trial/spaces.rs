@@ -39,7 +39,7 @@ pub fn map_refusals<K: Machine>() -> Outcome {
     assert!(map(SCRATCH, u16::MAX, 1, Rights::READ).is_some(), "a page that there is not");
     assert!(map(SCRATCH + 1, 0, 1, Rights::READ).is_some(), "an odd address");
     let end = if size_of::<Word>() == 4 { SMALL_SIZE as Word } else { USER_END as Word };
-    for address in [0, 0x1000, 0xf000, end, end - 4096 * 2, Word::MAX & !0xfff, Word::MAX / 2 & !0xfff] {
+    for address in [0, 0x1000, 0xf000, end, end - 4096 * 2, Word::MAX & !0xfff, (Word::MAX / 2) & !0xfff] {
         assert!(map(address, 0, 3, Rights::READ).is_some(), "three pages at {address:#x}");
     }
     assert_eq!(map(SCRATCH, 0, 2, Rights::READ), None, "two pages");

@@ -23,7 +23,7 @@ impl Random {
 
     /// The next number below `limit`.
     pub const fn below(&mut self, limit: u32) -> u32 {
-        ((self.next() >> 32) * limit as u64 >> 32) as u32
+        (((self.next() >> 32) * limit as u64) >> 32) as u32
     }
 }
 

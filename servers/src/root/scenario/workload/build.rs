@@ -141,7 +141,7 @@ impl Workload {
         if kind == kind::SMALL {
             self.register(supervisor, id, badge)?;
         }
-        let compute = if number % CLIENTS_PER_LONG == 0 { LONG_COMPUTE } else { COMPUTE };
+        let compute = if number.is_multiple_of(CLIENTS_PER_LONG) { LONG_COMPUTE } else { COMPUTE };
         supervisor.child_mut(id).parameters.extend([
             (parameter::SEED, number + 1),
             (parameter::ROUNDS, settings.rounds),
