@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use lilliput_abi::fault;
 use lilliput_runtime::object::{Account, Received, reply};
@@ -11,11 +12,15 @@ use lilliput_user64::Native;
 
 use crate::FACTORY;
 use crate::failure::{Failure, context};
+use crate::output::say;
 use crate::program::Programs;
 use crate::spawn::Child;
 
 /// The bit of a badge that only the kernel sends by: the message is about a fault.
 pub const FAULT_BADGE: u32 = 1 << 30;
+
+/// The exception whose address says something.
+pub const PAGE_FAULT: u8 = 14;
 
 /// A number of a child, which is also its badge. From 1 on, never used twice.
 pub type Id = u32;
@@ -65,6 +70,8 @@ pub struct Supervisor {
     pub console: Option<Endpoint<Native>>,
     /// The programs that came with the machine.
     pub programs: Programs,
+    /// Whether tasks that fail do so as they should, so that it need not be said.
+    pub expects_failures: bool,
     children: BTreeMap<Id, Child>,
     last_id: Id,
 }
@@ -73,7 +80,7 @@ impl Supervisor {
     /// No task yet.
     pub fn new(programs: Programs) -> Result<Self, Failure> {
         let endpoint = context(FACTORY.create_endpoint(), "the root task's endpoint")?;
-        Ok(Self { endpoint, console: None, programs, children: BTreeMap::new(), last_id: 0 })
+        Ok(Self { endpoint, console: None, programs, expects_failures: false, children: BTreeMap::new(), last_id: 0 })
     }
 
     /// The number of the next child.
@@ -110,8 +117,22 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Waits for one message and does what it asks for.
+    /// Waits for one message and does what it asks for. A task that fails is told of in the log.
     pub fn step(&mut self) -> Result<(Id, Event), Failure> {
+        let (id, event) = self.hear()?;
+        let child = self.child(id);
+        match child.ending {
+            Some(Ending::Exit(parent::SUCCESS)) | None => {}
+            Some(ending) if event == Event::Ended && !self.expects_failures => {
+                let separator = if child.text.is_empty() { "" } else { ": " };
+                say!("task {} ended by {ending}{separator}{}", child.name, child.text);
+            }
+            Some(_) => {}
+        }
+        Ok((id, event))
+    }
+
+    fn hear(&mut self) -> Result<(Id, Event), Failure> {
         let received = context(self.endpoint.receive(), "waiting for tasks")?;
         let id = received.badge & !FAULT_BADGE;
         let Some(child) = self.children.get_mut(&id) else {
@@ -174,6 +195,23 @@ impl Child {
             sum += context(thread.account(), format_args!("the account of {}", self.name))?;
         }
         Ok(sum)
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Exit(parent::PANICKED) => formatter.write_str("panic"),
+            Self::Exit(code) => write!(formatter, "exit with code {code}"),
+            Self::Destroyed => formatter.write_str("destroyed"),
+            Self::Fault(fault) => {
+                write!(formatter, "{}", fault::vector_name(fault.vector))?;
+                if fault.vector == PAGE_FAULT {
+                    write!(formatter, " at {:#x}", fault.address)?;
+                }
+                write!(formatter, ", error code {:#x}, ip {:#x}, sp {:#x}", fault.code, fault.ip, fault.sp)
+            }
+        }
     }
 }
 

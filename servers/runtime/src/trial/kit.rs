@@ -41,6 +41,9 @@ pub const SCRATCH_PAGES: u16 = 8;
 /// The place of the factory.
 pub const FACTORY: u32 = 12;
 
+/// The place of an endpoint that nobody sends to.
+pub const SILENCE: u32 = 13;
+
 /// An endpoint of the trial's own; all rights.
 pub const fn service<K: Invoke>() -> Endpoint<K> {
     Endpoint::at(place::SERVICE)
@@ -107,6 +110,8 @@ pub enum Work {
     CountYields = 6,
     /// Holds values in vector registers again and again, and counts how often they were right.
     HoldVectors = 7,
+    /// Reads the scratch page, and adds one to what is there.
+    Peek = 8,
 }
 
 /// What a further thread needs to know.
@@ -120,7 +125,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -129,6 +134,7 @@ impl Work {
         Self::Spin,
         Self::CountYields,
         Self::HoldVectors,
+        Self::Peek,
     ];
 
     /// The work with this number.
@@ -150,6 +156,7 @@ impl Work {
                     SEEN.fetch_add(1, Ordering::SeqCst);
                 }
             }
+            Self::Peek => SEEN.store(K::peek(SCRATCH) + 1, Ordering::SeqCst),
             Self::Spin => loop {
                 SEEN.fetch_add(1, Ordering::SeqCst);
             },
@@ -167,8 +174,7 @@ impl Work {
                 SEEN.store(0, Ordering::SeqCst);
             }
         }
-        // The kit's own endpoint: nobody sends to it.
-        let _ = service::<K>().receive();
+        let _ = Endpoint::<K>::at(SILENCE).receive();
     }
 }
 

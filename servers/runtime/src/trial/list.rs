@@ -79,6 +79,8 @@ pub const TRIALS: &[Trial] = &[
     with("unanswered", BOTH, ALL),
     with("server-death", BOTH, ALL),
     alone("destroyed-while-waiting", BOTH),
+    alone("queue-order", BOTH),
+    alone("fault-message", BOTH),
     alone("signal-bits", BOTH),
     // Objects and memory.
     alone("stale-capability", BOTH),

@@ -45,6 +45,8 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "unanswered" => waiting::unanswered::<K>,
         "server-death" => waiting::server_death::<K>,
         "destroyed-while-waiting" => waiting::destroyed_while_waiting::<K>,
+        "queue-order" => waiting::queue_order::<K>,
+        "fault-message" => waiting::fault_message::<K>,
         "signal-bits" => waiting::signal_bits::<K>,
         "stale-capability" => objects::stale_capability::<K>,
         "table-full" => objects::table_full::<K>,

@@ -2,12 +2,13 @@
 
 use core::sync::atomic::Ordering;
 
-use lilliput_abi::{Error, Rights};
+use lilliput_abi::{Error, Rights, fault};
 
 use super::kit::{self, PRIORITY, SEEN, Work, copy, partner, service};
 use super::{Outcome, partner as told};
 use crate::machine::Machine;
 use crate::message::Message;
+use crate::object::reply;
 use crate::place;
 
 pub fn non_blocking<K: Machine>() -> Outcome {
@@ -73,4 +74,35 @@ pub fn signal_bits<K: Machine>() -> Outcome {
     assert_eq!(kit::notification::<K>().wait()?, kit::BITS as usize, "bits of the kit's notification");
     let deaf = copy::<K>(place::NOTIFICATION, Rights::SEND)?;
     crate::Notification::<K>::at(deaf).signal()
+}
+
+pub fn queue_order<K: Machine>() -> Outcome {
+    for badge in 1..=4 {
+        let place = kit::task::<K>().grant(place::SERVICE, Rights::SEND, badge, 0)?;
+        kit::start::<K>(Work::Send, place, PRIORITY + 1)?;
+    }
+    for badge in 1..=4 {
+        assert_eq!(service::<K>().receive()?.badge, badge, "who comes next of those that waited");
+    }
+    Ok(())
+}
+
+pub fn fault_message<K: Machine>() -> Outcome {
+    const BADGE: u32 = 77;
+    kit::task::<K>().set_fault_handler(place::SERVICE, BADGE)?;
+    // It runs at once, and faults.
+    kit::start::<K>(Work::Peek, 0, PRIORITY + 1)?;
+    assert_eq!(SEEN.load(Ordering::SeqCst), 0, "a read of what is not mapped went on");
+    let received = service::<K>().receive()?;
+    let words = received.message.words;
+    assert_eq!((received.badge, received.message.label()), (BADGE, fault::FAULT_LABEL), "badge and label");
+    // Error code 4: not present, read, in user mode (AMD64 APM vol. 2, 8.4.2).
+    assert_eq!(words[fault::VECTOR], 4 << 8 | 14, "vector and error code");
+    assert_eq!(words[fault::ADDRESS], kit::SCRATCH, "the address");
+    assert!(words[fault::IP] != 0 && words[fault::SP] != 0, "instruction and stack pointer");
+    // It reads the same page again once there is one, and finds zero.
+    kit::map_scratch::<K>(Rights::READ)?;
+    reply::<K>(&Message::new(fault::RESUME, &[]))?;
+    assert_eq!(SEEN.load(Ordering::SeqCst), 1, "what the restarted read found, and one");
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Two tasks, or two threads of one, that measure a case.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use lilliput_abi::object::kind;
@@ -65,8 +66,8 @@ pub fn measure(
     let mut failure = None;
     for id in [client, server] {
         let child = supervisor.child(id);
-        if child.ending.is_some_and(|ending| ending != Ending::Exit(parent::SUCCESS)) {
-            let what = alloc::format!("{}: {} ended by {:?}: {}", case.title(), child.name, child.ending, child.text);
+        if let Some(ending) = child.ending.filter(|&ending| ending != Ending::Exit(parent::SUCCESS)) {
+            let what = format!("{}: {}: {ending} {}", case.title(), child.name, child.text);
             failure = Some(Failure::new(what));
         }
     }

@@ -74,9 +74,11 @@ impl Fixture {
         let served: Endpoint<Native> = context(FACTORY.create_endpoint(), "a partner's endpoint")?;
         let notification: Notification<Native> = context(FACTORY.create_notification(), "a trial's notification")?;
         let frames = context(FACTORY.create_frames(kit::FRAMES_PAGES), "a trial's frames")?;
-        self.objects.extend([own.place(), served.place(), notification.place(), frames.place()]);
+        let silence: Endpoint<Native> = context(FACTORY.create_endpoint(), "an endpoint to wait at")?;
+        self.objects.extend([silence.place(), own.place(), served.place(), notification.place(), frames.place()]);
         let child = supervisor.child_mut(self.trial);
         child.grant(place::SERVICE, own.place(), Rights::ALL, 0)?;
+        child.grant(kit::SILENCE, silence.place(), Rights::RECEIVE, 0)?;
         child.grant(place::SERVER, served.place(), Rights::SEND, kit::BADGE)?;
         child.grant(place::NOTIFICATION, notification.place(), Rights::ALL, kit::BITS)?;
         child.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
@@ -104,9 +106,9 @@ impl Fixture {
         while supervisor.child(self.trial).ending.is_none() {
             let (id, _) = supervisor.step()?;
             let child = supervisor.child(id);
-            let failed = child.ending.is_some_and(|ending| ending != Ending::Exit(parent::SUCCESS));
-            if Some(id) == self.partner && failed {
-                partner = format!("(the partner ended by {:?}: {})", child.ending, child.text);
+            let failure = child.ending.filter(|&ending| ending != Ending::Exit(parent::SUCCESS));
+            if let Some(ending) = failure.filter(|_| Some(id) == self.partner) {
+                partner = format!("(the partner: {ending} {})", child.text);
                 // The trial may wait for it in vain.
                 break;
             }

@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 
 use lilliput_abi::object::{fact, kind};
-use lilliput_abi::{Error, Isolation, fault};
+use lilliput_abi::{Error, Isolation};
 use lilliput_runtime::parent;
 use lilliput_runtime::trial::list::{Expected, TRIALS, Trial};
 
@@ -14,7 +14,7 @@ use crate::SYSTEM;
 use crate::failure::{Failure, context};
 use crate::output::say;
 use crate::settings::Settings;
-use crate::supervisor::{Ending, Supervisor};
+use crate::supervisor::{Ending, PAGE_FAULT, Supervisor};
 use fixture::{Finished, Fixture};
 
 /// Where a trial runs: kind of its task, kind of its partner.
@@ -35,6 +35,7 @@ enum Verdict {
 pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     let limits = context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1;
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    supervisor.expects_failures = true;
     for (number, trial) in TRIALS.iter().enumerate() {
         for variant in variants(trial) {
             let name = name(trial, variant);
@@ -58,6 +59,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
             }
         }
     }
+    supervisor.expects_failures = false;
     say!("tests: {passed} passed, {failed} failed, {skipped} skipped");
     match (failed, passed + skipped) {
         (0, 0) => Err(Failure::new("no test has a name that the configuration asks for")),
@@ -100,7 +102,9 @@ fn judge(
     let as_expected = match (trial.expected, finished.ending) {
         (Expected::Success, Ending::Exit(parent::SUCCESS)) => true,
         (Expected::Fault(vectors), Ending::Fault(fault)) => vectors.contains(&fault.vector),
-        (Expected::PageFault(address), Ending::Fault(fault)) => fault.vector == 14 && fault.address as u64 == address,
+        (Expected::PageFault(address), Ending::Fault(fault)) => {
+            fault.vector == PAGE_FAULT && fault.address as u64 == address
+        }
         // Going on as if nothing had been is one of the ways; a failed assertion is none.
         (Expected::AnyEnd, Ending::Exit(parent::SUCCESS) | Ending::Fault(_)) => true,
         _ => false,
@@ -111,17 +115,10 @@ fn judge(
 fn reason(finished: &Finished) -> String {
     let how = match finished.ending {
         Ending::Exit(parent::SUCCESS) => String::from("it ended as if nothing had happened"),
+        // The text says more.
         Ending::Exit(parent::PANICKED) => String::new(),
-        Ending::Exit(code) => format!("it ended with code {code}"),
-        Ending::Fault(fault) => format!(
-            "{} at {:#x}, error code {:#x}, ip {:#x}, sp {:#x}",
-            fault::vector_name(fault.vector),
-            fault.address,
-            fault.code,
-            fault.ip,
-            fault.sp
-        ),
         Ending::Destroyed => String::from("its partner ended first"),
+        ending => format!("{ending}"),
     };
     let line = format!("{how} {} {}", finished.text, finished.partner);
     line.replace('\n', " ").trim().into()

@@ -50,7 +50,8 @@ pub fn verify(workload: &Workload, supervisor: &Supervisor) -> Result<(), Failur
                 say!("  contained: {}: {} at {:#x}", child.name, vector_name(fault.vector), fault.address);
             }
             Some(Ending::Exit(parent::SUCCESS)) if !intruder => {}
-            ending => wrong.push(format!("{} ended by {ending:?} {}", child.name, child.text)),
+            Some(ending) => wrong.push(format!("{}: {ending} {}", child.name, child.text)),
+            None => wrong.push(format!("{} has not ended", child.name)),
         }
     }
     for what in &wrong {
