@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::boot::Report;
@@ -39,12 +39,32 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn main(Arguments { json, machine, config, timeout }: Arguments) -> Result<()> {
     let prepared = Prepared::new(Needs::EMULATOR)?;
-    let costs = measure(&prepared, &[Scenario::Bench], machine.machine(), &config, timeout)?;
-    println!("\n{}", costs.text());
+    let measured = measure(&prepared, &[Scenario::Bench], machine.machine(), &config, timeout)?;
     if let Some(file) = json {
-        costs.write_json(&file)?;
+        measured.costs.write_json(&file)?;
     }
-    Ok(())
+    measured.print()
+}
+
+/// What the two boots gave.
+pub struct Measurement {
+    costs: SwitchCosts,
+    complaints: Vec<String>,
+}
+
+impl Measurement {
+    /// Prints the table; an error if the guest complained, such as about a path over its budget.
+    pub fn print(&self) -> Result<()> {
+        println!("\n{}", self.costs.text());
+        match self.complaints.as_slice() {
+            [] => Ok(()),
+            [only] => bail!("{only}"),
+            [first, others @ ..] => {
+                others.iter().for_each(|complaint| println!("{complaint}"));
+                bail!("{first} (and {} more, above)", others.len())
+            }
+        }
+    }
 }
 
 /// Does the two boots, of which the first has these scenarios.
@@ -54,12 +74,14 @@ pub fn measure(
     machine: Machine,
     options: &ConfigOptions,
     timeout: Timeout,
-) -> Result<SwitchCosts> {
+) -> Result<Measurement> {
     let config = options.apply(Config::new(scenarios), machine.accelerator)?;
     let free = boot(prepared, "free", &machine, &config, timeout)?;
     let config = Config { scenarios: vec![Scenario::Bench], instructions: true, ..config };
     let counted = boot(prepared, "counted", &machine.counting_instructions(), &config, timeout)?;
-    SwitchCosts::new(machine, free.rows().cloned().collect(), counted.rows().cloned().collect())
+    let complaints = free.complaints().chain(counted.complaints()).collect();
+    let costs = SwitchCosts::new(machine, free.rows().cloned().collect(), counted.rows().cloned().collect())?;
+    Ok(Measurement { costs, complaints })
 }
 
 fn boot(prepared: &Prepared, name: &str, machine: &Machine, config: &Config, timeout: Timeout) -> Result<Report> {

@@ -62,15 +62,17 @@ impl Report {
         })
     }
 
-    /// An error unless all went well, records included.
+    /// An error unless the boot ended well.
     pub fn check(&self) -> Result<()> {
-        if let Some(record) = self.records.iter().find_map(Record::complaint) {
-            bail!("{record}");
-        }
         match self.ending.complaint() {
             Some(complaint) => bail!("{complaint}{}", self.cause()),
             None => Ok(()),
         }
+    }
+
+    /// What the guest's records complain about.
+    pub fn complaints(&self) -> impl Iterator<Item = String> {
+        self.records.iter().filter_map(Record::complaint)
     }
 
     /// What the guest said last, as the likely cause.

@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -63,7 +66,7 @@ impl ImageMaker {
         command.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(workspace.image_maker());
         // The boot loader uses features of the compiler that are not stable yet.
         command.env("RUSTC_BOOTSTRAP", "1").env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-        let built = run_cargo(&mut command, &step)?;
+        let built = watching_stages(workspace, &step, || run_cargo(&mut command, &step))?;
         let maker = built.into_iter().next().context("the image maker's package defines no program")?;
         if maker.fresh {
             step.finish_silently()
@@ -88,4 +91,36 @@ impl ImageMaker {
         process::output(&mut command)?;
         Ok(image)
     }
+}
+
+/// Shows how many of the boot loader's stages are there while `action` builds them. Cargo takes all of them
+/// for one item, and by far the longest.
+fn watching_stages<T>(workspace: &Workspace, step: &Step, action: impl FnOnce() -> T) -> T {
+    let before = stages(workspace);
+    let (done, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while ended.recv_timeout(Duration::from_secs(2)) == Err(RecvTimeoutError::Timeout) {
+                let now = stages(workspace);
+                if now > before {
+                    step.note(&format!("{now} of {STAGES} boot stages built"));
+                }
+            }
+        });
+        let result = action();
+        drop(done);
+        result
+    })
+}
+
+/// Stages of both firmwares together.
+const STAGES: usize = 5;
+
+/// How many of the boot loader's stages lie where its build script installs them.
+fn stages(workspace: &Workspace) -> usize {
+    let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let scripts = entries(workspace.image_maker().join("debug/build"));
+    let files = scripts.flat_map(|script| entries(script.join("out/bin")));
+    // Each BIOS stage is an ELF file, and in a second file its mere contents.
+    files.filter(|file| file.extension().is_none_or(|extension| extension != "bin")).count()
 }

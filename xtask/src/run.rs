@@ -28,7 +28,5 @@ pub struct Arguments {
 pub fn main(Arguments { machine, config, timeout }: Arguments) -> Result<()> {
     let prepared = Prepared::new(Needs::EMULATOR)?;
     let scenarios = [Scenario::Workload, Scenario::Bench];
-    let costs = bench::measure(&prepared, &scenarios, machine.machine(), &config, timeout)?;
-    println!("\n{}", costs.text());
-    Ok(())
+    bench::measure(&prepared, &scenarios, machine.machine(), &config, timeout)?.print()
 }

@@ -49,7 +49,8 @@ impl Row {
     }
 }
 
-/// Puts the rows of the free run and of the instruction-counting run together, in the free run's order.
+/// Puts the rows of the free run and of the instruction-counting run together, in the free run's order, but
+/// with the isolation modes of one operation beside each other.
 ///
 /// Ticks are the free run's only: while the time-stamp counter counts instructions there are none.
 pub fn merge(free: Vec<Row>, counted: Vec<Row>) -> Vec<Row> {
@@ -66,7 +67,12 @@ pub fn merge(free: Vec<Row>, counted: Vec<Row>) -> Vec<Row> {
             None => rows.push(Row { ticks: None, ..other }),
         }
     }
-    rows
+    let place = |row: &Row| rows.iter().position(|first| first.same_but_isolation(row));
+    let places: Vec<_> = rows.iter().map(place).collect();
+    let mut placed: Vec<_> = places.into_iter().zip(rows).collect();
+    // Stable: rows of one operation keep their order.
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, row)| row).collect()
 }
 
 /// A row as the JSON file has it: the fields of [`Row`] and where the figures come from.
@@ -110,7 +116,8 @@ pub mod tests {
         let rows = merge(free, counted);
         assert_eq!(rows.len(), 3);
         assert_eq!((&rows[0].ticks, &rows[0].instructions), (&Some(900.into()), &Some(120.into())));
-        assert_eq!((&rows[2].ticks, &rows[2].instructions), (&None, &Some(99.into())));
+        assert_eq!((&rows[1].ticks, &rows[1].instructions), (&None, &Some(99.into())));
+        assert_eq!(rows[2].name, "signal", "modes of one operation stand together");
     }
 
     #[test]
