@@ -1,18 +1,21 @@
-//! A first probe: does this CPU enforce segment limits for compatibility-mode code?
+//! The probe: does this CPU enforce segment limits and types for compatibility-mode code?
 //!
-//! Real 32-bit code runs in a small space of its own, each time with one access that a limit must stop; what it
-//! would reach without the limit is mapped, so that nothing but the limit can stop it. Any exception ends a
-//! trial: #GP or #SS means that the limit held, the breakpoint after the access that it did not.
+//! Real 32-bit code runs in a small space of its own, each time with one access that its segments must stop; what it
+//! would reach without them is mapped, so that nothing else can stop it. Any exception ends a trial: #GP or #SS
+//! means that the segment held, the breakpoint after the access that it did not.
 
 use core::arch::naked_asm;
+use core::fmt;
 use core::mem::offset_of;
 
+use lilliput_abi::Error;
 use lilliput_abi::layout::{SLOT_UNIT, USER_START};
 use lilliput_compat32::descriptor::{Descriptor, Extent};
-use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
+use lilliput_compat32::gdt::{USER_CODE, USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY};
 use lilliput_core::frames::Frame;
 use lilliput_core::paging::{self, TableMemory, UPPER_HALF};
 use lilliput_core::plan::Loaded;
+use lilliput_core::slab::Index;
 use lilliput_core::thread::{Frame as ReturnFrame, Kind, Thread};
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
@@ -20,81 +23,128 @@ use x86_64::structures::paging::PageTableFlags as Flags;
 use crate::cpu::idt::vector;
 use crate::cpu::percpu::PerCpu;
 use crate::entry::exit;
-use crate::memory::Charged;
+use crate::memory::{Charged, map_error};
 use crate::mm::physmap;
 use crate::switch;
 
 /// Where the probe's space lies, and how long it is; the page behind it is mapped as well.
 const BASE: u64 = 2 * SLOT_UNIT;
 const SIZE: u64 = USER_START + 2 * Frame::SIZE;
+const INT3: u8 = 0xcc;
 /// Where the code is; the page after it is data.
 const CODE: u64 = USER_START;
 const DATA: u64 = CODE + Frame::SIZE;
 
-/// One access that a limit must stop, and what is tried by it.
+/// One access, and what must become of it.
 struct Trial {
+    /// In the boot log.
     name: &'static str,
-    /// Machine code; ECX holds the size of the space.
+    /// Machine code; ECX holds the size of the space, EBX the address of its data page.
     code: &'static [u8],
-    /// Where it starts, in the space.
-    ip: u64,
+    /// Whether the data segment expands down: its limit is then the last address that is *not* in it.
+    down: bool,
+    /// Whether the access is one that the segment permits: these show that the others fail for the right reason.
+    permitted: bool,
 }
 
-const TRIALS: [Trial; 6] = [
+const TRIALS: [Trial; 10] = [
     // mov eax, [ecx]; int3
-    Trial { name: "data", code: &[0x8b, 0x01, 0xcc], ip: CODE },
+    Trial { name: "data", code: &[0x8b, 0x01, 0xcc], down: false, permitted: false },
     // mov eax, es:[ecx]; int3
-    Trial { name: "data by ES", code: &[0x26, 0x8b, 0x01, 0xcc], ip: CODE },
+    Trial { name: "data by ES", code: &[0x26, 0x8b, 0x01, 0xcc], down: false, permitted: false },
     // mov [ecx], eax; int3
-    Trial { name: "write", code: &[0x89, 0x01, 0xcc], ip: CODE },
+    Trial { name: "write", code: &[0x89, 0x01, 0xcc], down: false, permitted: false },
     // mov eax, [ecx - 2]; int3
-    Trial { name: "straddling", code: &[0x8b, 0x41, 0xfe, 0xcc], ip: CODE },
+    Trial { name: "straddling", code: &[0x8b, 0x41, 0xfe, 0xcc], down: false, permitted: false },
     // lea esp, [ecx + 8]; pop eax; int3
-    Trial { name: "stack", code: &[0x8d, 0x61, 0x08, 0x58, 0xcc], ip: CODE },
+    Trial { name: "stack", code: &[0x8d, 0x61, 0x08, 0x58, 0xcc], down: false, permitted: false },
     // jmp ecx, where an int3 stands
-    Trial { name: "fetch", code: &[0xff, 0xe1], ip: CODE },
+    Trial { name: "fetch", code: &[0xff, 0xe1], down: false, permitted: false },
+    // mov eax, cs; mov ds, eax; mov [ebx], eax; int3: a code segment can't be written, whatever the page allows
+    Trial {
+        name: "write to a read-only segment",
+        code: &[0x8c, 0xc8, 0x8e, 0xd8, 0x89, 0x03, 0xcc],
+        down: false,
+        permitted: false,
+    },
+    // mov eax, [ebx]; int3
+    Trial { name: "expand-down", code: &[0x8b, 0x03, 0xcc], down: true, permitted: false },
+    // mov eax, [ebx]; int3
+    Trial { name: "nothing within the limit is reached", code: &[0x8b, 0x03, 0xcc], down: false, permitted: true },
+    // mov eax, [ecx]; int3
+    Trial {
+        name: "nothing above an expand-down limit is reached",
+        code: &[0x8b, 0x01, 0xcc],
+        down: true,
+        permitted: true,
+    },
 ];
+
+/// The bit of a data descriptor's type that makes it expand down (AMD64 APM vol. 2, 4.7.3).
+const EXPAND_DOWN: u64 = 1 << 42;
 
 /// What the trials found.
 #[derive(Clone, Copy, Default)]
 pub struct Report {
-    /// The first access that no limit stopped.
-    pub escaped: Option<&'static str>,
+    /// Bit N: trial N did not end as it must.
+    failed: u32,
+}
+
+impl Report {
+    /// Whether all trials ended as they must.
+    pub const fn enforced(self) -> bool {
+        self.failed == 0
+    }
+}
+
+impl fmt::Display for Report {
+    /// The accesses that did not end as they must.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (number, trial) in TRIALS.iter().enumerate() {
+            if self.failed & 1 << number != 0 {
+                write!(f, "{separator}{}", trial.name)?;
+                separator = ", ";
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Runs the trials. Boot calls this before the first thread.
-pub fn run(this: &mut PerCpu, memory: &mut Charged<'_>, kernel_root: Frame) -> Report {
-    let mut report = Report::default();
-    let Some(root) = memory.allocate_table() else { return Report { escaped: Some("no memory for the probe") } };
+///
+/// # Errors
+/// `NoMemory`.
+pub fn run(this: &mut PerCpu, memory: &mut Charged<'_>, kernel_root: Frame) -> Result<Report, Error> {
+    let root = memory.allocate_table().ok_or(Error::NoMemory)?;
     paging::share_p4(memory, kernel_root, root, UPPER_HALF..paging::ENTRIES);
-    let pages = [(CODE, false), (DATA, true), (SIZE, false)];
-    let mut frames = [None; 3];
-    for ((address, writable), place) in pages.into_iter().zip(&mut frames) {
-        *place = memory.allocate(1).ok();
-        let mut flags = Flags::PRESENT | Flags::USER_ACCESSIBLE;
-        // What lies behind the limit may be read, written and run: nothing but the limit protects it.
-        flags.set(Flags::WRITABLE, writable || address == SIZE);
-        flags.set(Flags::NO_EXECUTE, writable);
-        let mapped = place.map(|frame| paging::map(memory, root, VirtAddr::new(BASE + address), frame, flags));
-        if mapped.is_none_or(|result| result.is_err()) {
-            report.escaped = Some("no memory for the probe");
+    let mut map = |address, flags| {
+        let frame = memory.allocate(1)?;
+        let flags = flags | Flags::PRESENT | Flags::USER_ACCESSIBLE;
+        paging::map(memory, root, VirtAddr::new(BASE + address), frame, flags).map_err(map_error)?;
+        Ok(frame)
+    };
+    let code = map(CODE, Flags::empty())?;
+    let data = map(DATA, Flags::WRITABLE | Flags::NO_EXECUTE)?;
+    // What lies behind the limit may be read, written and run: nothing but the limit protects it.
+    let behind = map(SIZE, Flags::WRITABLE)?;
+    fill(behind, &[INT3; 16]);
+    let mut report = Report::default();
+    for (number, trial) in TRIALS.iter().enumerate() {
+        if !holds(this, root, code, trial) {
+            report.failed |= 1 << number;
         }
-    }
-    if let ([Some(code), _, Some(behind)], None) = (frames, report.escaped) {
-        fill(behind, &[0xcc; 16]);
-        report.escaped = TRIALS.iter().find(|trial| !holds(this, root, code, trial)).map(|trial| trial.name);
     }
     // SAFETY: the root that the kernel booted with.
     unsafe { switch::write_cr3(kernel_root.start().as_u64()) };
     this.cpu.loaded = Loaded::new();
-    this.gdt.0[lilliput_compat32::gdt::USER_CODE_ENTRY] = 0;
-    this.gdt.0[lilliput_compat32::gdt::USER_DATA_ENTRY] = 0;
+    this.gdt.0[USER_CODE_ENTRY] = 0;
+    this.gdt.0[USER_DATA_ENTRY] = 0;
     paging::free_tables(memory, root, 0..UPPER_HALF, &mut |_| {});
-    for frame in frames.into_iter().flatten().chain([root]) {
-        let freed = memory.free(frame, 1);
-        debug_assert!(freed.is_ok());
+    for frame in [code, data, behind, root] {
+        memory.free(frame, 1)?;
     }
-    report
+    Ok(report)
 }
 
 fn fill(frame: Frame, bytes: &[u8]) {
@@ -104,15 +154,15 @@ fn fill(frame: Frame, bytes: &[u8]) {
     }
 }
 
-/// Whether the limit stops a trial.
+/// Whether a trial ends as it must.
 fn holds(this: &mut PerCpu, root: Frame, code: Frame, trial: &Trial) -> bool {
     let Some(extent) = Extent::new(BASE, SIZE) else { return false };
     fill(code, trial.code);
     let mut thread = Thread {
         code_descriptor: Descriptor::code32(extent).0,
-        data_descriptor: Descriptor::data32(extent).0,
+        data_descriptor: Descriptor::data32(extent).0 | if trial.down { EXPAND_DOWN } else { 0 },
         frame: ReturnFrame {
-            ip: trial.ip,
+            ip: CODE,
             cs: u64::from(USER_CODE),
             // Interrupts off: nothing but the trial's own exception comes.
             flags: 2,
@@ -120,26 +170,31 @@ fn holds(this: &mut PerCpu, root: Frame, code: Frame, trial: &Trial) -> bool {
             ss: u64::from(USER_DATA),
         },
         cr3: root.start().as_u64(),
+        // No task's number, and not "none" either: segment registers are loaded for it like for any other.
+        task: Index::new(u32::MAX),
         kind: Kind::Small,
         full_frame: true,
         ..Thread::default()
     };
     thread.registers.rcx = SIZE;
+    thread.registers.words[0] = DATA;
     this.cpu.loaded = Loaded::new();
     switch::to(this, &mut thread);
     // SAFETY: the thread is loaded; the only way back is `caught`.
-    let vector = unsafe { enter(&mut thread) } as u8;
-    vector == vector::PROTECTION || vector == vector::STACK
+    let vector = unsafe { enter(&mut thread, this) } as u8;
+    let stopped = vector == vector::PROTECTION || vector == vector::STACK;
+    if trial.permitted { vector == vector::BREAKPOINT } else { stopped }
 }
 
 /// Runs a thread until its first exception; returns the vector.
 ///
-/// Saves what the calling convention says is kept, notes the stack pointer, and leaves as any exit does.
+/// Saves what the calling convention says is kept, notes the stack pointer, and leaves as any exit does. The trap handler works on
+/// the per-CPU block meanwhile, which is why that is handed over.
 ///
 /// # Safety
 /// The thread must be switched to, and interrupts off in its flags.
 #[unsafe(naked)]
-unsafe extern "C" fn enter(thread: *mut Thread) -> u64 {
+unsafe extern "C" fn enter(thread: *mut Thread, this: *mut PerCpu) -> u64 {
     naked_asm!(
         "push rbx",
         "push rbp",

@@ -7,6 +7,7 @@ use lilliput_core::plan::{Segments, SwitchPlan, Target};
 use lilliput_core::thread::Thread;
 use x86_64::registers::control::{Cr0, Cr0Flags};
 
+use crate::cpu::gdt::Table;
 use crate::cpu::percpu::PerCpu;
 
 /// Loads what a thread needs that this CPU has not loaded, and makes it the one whose block the entry code uses.
@@ -18,12 +19,13 @@ pub fn to(this: &mut PerCpu, thread: &mut Thread) {
     let plan = SwitchPlan::new(&target, &this.cpu.loaded);
     match plan.segments {
         Segments::Keep => {}
-        Segments::Code => this.gdt.0[USER_CODE_ENTRY] = thread.code_descriptor,
+        Segments::Code => {
+            // SAFETY: a place of the table. The CPU reads it, at a return that the compiler does not see.
+            unsafe { (&raw mut this.gdt.0[USER_CODE_ENTRY]).write_volatile(thread.code_descriptor) };
+        }
         Segments::All => {
-            this.gdt.0[USER_CODE_ENTRY] = thread.code_descriptor;
-            this.gdt.0[USER_DATA_ENTRY] = thread.data_descriptor;
-            // SAFETY: the descriptor just stored is a present, writable data segment of DPL 3.
-            unsafe { load_data_segments() };
+            // SAFETY: the table is this CPU's, and the descriptors are a task's own: present, of DPL 3.
+            unsafe { load_segments(&raw mut this.gdt.0, thread.code_descriptor, thread.data_descriptor) };
             this.segment_loads += 4;
         }
     }
@@ -36,19 +38,35 @@ pub fn to(this: &mut PerCpu, thread: &mut Thread) {
     this.current = thread;
 }
 
-/// Loads DS, ES, FS and GS with the user data selector: the hidden parts are then those of the descriptor now in the
-/// table. A null selector would do as well and costs six times as much on a Zen 3.
+/// Writes the two user descriptors, and loads DS, ES, FS and GS with the user data selector: their hidden parts are then
+/// those of the descriptor just written. A null selector would do as well and costs six times as much on a Zen 3.
 ///
-/// GS is loaded between two SWAPGS: what it loads is the base that user mode will have.
+/// GS is loaded between two SWAPGS: what it loads is the base that user mode will have. The stores are part of the
+/// assembly, since the compiler does not know that loading a selector reads the table.
 ///
 /// # Safety
-/// The user data slot must hold a data segment of DPL 3. Interrupts are off.
+/// The table must be this CPU's, the data descriptor a present data segment of DPL 3. Interrupts are off.
 #[inline(always)]
-unsafe fn load_data_segments() {
+unsafe fn load_segments(table: *mut Table, code: u64, data: u64) {
     // SAFETY: the caller's; the kernel's GS base is back in force at the end.
     unsafe {
-        asm!("mov ds, {0:e}", "mov es, {0:e}", "mov fs, {0:e}", "swapgs", "mov gs, {0:e}", "swapgs",
-            in(reg) u32::from(USER_DATA), options(nostack, preserves_flags));
+        asm!(
+            "mov [{table} + {code_entry}], {code}",
+            "mov [{table} + {data_entry}], {data}",
+            "mov ds, {selector:e}",
+            "mov es, {selector:e}",
+            "mov fs, {selector:e}",
+            "swapgs",
+            "mov gs, {selector:e}",
+            "swapgs",
+            table = in(reg) table,
+            code = in(reg) code,
+            data = in(reg) data,
+            selector = in(reg) u32::from(USER_DATA),
+            code_entry = const 8 * USER_CODE_ENTRY,
+            data_entry = const 8 * USER_DATA_ENTRY,
+            options(nostack, preserves_flags),
+        );
     }
 }
 

@@ -87,12 +87,14 @@ fn prepare_isolation(kernel: &mut Kernel, this: &mut PerCpu) {
     write(page, 0, &entry_page::contents(kernel.facts.compat_entry));
     kernel.facts.entry_page = page;
     let kernel_root = kernel.facts.kernel_root;
-    let report = probe::run(this, &mut kernel.memory(factory), kernel_root);
-    match report.escaped {
-        None => log!("segment limits: enforced"),
-        Some(access) => log!("segment limits: NOT ENFORCED by this CPU (first escape: {access})"),
+    let report = probe::run(this, &mut kernel.memory(factory), kernel_root)
+        .unwrap_or_else(|error| fail(format_args!("{}", error.name())));
+    if report.enforced() {
+        log!("segment limits: enforced");
+    } else {
+        log!("segment limits: NOT ENFORCED by this CPU; failed: {report}");
     }
-    kernel.facts.limits_enforced = report.escaped.is_none();
+    kernel.facts.limits_enforced = report.enforced();
     if kernel.facts.limits_enforced {
         kernel.facts.auto_isolation = Isolation::Segment;
     }
