@@ -12,21 +12,17 @@ use crate::{place, text};
 
 /// The program is done: `(code)`. Never answered: the parent destroys the task.
 pub const EXIT: u16 = 1;
-/// The program is about to serve: `() -> ()`
-pub const READY: u16 = 2;
 /// Something to be kept: up to four words whose meaning the role gives `-> ()`
-pub const RESULT: u16 = 3;
+pub const RESULT: u16 = 2;
 /// A piece of text that says why the program is about to fail: packed as [`text`] has it `-> ()`
-pub const TEXT: u16 = 4;
+pub const TEXT: u16 = 3;
 /// Asks for a parameter: `(number) -> (value)`; zero where the parent set none.
-pub const PARAMETER: u16 = 5;
+pub const PARAMETER: u16 = 4;
 
 /// Exit code of a program that did what it should.
 pub const SUCCESS: Word = 0;
 /// Exit code of a program that panicked.
 pub const PANICKED: Word = 101;
-/// Exit code of a test that does not apply to this platform; the reason was sent as [`TEXT`].
-pub const SKIPPED: Word = 77;
 
 /// The parent of this program.
 pub fn endpoint<K: Invoke>() -> Endpoint<K> {

@@ -58,8 +58,6 @@ pub struct Child {
     pub results: Vec<[Word; 4]>,
     /// What it said about its failure.
     pub text: String,
-    /// Whether it said that it serves.
-    pub ready: bool,
     /// How it ended, if it has.
     pub ending: Option<Ending>,
     /// What its threads had used when it ended.
@@ -85,7 +83,6 @@ impl Supervisor {
             parameters: BTreeMap::new(),
             results: Vec::new(),
             text: String::new(),
-            ready: false,
             ending: None,
             account_at_end: Account::default(),
             frames: Vec::new(),

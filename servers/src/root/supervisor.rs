@@ -1,6 +1,7 @@
 //! The tasks that the root task started, and the loop in which it hears from them.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -51,16 +52,9 @@ pub struct Fault {
     pub sp: Word,
 }
 
-/// What a message to the root task was about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A task came to an end.
-    Ended,
-    /// A task is about to serve.
-    Ready,
-    /// Anything else.
-    Told,
-}
+/// The most text and the most results that are kept of a task: it must not be able to fill the root task's memory.
+const MOST_TEXT: usize = 2048;
+const MOST_RESULTS: usize = 256;
 
 /// The tasks, and where they are heard.
 pub struct Supervisor {
@@ -117,36 +111,28 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Waits for one message and does what it asks for. A task that fails is told of in the log.
-    pub fn step(&mut self) -> Result<(Id, Event), Failure> {
-        let (id, event) = self.hear()?;
-        let child = self.child(id);
-        match child.ending {
-            Some(Ending::Exit(parent::SUCCESS)) | None => {}
-            Some(ending) if event == Event::Ended && !self.expects_failures => {
-                let separator = if child.text.is_empty() { "" } else { ": " };
-                say!("task {} ended by {ending}{separator}{}", child.name, child.text);
-            }
-            Some(_) => {}
-        }
-        Ok((id, event))
-    }
-
-    fn hear(&mut self) -> Result<(Id, Event), Failure> {
+    /// Waits for one message, does what it asks for, and says whose it was. A task that fails is told of in the log.
+    pub fn step(&mut self) -> Result<Id, Failure> {
         let received = context(self.endpoint.receive(), "waiting for tasks")?;
         let id = received.badge & !FAULT_BADGE;
         let Some(child) = self.children.get_mut(&id) else {
-            return Err(Failure::new(alloc::format!("a message from a task that is not there, number {id}")));
+            return Err(Failure::new(format!("a message from a task that is not there, number {id}")));
         };
         if received.badge & FAULT_BADGE != 0 {
             child.end(Ending::Fault(Fault::of(&received.message)))?;
-            return Ok((id, Event::Ended));
+        } else if let Some(answer) = child.hear(&received)? {
+            // A task that does not wait for the answer, or can't take it, is no reason to stop.
+            let _ = reply::<Native>(&answer);
         }
-        let (event, answer) = child.hear(&received)?;
-        if let Some(answer) = answer {
-            context(reply::<Native>(&answer), format_args!("answering {}", child.name))?;
+        match child.ending {
+            Some(Ending::Exit(parent::SUCCESS)) | None => {}
+            Some(_) if self.expects_failures => {}
+            Some(ending) => {
+                let separator = if child.text.is_empty() { "" } else { ": " };
+                say!("task {} ended by {ending}{separator}{}", child.name, child.text);
+            }
         }
-        Ok((id, event))
+        Ok(id)
     }
 
     /// Waits until all of these have ended.
@@ -159,33 +145,29 @@ impl Supervisor {
 }
 
 impl Child {
-    fn hear(&mut self, received: &Received) -> Result<(Event, Option<Message>), Failure> {
+    /// Takes in what a task tells, and returns the answer; a task that ended gets none.
+    fn hear(&mut self, received: &Received) -> Result<Option<Message>, Failure> {
         let message = &received.message;
-        let done = Some(Message::new(0, &[]));
-        Ok(match message.label() {
+        let mut answer = Message::new(0, &[]);
+        match message.label() {
             parent::EXIT => {
                 self.end(Ending::Exit(message.payload().first().copied().unwrap_or(parent::SUCCESS)))?;
-                (Event::Ended, None)
+                return Ok(None);
             }
-            parent::READY => {
-                self.ready = true;
-                (Event::Ready, done)
-            }
-            parent::RESULT => {
+            parent::RESULT if self.results.len() < MOST_RESULTS => {
                 self.results.push([message.words[0], message.words[1], message.words[2], message.words[3]]);
-                (Event::Told, done)
             }
-            parent::TEXT => {
+            parent::TEXT if self.text.len() < MOST_TEXT => {
                 let bytes: Vec<u8> = text::bytes(message.payload()).collect();
                 self.text.push_str(&String::from_utf8_lossy(&bytes));
-                (Event::Told, done)
             }
             parent::PARAMETER => {
                 let value = self.parameters.get(&message.words[0]).copied().unwrap_or(0);
-                (Event::Told, Some(Message::new(0, &[value])))
+                answer = Message::new(0, &[value]);
             }
-            _ => (Event::Told, done),
-        })
+            _ => {}
+        }
+        Ok(Some(answer))
     }
 
     /// What its threads have used, until now or until its end.

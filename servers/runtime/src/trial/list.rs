@@ -75,6 +75,8 @@ pub const TRIALS: &[Trial] = &[
     with("reply-too-wide", NARROW, &[HOST, WIDE]),
     with("zero-extension", NARROW, &[HOST, WIDE]),
     with("one-reply", BOTH, ALL),
+    alone("prints", BOTH),
+    alone("rude", BOTH),
     with("non-blocking", BOTH, BOTH),
     with("unanswered", BOTH, ALL),
     with("server-death", BOTH, ALL),

@@ -8,7 +8,8 @@ use super::kit::{self, PARTNER_KIND, partner};
 use super::{Outcome, partner as told};
 use crate::machine::Machine;
 use crate::message::{Message, WORDS, Word};
-use crate::parent;
+use crate::object::Endpoint;
+use crate::{console, parent, place};
 
 /// The most words that this task and its partner can exchange.
 fn most<K: Machine>() -> Result<usize, Error> {
@@ -77,5 +78,28 @@ pub fn one_reply<K: Machine>() -> Outcome {
     partner::<K>().request(told::TWICE, &[])?;
     let error = partner::<K>().request(told::LAST_ERROR, &[])?.words[0];
     assert_eq!(error, Error::NobodyToReplyTo as Word, "the second answer to one call");
+    Ok(())
+}
+
+pub fn prints<K: Machine>() -> Outcome {
+    let bits = Word::BITS;
+    console::print::<K>(format_args!("console: a line of a {bits}-bit task, longer than a message and so in pieces: "));
+    console::print::<K>(format_args!("{:?}\n", [1, 2, 3]));
+    Ok(())
+}
+
+/// Messages that the parent and the console did not expect, and that want no answer where one is given.
+pub fn rude<K: Machine>() -> Outcome {
+    for server in [place::PARENT, place::CONSOLE] {
+        for label in (0..20).chain([0xfffe, 0xffff]).filter(|&label| label != parent::EXIT) {
+            for words in [&[][..], &[0x6564_7572; 4]] {
+                let message = Message::new(label, words);
+                Endpoint::<K>::at(server).send(&message)?;
+                Endpoint::<K>::at(server).call(&message)?;
+            }
+        }
+    }
+    // The line that the console was sent ends here.
+    console::print::<K>(format_args!("\n"));
     Ok(())
 }

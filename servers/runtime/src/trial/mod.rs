@@ -41,6 +41,8 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "reply-too-wide" => messages::reply_too_wide::<K>,
         "zero-extension" => messages::zero_extension::<K>,
         "one-reply" => messages::one_reply::<K>,
+        "prints" => messages::prints::<K>,
+        "rude" => messages::rude::<K>,
         "non-blocking" => waiting::non_blocking::<K>,
         "unanswered" => waiting::unanswered::<K>,
         "server-death" => waiting::server_death::<K>,

@@ -1,7 +1,6 @@
 //! How many kernel instructions a row may have. A path that grows beyond its limit fails a test.
 
 use lilliput_abi::Isolation;
-use lilliput_abi::object::kind::WIDE;
 
 use super::cases::Case;
 
@@ -12,15 +11,14 @@ struct Budget {
     limit: u32,
 }
 
-/// What seL4's fast path takes on the same emulator for 4 words; rows in the fastest isolation only.
+/// What seL4's fast path takes on the same emulator, for every pair of kinds.
 const BUDGETS: &[Budget] = &[Budget { name: "call", limit: 210 }, Budget { name: "reply", limit: 236 }];
 
 /// The longest message that the compared path takes in registers.
 const COMPARED: usize = 4;
 
-/// The limit of a row, if it has one.
+/// The limit of a row, if it has one: small tasks are compared in `segment` mode.
 pub fn limit(name: &str, case: &Case, mode: Isolation, words: usize) -> Option<u32> {
-    let compared = mode == Isolation::Segment || case.from == WIDE && case.to == WIDE;
-    let budget = BUDGETS.iter().find(|budget| budget.name == name && compared && words <= COMPARED);
-    budget.map(|budget| budget.limit)
+    let compared = (mode == Isolation::Segment || !case.has_small()) && words <= COMPARED;
+    BUDGETS.iter().find(|budget| budget.name == name && compared).map(|budget| budget.limit)
 }

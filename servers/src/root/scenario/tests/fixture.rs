@@ -104,7 +104,7 @@ impl Fixture {
         supervisor.child_mut(self.trial).start(kit::PRIORITY, [role::TRIAL, number])?;
         let mut partner = String::new();
         while supervisor.child(self.trial).ending.is_none() {
-            let (id, _) = supervisor.step()?;
+            let id = supervisor.step()?;
             let child = supervisor.child(id);
             let failure = child.ending.filter(|&ending| ending != Ending::Exit(parent::SUCCESS));
             if let Some(ending) = failure.filter(|_| Some(id) == self.partner) {

@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use lilliput_abi::fault::vector_name;
 use lilliput_abi::object::kind;
 use lilliput_runtime::work::ledger::{self, Entry};
 use lilliput_runtime::work::{KINDS, outcome};
@@ -46,9 +45,7 @@ pub fn verify(workload: &Workload, supervisor: &Supervisor) -> Result<(), Failur
         let child = supervisor.child(id);
         let intruder = workload.intruders.contains(&id);
         match child.ending {
-            Some(Ending::Fault(fault)) if intruder => {
-                say!("  contained: {}: {} at {:#x}", child.name, vector_name(fault.vector), fault.address);
-            }
+            Some(ending @ Ending::Fault(_)) if intruder => say!("  contained: {}: {ending}", child.name),
             Some(Ending::Exit(parent::SUCCESS)) if !intruder => {}
             Some(ending) => wrong.push(format!("{}: {ending} {}", child.name, child.text)),
             None => wrong.push(format!("{} has not ended", child.name)),
