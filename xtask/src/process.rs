@@ -15,7 +15,7 @@ pub fn output(command: &mut Command) -> Result<String> {
     let name = name(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("can't start {name}"))?;
     if !output.status.success() {
-        bail!("{name} failed ({}): {}", output.status, last_line(&String::from_utf8_lossy(&output.stderr)));
+        bail!("{name} failed ({}): {}", output.status, reason(&String::from_utf8_lossy(&output.stderr)));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -26,7 +26,7 @@ pub fn output(command: &mut Command) -> Result<String> {
 pub fn output_within(command: &mut Command, limit: Duration, tick: impl FnMut(&str)) -> Result<String> {
     let (status, text) = capture(command, limit, tick)?;
     if !status.success() {
-        bail!("{} failed ({status}): {}", name(command), last_line(&text));
+        bail!("{} failed ({status}): {}", name(command), reason(&text));
     }
     Ok(text)
 }
@@ -63,9 +63,22 @@ fn tail(file: &File, bytes: u64) -> String {
     String::from_utf8_lossy(&buffer[..read]).into_owned()
 }
 
-/// The last line that is not empty.
+/// The line of a failed program's output that tells most: the first error, or else the last line.
+fn reason(text: &str) -> String {
+    const LONGEST: usize = 240;
+    let starts = ["error", "E: ", "W: Failed to fetch"];
+    let line = text.lines().find(|line| starts.iter().any(|start| line.starts_with(start)));
+    let line = line.unwrap_or_else(|| last_line(text));
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} ...", &line[..end]),
+        None if line.is_empty() => "it printed nothing".to_owned(),
+        None => line.to_owned(),
+    }
+}
+
+/// The last line that is not empty, or an empty one.
 fn last_line(text: &str) -> &str {
-    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it printed nothing")
+    text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
 fn name(command: &Command) -> String {
@@ -137,6 +150,15 @@ mod tests {
         assert!(error.to_string().contains("reason"), "{error}");
         let error = output(&mut Command::new("/nonexistent/program")).unwrap_err();
         assert!(error.to_string().contains("can't start program"), "{error}");
+    }
+
+    #[test]
+    fn the_first_error_tells_most() {
+        assert_eq!(reason("info: a\nerror: the reason\nnote: b\n"), "error: the reason");
+        assert_eq!(reason("Get:1 x\nW: Failed to fetch y\nE: Some index files failed\n"), "W: Failed to fetch y");
+        assert_eq!(reason("no mark\nlast\n\n"), "last");
+        assert_eq!(reason(" \n"), "it printed nothing");
+        assert!(reason(&"é".repeat(500)).ends_with("é ..."));
     }
 
     #[test]

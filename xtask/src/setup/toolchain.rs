@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use crate::process;
 use crate::progress::Step;
 
-/// How long rustup may take for a component. On a slow line that is a few minutes; without a network rustup
-/// gives up by itself, but not always soon.
-const RUSTUP_LIMIT: Duration = Duration::from_secs(180);
+/// How long rustup may take for a component, of some 40 MB at most. Without a network it gives up by itself, but
+/// not always soon.
+const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 
 /// A Rust toolchain.
 #[derive(Clone, Debug)]
