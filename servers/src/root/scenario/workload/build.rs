@@ -29,7 +29,7 @@ const SMALL_STEP: u32 = 0x9_1000;
 const SMALL_SIZES: u32 = 7;
 /// Rounds of computing between two exchanges; one in several clients computes for more than a time slice.
 const COMPUTE: Word = 20_000;
-const LONG_COMPUTE: Word = 1_000_000;
+const LONG_COMPUTE: Word = 600_000;
 const CLIENTS_PER_LONG: usize = 16;
 
 impl Workload {
