@@ -4,6 +4,11 @@
 //! in an array of its own. So the way there is the server's stamp after receiving less the client's before
 //! calling, and the way back the client's after less the server's before replying; nothing that travels
 //! in the messages is there for measuring. The client fetches the server's stamps when a batch is done.
+//!
+//! Where the time-stamp counter counts instructions, what lies between two stamps beside the kernel's part is
+//! known to the instruction (see [`crate::machine::Stamps`]) and is taken off by the root task. The figures were
+//! checked against a debugger that stepped from the entry instruction through the exit instruction: a reply from a
+//! 64-bit to a small task, one between 64-bit tasks, a page fault and its answer had the same number both ways.
 
 pub mod client;
 pub mod clock;

@@ -65,7 +65,8 @@ pub fn print(
             to: case.to,
             words: time.words,
             time: time.there,
-            // A fault is raised by the access itself, without a stub.
+            // A fault is raised by the access itself, without a stub. Emulators do not count an instruction
+            // that faults: the kernel's part begins with the first instruction of the exception's handler.
             user: if fault { leave } else { enter + leave },
             measuring: MEASURING_INSTRUCTIONS,
             overhead: overhead_of(case.from),
