@@ -64,36 +64,30 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
 fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     let Kernel { machine, .. } = kernel;
     let thread = &machine.threads[this.cpu.current];
-    let selector = Selector(thread.registers.status as u32);
+    let (selector, task) = (Selector(thread.registers.status as u32), thread.task);
     // For a call the selector is the bare index, and the operation's bits push any other past every table's end.
-    let capability = machine.tasks[thread.task].capabilities.get(selector.0);
-    if let Some(endpoint) = machine.endpoints.admit(capability.object, capability.key, Rights::SEND) {
-        let cpu = &mut this.cpu;
-        return match fast::call(machine, cpu, endpoint, capability.badge) {
-            Some(decision) => decision,
-            None => general::send(machine, cpu, endpoint, capability.badge, CALL),
-        };
+    let capability = machine.tasks[task].capabilities.get(selector.0);
+    if let Some(endpoint) = machine.endpoints.admit(capability.object, capability.key, Rights::SEND)
+        && let Some(decision) = fast::call(machine, &mut this.cpu, endpoint, capability.badge)
+    {
+        return decision;
     }
-    let capability = machine.tasks[thread.task].capabilities.get(selector.index());
+    let capability = machine.tasks[task].capabilities.get(selector.index());
     if selector.operation() == Some(Operation::ReplyReceive)
         && let Some(endpoint) = machine.endpoints.admit(capability.object, capability.key, Rights::RECEIVE)
+        && let Some(decision) = fast::reply_receive(machine, &mut this.cpu, endpoint)
     {
-        let cpu = &mut this.cpu;
-        return match fast::reply_receive(machine, cpu, endpoint) {
-            Some(decision) => decision,
-            None => general::reply_receive(machine, cpu, endpoint),
-        };
+        return decision;
     }
-    let Some(operation) = selector.operation() else {
-        return refuse(machine, &this.cpu, Error::BadOperation);
+    let decision = match selector.operation() {
+        Some(operation) => slow(kernel, this, operation, capability),
+        None => refuse(machine, &this.cpu, Error::BadOperation),
     };
-    match slow(kernel, this, operation, capability) {
+    match decision {
         Decision::Stay => this.cpu.reconsider(&mut kernel.machine),
         decision => decision,
     }
 }
-
-const CALL: Sending = Sending { call: true, blocking: true };
 
 /// All that is not on the fast path.
 #[inline(never)]

@@ -66,18 +66,38 @@ impl Cpu {
             Decision::Stay => return,
             Decision::Donate(thread) => thread,
             Decision::Preempt(thread) => {
-                self.ready.push_front(&mut machine.threads, self.current);
-                self.slice = SLICE_TICKS;
-                thread
+                self.step_aside(machine);
+                if self.ready.outranks(machine.threads[thread].priority) {
+                    self.ready.push_back(&mut machine.threads, thread);
+                    self.next(machine)
+                } else {
+                    self.slice = SLICE_TICKS;
+                    thread
+                }
             }
-            Decision::Block => {
-                self.slice = SLICE_TICKS;
-                self.ready.pop(&mut machine.threads).unwrap_or_default()
-            }
+            Decision::Block => self.next(machine),
         };
         debug_assert!(next.is_none() || machine.threads[next].state == State::Ready);
         self.current = next;
         machine.threads[next].account.switches += 1;
+    }
+
+    /// The first of those that are ready, with the slice that it has; none if nobody is.
+    fn next(&mut self, machine: &mut Machine) -> Index<Thread> {
+        let next = self.ready.pop(&mut machine.threads).unwrap_or_default();
+        self.slice = if next.is_none() { SLICE_TICKS } else { machine.threads[next].slice };
+        next
+    }
+
+    /// The running thread makes way for a higher priority. It keeps its turn and what is left of its slice: else who
+    /// wakes others often enough would never have to let its equals run.
+    fn step_aside(&mut self, machine: &mut Machine) {
+        if self.slice == 0 {
+            self.ready.push_back(&mut machine.threads, self.current);
+        } else {
+            machine.threads[self.current].slice = self.slice;
+            self.ready.push_front(&mut machine.threads, self.current);
+        }
     }
 
     /// Makes a thread that waited ready; it runs at once if it outranks the running one.
@@ -97,7 +117,9 @@ impl Cpu {
         self.ready.push_back(&mut machine.threads, thread);
     }
 
-    /// A tick of the timer: at the end of its slice the running thread goes behind its equals.
+    /// A tick of the timer: at the end of its slice the running thread goes behind its equals. While it has none the
+    /// slice stays at its end, so that the turn of one that comes later is at the next tick: a thread does not escape
+    /// by calling a server of a higher priority just before its slice ends.
     pub fn tick(&mut self, machine: &mut Machine) -> Decision {
         self.slice = self.slice.saturating_sub(1);
         if self.slice > 0 { Decision::Stay } else { self.give_way(machine) }
@@ -105,7 +127,6 @@ impl Cpu {
 
     /// Lets the next thread of the same or a higher priority run, if there is one.
     pub fn give_way(&mut self, machine: &mut Machine) -> Decision {
-        self.slice = SLICE_TICKS;
         if self.current.is_none() {
             return Decision::Block;
         }
@@ -122,8 +143,20 @@ impl Cpu {
         if self.current.is_none() || !self.ready.outranks(machine.threads[self.current].priority) {
             return Decision::Stay;
         }
-        self.ready.push_front(&mut machine.threads, self.current);
+        self.step_aside(machine);
         Decision::Block
+    }
+
+    /// Gives a thread another priority. Where it is ready it becomes the last of that priority.
+    pub fn set_priority(&mut self, machine: &mut Machine, thread: Index<Thread>, priority: u8) {
+        let queued = machine.threads[thread].state == State::Ready && thread != self.current;
+        if queued {
+            self.ready.remove(&mut machine.threads, thread);
+        }
+        machine.threads[thread].priority = priority;
+        if queued {
+            self.ready.push_back(&mut machine.threads, thread);
+        }
     }
 
     /// Charges the time since the last charge to the running thread's user account: it entered the kernel at `now`.
@@ -140,3 +173,6 @@ impl Cpu {
         self.stamp = now;
     }
 }
+
+#[cfg(test)]
+mod tests;

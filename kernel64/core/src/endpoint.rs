@@ -53,6 +53,11 @@ impl Queue {
         threads[thread].previous = Index::NONE;
     }
 
+    /// Its threads, in their order.
+    pub fn iter<'a>(&self, threads: &'a Slab<Thread>) -> impl Iterator<Item = Index<Thread>> + use<'a> {
+        core::iter::successors(self.head.some(), |&thread| threads[thread].next.some())
+    }
+
     /// Takes out the first.
     pub fn pop_front(&mut self, threads: &mut Slab<Thread>) -> Option<Index<Thread>> {
         let head = self.head.some()?;
@@ -104,3 +109,6 @@ impl Object for Notification {
         &mut self.header
     }
 }
+
+#[cfg(test)]
+mod tests;

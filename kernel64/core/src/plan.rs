@@ -23,7 +23,8 @@ pub struct Loaded {
     pub code_descriptor: u64,
 }
 
-const _: () = assert!(core::mem::offset_of!(Loaded, segments) == 0 && core::mem::offset_of!(Loaded, segments_arena) == 4);
+const _: () =
+    assert!(core::mem::offset_of!(Loaded, segments) == 0 && core::mem::offset_of!(Loaded, segments_arena) == 4);
 
 impl Loaded {
     /// Nothing that any task could use.

@@ -40,14 +40,20 @@ impl ReadyQueue {
         self.occupied >> (priority & 63) & 1 != 0
     }
 
-    /// Makes a thread the last of its priority.
+    /// The threads of one priority.
+    pub fn queue(&self, priority: u8) -> Queue {
+        self.queues[usize::from(priority & 63)]
+    }
+
+    /// Makes a thread the last of its priority, with a new slice.
     pub fn push_back(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>) {
+        threads[thread].slice = SLICE_TICKS;
         let priority = threads[thread].priority;
         self.queues[usize::from(priority & 63)].push_back(threads, thread);
         self.occupied |= 1 << (priority & 63);
     }
 
-    /// Makes a thread the first of its priority: it was preempted and keeps its turn.
+    /// Makes a thread the first of its priority: it was preempted and keeps its turn and its slice.
     pub fn push_front(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>) {
         let priority = threads[thread].priority;
         self.queues[usize::from(priority & 63)].push_front(threads, thread);
@@ -73,3 +79,6 @@ impl ReadyQueue {
         Some(thread)
     }
 }
+
+#[cfg(test)]
+mod tests;

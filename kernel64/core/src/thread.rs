@@ -163,6 +163,8 @@ pub struct Thread {
     pub cpu: u8,
     /// 0 to 63, 63 the highest.
     pub priority: u8,
+    /// Timer ticks that it may run when it is its turn.
+    pub slice: u32,
     /// The badge of the capability that it sends by, while it is queued as a sender.
     pub badge: u32,
     /// The thread that waits for this one's answer.
@@ -241,3 +243,6 @@ impl Thread {
         self.finish(Ok(()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,15 +51,7 @@ fn set_priority(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, p
     if usize::from(priority) >= PRIORITIES {
         return Err(Error::BadArgument);
     }
-    let machine = &mut kernel.machine;
-    let queued = machine.threads[thread].state == State::Ready && thread != this.cpu.current;
-    if queued {
-        this.cpu.ready.remove(&mut machine.threads, thread);
-    }
-    machine.threads[thread].priority = priority;
-    if queued {
-        this.cpu.ready.push_back(&mut machine.threads, thread);
-    }
+    this.cpu.set_priority(&mut kernel.machine, thread, priority);
     Ok(DONE)
 }
 

@@ -11,4 +11,3 @@ pub mod fast;
 pub mod general;
 pub mod message;
 pub mod notify;
-

@@ -1,0 +1,97 @@
+use std::vec::Vec;
+
+use super::*;
+use crate::slab::{Object, Slab};
+
+fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
+    Slab::new((0..=entries).map(|_| T::default()).collect::<Vec<_>>().leak())
+}
+
+/// A CPU and ready threads of these priorities, of which the first of the highest runs.
+fn start(priorities: &[u8]) -> (Machine, Cpu, Vec<Index<Thread>>) {
+    let mut machine = Machine { threads: slab(8), tasks: slab(1), endpoints: slab(1), notifications: slab(1) };
+    let mut cpu = Cpu::default();
+    let mut start = |&priority| {
+        let thread = machine.threads.insert(1, Thread { priority, ..Thread::default() }).unwrap();
+        cpu.enqueue(&mut machine, thread);
+        thread
+    };
+    let all = priorities.iter().map(&mut start).collect();
+    cpu.apply(&mut machine, Decision::Block);
+    (machine, cpu, all)
+}
+
+#[test]
+fn all_time_is_charged_to_somebody_once() {
+    let (mut machine, mut cpu, all) = start(&[5, 5]);
+    cpu.stamp = 1000;
+    let mut now = 1000;
+    for step in 0..20 {
+        let entered = cpu.current;
+        now += 7 + step;
+        cpu.charge_user(&mut machine, now);
+        let decision = if step == 10 { Decision::Block } else { cpu.give_way(&mut machine) };
+        if step == 10 {
+            machine.threads[entered].state = State::Stopped;
+        }
+        cpu.apply(&mut machine, decision);
+        now += 3;
+        cpu.charge_kernel(&mut machine, entered, now);
+    }
+    let used = |&thread| machine.threads[thread].account.user + machine.threads[thread].account.kernel;
+    assert_eq!(all.iter().map(used).sum::<u64>(), now - 1000);
+    assert_eq!(all.iter().map(|&thread| machine.threads[thread].account.kernel).sum::<u64>(), 20 * 3);
+}
+
+#[test]
+fn an_idle_cpu_charges_nobody_and_finds_the_first_who_is_ready() {
+    let (mut machine, mut cpu, all) = start(&[5]);
+    machine.threads[all[0]].state = State::Waiting;
+    cpu.apply(&mut machine, Decision::Block);
+    assert!(cpu.current.is_none());
+    let before = machine.threads[all[0]].account;
+    cpu.charge_user(&mut machine, 50);
+    for _ in 0..2 * SLICE_TICKS {
+        let decision = cpu.tick(&mut machine);
+        cpu.apply(&mut machine, decision);
+    }
+    assert_eq!((machine.threads[all[0]].account, cpu.reconsider(&mut machine)), (before, Decision::Stay));
+    // Woken from outside of any thread: there is nobody to preempt.
+    assert_eq!(cpu.wake(&mut machine, all[0]), Decision::Stay);
+    cpu.apply(&mut machine, Decision::Block);
+    assert_eq!((cpu.current, cpu.slice), (all[0], SLICE_TICKS));
+}
+
+#[test]
+fn whoever_is_woken_yields_to_those_that_outrank_it() {
+    let (mut machine, mut cpu, all) = start(&[5, 5]);
+    let add =
+        |machine: &mut Machine, priority| machine.threads.insert(1, Thread { priority, ..Thread::default() }).unwrap();
+    let (middle, highest) = (add(&mut machine, 6), add(&mut machine, 7));
+    cpu.enqueue(&mut machine, highest);
+    let decision = cpu.wake(&mut machine, middle);
+    assert_eq!(decision, Decision::Preempt(middle));
+    cpu.apply(&mut machine, decision);
+    let mut order = Vec::new();
+    while !cpu.current.is_none() {
+        order.push(cpu.current);
+        machine.threads[cpu.current].state = State::Stopped;
+        cpu.apply(&mut machine, Decision::Block);
+    }
+    assert_eq!(order, [highest, middle, all[0], all[1]]);
+}
+
+#[test]
+fn a_donation_keeps_the_slice_and_a_block_begins_one() {
+    let (mut machine, mut cpu, all) = start(&[5, 5]);
+    cpu.slice = 4;
+    machine.threads[all[0]].state = State::AwaitingReply;
+    cpu.ready.remove(&mut machine.threads, all[1]);
+    cpu.apply(&mut machine, Decision::Donate(all[1]));
+    assert_eq!((cpu.current, cpu.slice), (all[1], 4));
+    cpu.enqueue(&mut machine, all[0]);
+    machine.threads[all[1]].state = State::Stopped;
+    cpu.apply(&mut machine, Decision::Block);
+    assert_eq!((cpu.current, cpu.slice), (all[0], SLICE_TICKS));
+    assert_eq!(machine.threads[all[0]].account.switches, 2);
+}
