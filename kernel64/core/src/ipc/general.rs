@@ -71,9 +71,8 @@ pub fn raise(machine: &mut Machine, cpu: &mut Cpu, handler: Index<Endpoint>, bad
     let decision = send(machine, cpu, handler, badge, Sending { call: true, blocking: true });
     if decision == Decision::Stay {
         // The handler can't be told: it is a 32-bit task, and an address does not fit. Nobody else can help.
-        let thread = &mut machine.threads[cpu.current];
-        thread.fault = None;
-        thread.state = State::Stopped;
+        machine.threads[cpu.current].fault = None;
+        stop(machine, cpu, cpu.current);
         return Decision::Block;
     }
     decision
@@ -123,7 +122,7 @@ fn next_message(
 
 /// The running thread answers its caller and goes on.
 pub fn reply(machine: &mut Machine, cpu: &mut Cpu) -> Decision {
-    match answer(machine, cpu.current) {
+    match answer(machine, cpu) {
         Err(error) => refuse(machine, cpu.current, error),
         Ok(caller) => {
             machine.threads[cpu.current].finish(Ok(()));
@@ -139,7 +138,7 @@ pub fn reply(machine: &mut Machine, cpu: &mut Cpu) -> Decision {
 ///
 /// If it has to wait, the caller runs at once, unless somebody outranks it.
 pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>) -> Decision {
-    let caller = match answer(machine, cpu.current) {
+    let caller = match answer(machine, cpu) {
         Err(error) => return refuse(machine, cpu.current, error),
         Ok(caller) => caller,
     };
@@ -162,23 +161,28 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpo
 
 /// Gives the server's message to its caller, who is ready afterwards but in no queue. `None` where the
 /// answer to a fault was that the thread stops.
-fn answer(machine: &mut Machine, server: Index<Thread>) -> Result<Option<Index<Thread>>, Error> {
+fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Option<Index<Thread>>, Error> {
+    let server = cpu.current;
     let caller = machine.threads[server].caller.some().ok_or(Error::NobodyToReplyTo)?;
     let runs = if machine.threads[caller].fault.is_some() {
         if !machine.threads[server].tag().is_valid() {
             return Err(Error::BadMessage);
         }
         machine.threads[caller].fault = None;
+        machine.threads[server].account.messages += 1;
         machine.threads[server].tag().label() == fault::RESUME
     } else {
         transfer(machine, server, caller, 0)?;
         true
     };
     machine.threads[server].caller = Index::NONE;
-    let thread = &mut machine.threads[caller];
-    thread.server = Index::NONE;
-    thread.state = if runs { State::Ready } else { State::Stopped };
-    Ok(runs.then_some(caller))
+    machine.threads[caller].server = Index::NONE;
+    if runs {
+        machine.threads[caller].state = State::Ready;
+        return Ok(Some(caller));
+    }
+    stop(machine, cpu, caller);
+    Ok(None)
 }
 
 /// Copies a message; all or nothing.
@@ -198,20 +202,35 @@ fn await_reply(machine: &mut Machine, caller: Index<Thread>, server: Index<Threa
     machine.threads[caller].state = State::AwaitingReply;
 }
 
+/// A thread in no queue goes on no more: whoever waits for its answer waits in vain.
+fn stop(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
+    machine.threads[thread].state = State::Stopped;
+    if let Some(caller) = machine.threads[thread].caller.some() {
+        release_caller(machine, cpu, caller, Error::Gone);
+    }
+}
+
 /// Ends the wait of a thread that was taken out of its queue, or whose server forgot it, with an error.
-/// A thread that waited for its fault's handler can't go on: it stops.
+///
+/// A thread that waited for its fault's handler can't go on: it stops. Then the one that waits for its answer is
+/// next, which may be such a thread as well: as many as faulted in the middle of serving one another.
 pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index<Thread>, error: Error) {
-    let server = core::mem::take(&mut machine.threads[caller].server);
-    if !server.is_none() {
-        machine.threads[server].caller = Index::NONE;
-    }
-    let thread = &mut machine.threads[caller];
-    if thread.fault.take().is_some() {
+    let (mut caller, mut error) = (caller, error);
+    loop {
+        let server = core::mem::take(&mut machine.threads[caller].server);
+        if !server.is_none() {
+            machine.threads[server].caller = Index::NONE;
+        }
+        let thread = &mut machine.threads[caller];
+        if thread.fault.take().is_none() {
+            thread.finish(Err(error));
+            cpu.enqueue(machine, caller);
+            return;
+        }
         thread.state = State::Stopped;
-        return;
+        let Some(next) = thread.caller.some() else { return };
+        (caller, error) = (next, Error::Gone);
     }
-    thread.finish(Err(error));
-    cpu.enqueue(machine, caller);
 }
 
 /// Ends the running thread's system call with an error.
