@@ -9,6 +9,7 @@
 extern crate std;
 
 pub mod capability;
+pub mod check;
 pub mod cpu;
 pub mod endpoint;
 pub mod frames;

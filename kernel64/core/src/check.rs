@@ -1,0 +1,161 @@
+//! What is true of threads and queues whenever the kernel decides nothing, checked.
+//!
+//! A check takes time by the number of objects, and no memory. Tests run it after every step; a kernel that is built to
+//! watch itself can run it after every switch.
+
+use crate::cpu::Cpu;
+use crate::endpoint::Queue;
+use crate::machine::Machine;
+use crate::slab::{Index, Object, Slab};
+use crate::thread::{PRIORITIES, State, Thread};
+
+/// What is broken.
+pub type Broken = &'static str;
+
+/// Threads seen, by what they do.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Count {
+    ready: u32,
+    at_endpoints: u32,
+    at_notifications: u32,
+}
+
+impl Machine {
+    /// Checks that every thread is where its state says, and nowhere else.
+    ///
+    /// # Errors
+    /// The first rule found broken.
+    pub fn check(&self, cpu: &Cpu) -> Result<(), Broken> {
+        let queued = Count {
+            ready: self.check_ready(cpu)?,
+            at_endpoints: self.check_endpoints()?,
+            at_notifications: self.check_notifications()?,
+        };
+        // Whoever is in a queue has the state for it and names that very queue, and no queue has anybody twice: so
+        // nobody is in two. If the numbers agree, everybody who should be in one is.
+        let mut expected = Count::default();
+        for index in self.threads.iter() {
+            let thread = &self.threads[index];
+            self.check_thread(cpu, index, thread)?;
+            match thread.state {
+                State::Ready if index != cpu.current => expected.ready += 1,
+                State::Sending | State::Calling | State::Receiving => expected.at_endpoints += 1,
+                State::Waiting => expected.at_notifications += 1,
+                _ => {}
+            }
+        }
+        ensure(queued == expected, "a thread is in no queue, against its state")?;
+        self.check_tasks()
+    }
+
+    fn check_thread(&self, cpu: &Cpu, index: Index<Thread>, thread: &Thread) -> Result<(), Broken> {
+        ensure(usize::from(thread.priority) < PRIORITIES, "a priority above the highest")?;
+        ensure(
+            thread.server.is_none() != (thread.state == State::AwaitingReply),
+            "a thread awaits an answer of nobody, or has a server without waiting",
+        )?;
+        if let Some(server) = thread.server.some() {
+            ensure(self.threads[server].caller == index, "a server that does not know its caller")?;
+            ensure(is_live(&self.threads, server), "a server that is gone")?;
+        }
+        if let Some(caller) = thread.caller.some() {
+            ensure(self.threads[caller].server == index, "a caller that does not wait for its server")?;
+            ensure(is_live(&self.threads, caller), "a caller that is gone")?;
+            ensure(thread.state != State::Stopped, "a caller that waits for a stopped thread")?;
+            ensure(thread.state != State::Receiving, "a server that receives and has a caller")?;
+        }
+        let waits_for_handler = matches!(thread.state, State::Calling | State::AwaitingReply);
+        ensure(thread.fault.is_none() || waits_for_handler, "a fault of which nobody is told")?;
+        ensure(index != cpu.current || thread.state == State::Ready, "the running thread is not ready")?;
+        let in_queue =
+            matches!(thread.state, State::Ready | State::Sending | State::Calling | State::Receiving | State::Waiting)
+                && index != cpu.current;
+        ensure(in_queue || thread.next.is_none() && thread.previous.is_none(), "links of a thread in no queue")
+    }
+
+    fn check_ready(&self, cpu: &Cpu) -> Result<u32, Broken> {
+        ensure(cpu.current.is_none() || is_live(&self.threads, cpu.current), "the running thread is gone")?;
+        let mut count = 0;
+        for priority in 0..PRIORITIES as u8 {
+            let queue = cpu.ready.queue(priority);
+            let bit = cpu.ready.occupied >> priority & 1 != 0;
+            ensure(bit != queue.head.is_none(), "the bitmap of priorities against their queues")?;
+            count += self.check_queue(queue, |index, thread| {
+                thread.state == State::Ready && thread.priority == priority && index != cpu.current
+            })?;
+        }
+        Ok(count)
+    }
+
+    fn check_endpoints(&self) -> Result<u32, Broken> {
+        let mut count = 0;
+        for index in self.endpoints.iter() {
+            let endpoint = &self.endpoints[index];
+            let both = !endpoint.senders.head.is_none() && !endpoint.receivers.head.is_none();
+            ensure(!both, "an endpoint with senders and receivers")?;
+            count += self.check_queue(endpoint.senders, |_, thread| {
+                matches!(thread.state, State::Sending | State::Calling) && thread.endpoint == index
+            })?;
+            count += self.check_queue(endpoint.receivers, |_, thread| {
+                thread.state == State::Receiving && thread.endpoint == index
+            })?;
+        }
+        Ok(count)
+    }
+
+    fn check_notifications(&self) -> Result<u32, Broken> {
+        let mut count = 0;
+        for index in self.notifications.iter() {
+            let notification = &self.notifications[index];
+            let idle = notification.bits == 0 || notification.waiters.head.is_none();
+            ensure(idle, "a notification with bits and somebody who waits for them")?;
+            count += self.check_queue(notification.waiters, |_, thread| {
+                thread.state == State::Waiting && thread.notification == index
+            })?;
+        }
+        Ok(count)
+    }
+
+    /// Walks a queue and says how long it is. A wrong link back ends the walk, so that it ends in any case.
+    fn check_queue(&self, queue: Queue, belongs: impl Fn(Index<Thread>, &Thread) -> bool) -> Result<u32, Broken> {
+        let (mut previous, mut count) = (Index::NONE, 0);
+        let mut at = queue.head;
+        while let Some(index) = at.some() {
+            let thread = &self.threads[index];
+            ensure(is_live(&self.threads, index), "a thread in a queue that is gone")?;
+            ensure(thread.previous == previous, "a queue that is linked differently back and forth")?;
+            ensure(belongs(index, thread), "a thread in a queue that is not the one of its state")?;
+            (previous, at) = (index, thread.next);
+            count += 1;
+        }
+        ensure(queue.tail == previous, "a queue that does not end at its last thread")?;
+        Ok(count)
+    }
+
+    /// Every thread is one of its task's, and of no other's.
+    fn check_tasks(&self) -> Result<(), Broken> {
+        let mut count = 0;
+        for task in self.tasks.iter() {
+            let mut at = self.tasks[task].threads;
+            while let Some(index) = at.some() {
+                let thread = &self.threads[index];
+                ensure(is_live(&self.threads, index) && thread.task == task, "a task with another's thread")?;
+                count += 1;
+                ensure(count <= self.threads.live(), "a task's list of threads that goes round")?;
+                at = thread.sibling;
+            }
+        }
+        ensure(count == self.threads.live(), "a thread that its task does not know")
+    }
+}
+
+fn is_live<T: Object>(slab: &Slab<T>, index: Index<T>) -> bool {
+    slab[index].header().is_live()
+}
+
+fn ensure(holds: bool, rule: Broken) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(rule) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Random traces: the core against the model, and the fast path against the general one.
+
+use lilliput_core::endpoint::Queue;
+use lilliput_core::thread::{State, Thread};
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+
+use crate::model::{Doing, Model};
+use crate::step::{ENDPOINTS, NOTIFICATIONS, Step, THREADS, trace};
+use crate::world::World;
+
+fn names(world: &World, queue: Queue) -> Vec<usize> {
+    queue.iter(&world.machine.threads).map(|index| world.name(index).unwrap()).collect()
+}
+
+/// What a thread of the core does, in the model's words.
+fn doing(world: &World, thread: &Thread) -> Doing {
+    let endpoint = || {
+        let place = world.endpoints.iter().position(|capability| capability.object == thread.endpoint.number());
+        place.unwrap()
+    };
+    match thread.state {
+        State::Stopped => Doing::Stopped,
+        State::Ready => Doing::Ready,
+        State::Sending => Doing::Sending { endpoint: endpoint(), badge: thread.badge, wants_answer: false },
+        State::Calling => Doing::Sending { endpoint: endpoint(), badge: thread.badge, wants_answer: true },
+        State::Receiving => Doing::Receiving { endpoint: endpoint() },
+        State::AwaitingReply => Doing::Awaiting(world.name(thread.server).unwrap()),
+        State::Waiting => {
+            let number = thread.notification.number();
+            let place = world.notifications.iter().position(|capability| capability.object == number);
+            Doing::Waiting { notification: place.unwrap() }
+        }
+    }
+}
+
+/// Whether a thread sees in its registers what the model says.
+fn compare_thread(world: &World, model: &Model, name: usize) -> Result<(), TestCaseError> {
+    prop_assert_eq!(world.threads[name].is_none(), model.threads[name].is_none());
+    let Some(expected) = &model.threads[name] else { return Ok(()) };
+    let thread = world.thread(name);
+    prop_assert_eq!(doing(world, thread), expected.doing, "thread {}", name);
+    prop_assert_eq!(world.name(thread.caller), expected.client, "client of {}", name);
+    prop_assert_eq!(thread.priority, expected.new.priority);
+    prop_assert_eq!((thread.account.messages, thread.account.switches), (expected.messages, expected.switches));
+    // While a system call is under way nobody looks at the registers.
+    if expected.doing == Doing::Ready {
+        let (width, count) = if thread.kind.is_wide() { (u64::MAX, 11) } else { (u64::from(u32::MAX), 4) };
+        let count = expected.words.len().min(count);
+        let visible = |words: &[u64]| words[..count].iter().map(|word| word & width).collect::<Vec<_>>();
+        prop_assert_eq!(thread.registers.status as u32, expected.status, "status of {}", name);
+        prop_assert_eq!(thread.registers.tag as u32, expected.tag, "tag of {}", name);
+        prop_assert_eq!(visible(&thread.registers.words), visible(&expected.words), "words of {}", name);
+    }
+    Ok(())
+}
+
+fn compare(world: &World, model: &Model) -> Result<(), TestCaseError> {
+    prop_assert_eq!(world.machine.check(&world.cpu), Ok(()));
+    prop_assert_eq!(world.running(), model.running);
+    if model.running.is_some() {
+        prop_assert_eq!(world.cpu.slice, model.slice);
+    }
+    for name in 0..THREADS {
+        compare_thread(world, model, name)?;
+    }
+    for (priority, expected) in model.ready.iter().enumerate() {
+        prop_assert_eq!(expected, &names(world, world.cpu.ready.queue(priority as u8)), "ready at {}", priority);
+    }
+    for name in 0..ENDPOINTS {
+        let queues = world.endpoint(name).map(|at| (names(world, at.senders), names(world, at.receivers)));
+        let expected = model.endpoints[name].as_ref();
+        prop_assert_eq!(
+            queues,
+            expected.map(|at| (Vec::from_iter(at.senders.clone()), Vec::from_iter(at.receivers.clone())))
+        );
+    }
+    for name in 0..NOTIFICATIONS {
+        let state = world.notification(name).map(|at| (at.bits, names(world, at.waiters)));
+        let expected = model.notifications[name].as_ref();
+        prop_assert_eq!(state, expected.map(|at| (at.bits, Vec::from_iter(at.waiters.clone()))));
+    }
+    Ok(())
+}
+
+fn agrees_with_the_model(trace: &[Step], fast: bool) -> Result<(), TestCaseError> {
+    let (mut world, mut model) = (World::new(fast), Model::new());
+    for step in trace {
+        let _ = world.step(step);
+        model.step(step);
+        compare(&world, &model)?;
+    }
+    Ok(())
+}
+
+/// All that a thread's block says, except for its vector registers, which IPC does not touch.
+fn block(thread: &Thread) -> impl PartialEq + std::fmt::Debug {
+    let links = [thread.caller, thread.server, thread.next, thread.previous, thread.sibling];
+    let places = (thread.endpoint, thread.notification, thread.task, links);
+    let run = (thread.kind, thread.state, thread.full_frame, thread.priority, thread.slice, thread.badge, thread.fault);
+    (thread.registers, thread.frame, run, places, thread.account)
+}
+
+fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
+    let (mut fast, mut general) = (World::new(true), World::new(false));
+    for step in trace {
+        prop_assert_eq!(fast.step(step), general.step(step), "decisions");
+        prop_assert_eq!((fast.cpu.current, fast.cpu.slice), (general.cpu.current, general.cpu.slice));
+        prop_assert_eq!(fast.cpu.ready.occupied, general.cpu.ready.occupied);
+        for priority in 0..64 {
+            prop_assert_eq!(fast.cpu.ready.queue(priority), general.cpu.ready.queue(priority));
+        }
+        prop_assert_eq!(fast.threads, general.threads);
+        for name in (0..THREADS).filter(|&name| !fast.threads[name].is_none()) {
+            prop_assert_eq!(block(fast.thread(name)), block(general.thread(name)), "thread {}", name);
+        }
+        for name in 0..ENDPOINTS {
+            let queues = |world: &World| world.endpoint(name).map(|at| (at.senders, at.receivers));
+            prop_assert_eq!(queues(&fast), queues(&general));
+        }
+        for name in 0..NOTIFICATIONS {
+            let state = |world: &World| world.notification(name).map(|at| (at.bits, at.waiters));
+            prop_assert_eq!(state(&fast), state(&general));
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn the_general_path_agrees_with_the_model(trace in trace()) {
+        agrees_with_the_model(&trace, false)?;
+    }
+
+    #[test]
+    fn the_fast_path_agrees_with_the_model(trace in trace()) {
+        agrees_with_the_model(&trace, true)?;
+    }
+
+    #[test]
+    fn the_fast_path_does_what_the_general_path_does(trace in trace()) {
+        both_paths_agree(&trace)?;
+    }
+}

@@ -1,0 +1,157 @@
+//! What IPC and scheduling mean, written from the interface's documentation: lists, queues and names, no links, no bits.
+
+mod calls;
+mod ends;
+mod turns;
+
+use std::collections::VecDeque;
+
+use lilliput_abi::fault::FAULT_LABEL;
+use lilliput_abi::{Error, Tag};
+use lilliput_core::scheduler::SLICE_TICKS;
+
+use crate::step::{ENDPOINTS, NOTIFICATIONS, New, Step, TASKS, THREADS};
+
+/// What a thread does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Doing {
+    /// Nothing, ever again.
+    Stopped,
+    /// Runs or could.
+    Ready,
+    /// Waits for a receiver.
+    Sending {
+        endpoint: usize,
+        badge: u32,
+        wants_answer: bool,
+    },
+    Receiving {
+        endpoint: usize,
+    },
+    /// Waits for the answer of this thread.
+    Awaiting(usize),
+    Waiting {
+        notification: usize,
+    },
+}
+
+/// A thread, and what it sees in its registers.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    pub new: New,
+    pub doing: Doing,
+    /// Who waits for its answer.
+    pub client: Option<usize>,
+    /// The message that the kernel sends for it.
+    fault: Option<[u64; 4]>,
+    slice: u32,
+    pub status: u32,
+    pub tag: u32,
+    pub words: Vec<u64>,
+    pub messages: u64,
+    pub switches: u64,
+}
+
+impl Thread {
+    fn is_small(&self) -> bool {
+        !self.new.kind.is_wide()
+    }
+
+    /// Tag and words of what it sends.
+    fn message(&self) -> (u32, Vec<u64>) {
+        match self.fault {
+            Some(words) => (Tag::new(FAULT_LABEL, 4).0, words.to_vec()),
+            None => (self.tag, self.words.clone()),
+        }
+    }
+
+    fn succeed(&mut self) {
+        self.status = 0;
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.status = error.status();
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Endpoint {
+    pub senders: VecDeque<usize>,
+    pub receivers: VecDeque<usize>,
+}
+
+#[derive(Debug, Default)]
+pub struct Notification {
+    pub bits: u32,
+    pub waiters: VecDeque<usize>,
+}
+
+#[derive(Debug)]
+pub struct Model {
+    pub threads: [Option<Thread>; THREADS],
+    pub endpoints: [Option<Endpoint>; ENDPOINTS],
+    pub notifications: [Option<Notification>; NOTIFICATIONS],
+    /// Who could run, by priority.
+    pub ready: Vec<VecDeque<usize>>,
+    pub running: Option<usize>,
+    /// Ticks left to whoever runs.
+    pub slice: u32,
+    /// The threads of each task, the newest first.
+    tasks: [Vec<usize>; TASKS],
+}
+
+impl Model {
+    pub fn new() -> Self {
+        Self {
+            threads: [const { None }; THREADS],
+            endpoints: [(); ENDPOINTS].map(|()| Some(Endpoint::default())),
+            notifications: [(); NOTIFICATIONS].map(|()| Some(Notification::default())),
+            ready: vec![VecDeque::new(); 64],
+            running: None,
+            slice: SLICE_TICKS,
+            tasks: [const { Vec::new() }; TASKS],
+        }
+    }
+
+    pub fn step(&mut self, step: &Step) {
+        match (*step, self.running) {
+            (Step::Start { thread, new }, _) => self.start(thread, new),
+            (Step::SetPriority { thread, priority }, _) => self.set_priority(thread, priority),
+            (Step::DestroyThread(name), _) => self.destroy_thread(name),
+            (Step::DestroyEndpoint(name), _) => {
+                let waiting = self.endpoints[name].take().unwrap_or_default();
+                waiting
+                    .senders
+                    .into_iter()
+                    .chain(waiting.receivers)
+                    .for_each(|name| self.disappoint(name, Error::Gone));
+            }
+            (Step::DestroyNotification(name), _) => {
+                let waiting = self.notifications[name].take().unwrap_or_default();
+                waiting.waiters.into_iter().for_each(|name| self.disappoint(name, Error::Gone));
+            }
+            (Step::Renew, _) => {
+                self.endpoints.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
+                self.notifications.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
+            }
+            (Step::Tick, _) => return self.tick(),
+            (_, None) => {}
+            (Step::Fault { raised, handler, badge }, Some(me)) => return self.fault(me, raised, handler, badge),
+            (call, Some(me)) => {
+                self.system_call(me, call);
+                if self.running != Some(me) {
+                    return;
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn thread(&mut self, name: usize) -> &mut Thread {
+        self.threads[name].as_mut().unwrap()
+    }
+
+    fn priority(&self, name: usize) -> usize {
+        usize::from(self.threads[name].as_ref().unwrap().new.priority)
+    }
+}

@@ -1,0 +1,229 @@
+//! What system calls do.
+
+use lilliput_abi::fault::RESUME;
+use lilliput_abi::{Error, Tag};
+
+use super::{Doing, Model};
+use crate::step::{Message, Step};
+
+impl Model {
+    pub(super) fn system_call(&mut self, me: usize, call: Step) {
+        let message = match call {
+            Step::Send { message, .. } | Step::Call { message, .. } => message,
+            Step::Reply(message) | Step::ReplyReceive { message, .. } => message,
+            _ => Message::default(),
+        };
+        let length = usize::from(message.length).min(message.words.len());
+        (self.thread(me).tag, self.thread(me).words) = (message.tag(), message.words[..length].to_vec());
+        let gone = match call {
+            Step::Send { endpoint, .. } | Step::Call { endpoint, .. } => self.endpoints[endpoint].is_none(),
+            Step::Receive { endpoint, .. } | Step::ReplyReceive { endpoint, .. } => self.endpoints[endpoint].is_none(),
+            Step::Signal { notification, .. } | Step::Wait { notification, .. } => {
+                self.notifications[notification].is_none()
+            }
+            _ => false,
+        };
+        if gone {
+            return self.thread(me).fail(Error::BadCapability);
+        }
+        match call {
+            Step::Send { endpoint, badge, blocking, .. } => self.send(me, endpoint, badge, blocking, false),
+            Step::Call { endpoint, badge, blocking, .. } => self.send(me, endpoint, badge, blocking, true),
+            Step::Receive { endpoint, blocking } => self.receive(me, endpoint, blocking),
+            Step::Reply(_) => match self.answer(me) {
+                Err(error) => self.thread(me).fail(error),
+                Ok(client) => {
+                    self.thread(me).succeed();
+                    client.into_iter().for_each(|client| self.wake(client));
+                }
+            },
+            Step::ReplyReceive { endpoint, .. } => self.reply_receive(me, endpoint),
+            Step::Signal { notification, bits } => self.signal(me, notification, bits),
+            Step::Wait { notification, blocking } => self.wait(me, notification, blocking),
+            _ => {
+                self.thread(me).succeed();
+                self.make_way(me);
+            }
+        }
+    }
+
+    /// What of a thread's message another would see, or why it can't have it.
+    pub(super) fn carry(&mut self, from: usize, to: usize) -> Result<(u32, Vec<u64>), Error> {
+        let small = (self.thread(from).is_small(), self.thread(to).is_small());
+        let (tag, mut words) = self.thread(from).message();
+        let most = if small == (false, false) { 11 } else { 4 };
+        if tag >> 8 & 0xff != 0 || tag & 0xff > most {
+            return Err(Error::BadMessage);
+        }
+        if small.0 {
+            words.iter_mut().for_each(|word| *word &= 0xffff_ffff);
+        }
+        if small.1 && words.iter().any(|&word| word > 0xffff_ffff) {
+            return Err(Error::WordTooWide);
+        }
+        Ok((tag, words))
+    }
+
+    pub(super) fn deliver(&mut self, from: usize, to: usize, status: u32) -> Result<(), Error> {
+        let (tag, words) = self.carry(from, to)?;
+        let receiver = self.thread(to);
+        (receiver.status, receiver.tag, receiver.words) = (status, tag, words);
+        self.thread(from).messages += 1;
+        Ok(())
+    }
+
+    pub(super) fn send(&mut self, me: usize, endpoint: usize, badge: u32, blocking: bool, wants_answer: bool) {
+        let at = self.endpoints[endpoint].as_ref().unwrap();
+        if let Some(&receiver) = at.receivers.front() {
+            if let Err(error) = self.deliver(me, receiver, badge) {
+                return self.thread(me).fail(error);
+            }
+            self.endpoints[endpoint].as_mut().unwrap().receivers.pop_front();
+            if wants_answer {
+                self.thread(me).doing = Doing::Awaiting(receiver);
+                (self.thread(receiver).doing, self.thread(receiver).client) = (Doing::Ready, Some(me));
+                self.run(receiver);
+            } else {
+                self.thread(me).succeed();
+                self.wake(receiver);
+            }
+            return;
+        }
+        let (tag, _) = self.thread(me).message();
+        if tag >> 8 & 0xff != 0 || tag & 0xff > 11 {
+            self.thread(me).fail(Error::BadMessage);
+        } else if !blocking {
+            self.thread(me).fail(Error::WouldBlock);
+        } else {
+            self.endpoints[endpoint].as_mut().unwrap().senders.push_back(me);
+            self.block(me, Doing::Sending { endpoint, badge, wants_answer });
+        }
+    }
+
+    pub(super) fn receive(&mut self, me: usize, endpoint: usize, blocking: bool) {
+        if let Some(forgotten) = self.thread(me).client {
+            self.disappoint(forgotten, Error::Unanswered);
+        }
+        if let Some(sender) = self.take_message(me, endpoint) {
+            return self.wake(sender);
+        }
+        if self.thread(me).client.is_some() {
+            return;
+        }
+        if blocking {
+            self.endpoints[endpoint].as_mut().unwrap().receivers.push_back(me);
+            self.block(me, Doing::Receiving { endpoint });
+        } else {
+            self.thread(me).fail(Error::WouldBlock);
+        }
+    }
+
+    /// Takes the first message that a receiver can have. Its sender, if it does not want an answer, can be woken.
+    pub(super) fn take_message(&mut self, me: usize, endpoint: usize) -> Option<usize> {
+        while let Some(sender) = self.endpoints[endpoint].as_mut().unwrap().senders.pop_front() {
+            let Doing::Sending { badge, wants_answer, .. } = self.thread(sender).doing else { unreachable!() };
+            match self.deliver(sender, me, badge) {
+                Err(error) => self.disappoint(sender, error),
+                Ok(()) if wants_answer => {
+                    self.thread(sender).doing = Doing::Awaiting(me);
+                    self.thread(me).client = Some(sender);
+                    return None;
+                }
+                Ok(()) => {
+                    self.thread(sender).succeed();
+                    return Some(sender);
+                }
+            }
+        }
+        None
+    }
+
+    /// Gives the answer to the client, who can be woken afterwards if it goes on.
+    pub(super) fn answer(&mut self, me: usize) -> Result<Option<usize>, Error> {
+        let client = self.thread(me).client.ok_or(Error::NobodyToReplyTo)?;
+        let mut goes_on = true;
+        if self.thread(client).fault.is_some() {
+            let tag = self.thread(me).tag;
+            if tag >> 8 & 0xff != 0 || tag & 0xff > 11 {
+                return Err(Error::BadMessage);
+            }
+            self.thread(client).fault = None;
+            self.thread(me).messages += 1;
+            goes_on = tag >> 16 == u32::from(RESUME);
+        } else {
+            self.deliver(me, client, 0)?;
+        }
+        self.thread(me).client = None;
+        if goes_on {
+            self.thread(client).doing = Doing::Ready;
+            return Ok(Some(client));
+        }
+        self.stop(client);
+        Ok(None)
+    }
+
+    /// The client is woken last. If the server has to wait the client runs at once, on what is left of the slice, unless
+    /// somebody outranks it.
+    pub(super) fn reply_receive(&mut self, me: usize, endpoint: usize) {
+        let client = match self.answer(me) {
+            Err(error) => return self.thread(me).fail(error),
+            Ok(client) => client,
+        };
+        let Some(client) = client else { return self.receive(me, endpoint, true) };
+        let sender = self.take_message(me, endpoint);
+        if sender.is_none() && self.thread(me).client.is_none() {
+            self.endpoints[endpoint].as_mut().unwrap().receivers.push_back(me);
+            self.thread(me).doing = Doing::Receiving { endpoint };
+            if self.is_outranked(self.priority(client)) {
+                self.line_up(client);
+                self.run_first();
+            } else {
+                self.thread(client).doing = Doing::Ready;
+                self.run(client);
+            }
+            return;
+        }
+        // Both become ready; of equals the sender is the first.
+        match sender {
+            Some(sender) if self.priority(sender).max(self.priority(client)) > self.priority(me) => {
+                let client_first = self.priority(client) > self.priority(sender);
+                let (first, second) = if client_first { (client, sender) } else { (sender, client) };
+                self.line_up(second);
+                self.wake(first);
+            }
+            _ => sender.into_iter().chain([client]).for_each(|name| self.wake(name)),
+        }
+    }
+
+    pub(super) fn signal(&mut self, me: usize, notification: usize, bits: u32) {
+        self.thread(me).succeed();
+        let at = self.notifications[notification].as_mut().unwrap();
+        at.bits |= bits;
+        if at.bits != 0
+            && let Some(waiter) = at.waiters.pop_front()
+        {
+            let bits = core::mem::take(&mut at.bits);
+            self.take_bits(waiter, bits);
+            self.wake(waiter);
+        }
+    }
+
+    pub(super) fn wait(&mut self, me: usize, notification: usize, blocking: bool) {
+        let at = self.notifications[notification].as_mut().unwrap();
+        if at.bits != 0 {
+            let bits = core::mem::take(&mut at.bits);
+            self.take_bits(me, bits);
+        } else if blocking {
+            at.waiters.push_back(me);
+            self.block(me, Doing::Waiting { notification });
+        } else {
+            self.thread(me).fail(Error::WouldBlock);
+        }
+    }
+
+    pub(super) fn take_bits(&mut self, name: usize, bits: u32) {
+        let thread = self.thread(name);
+        thread.succeed();
+        (thread.tag, thread.words) = (Tag::new(0, 1).0, vec![u64::from(bits)]);
+    }
+}

@@ -1,0 +1,107 @@
+//! Threads that come and go, and what the others learn.
+
+use lilliput_abi::Error;
+
+use super::{Doing, Model, Thread};
+use crate::step::{New, Raised};
+
+impl Model {
+    /// Ends a wait that was in vain. Who waits for the handler of its fault can't go on without.
+    pub(super) fn disappoint(&mut self, name: usize, error: Error) {
+        if let Doing::Awaiting(server) = self.thread(name).doing {
+            self.thread(server).client = None;
+        }
+        if self.thread(name).fault.take().is_some() {
+            return self.stop(name);
+        }
+        self.thread(name).fail(error);
+        self.line_up(name);
+    }
+
+    /// A thread goes on no more: its client waits in vain.
+    pub(super) fn stop(&mut self, name: usize) {
+        self.thread(name).doing = Doing::Stopped;
+        self.thread(name).fault = None;
+        if let Some(client) = self.thread(name).client {
+            self.disappoint(client, Error::Gone);
+        }
+    }
+
+    pub(super) fn fault(&mut self, me: usize, raised: Raised, handler: Option<usize>, badge: u32) {
+        let Raised { vector, code, address, ip, sp } = raised;
+        let Some(endpoint) = handler.filter(|&name| self.endpoints[name].is_some()) else {
+            let task = self.thread(me).new.task;
+            self.tasks[task].clone().into_iter().for_each(|name| self.end(name));
+            return self.run_first();
+        };
+        self.thread(me).fault = Some([u64::from(vector) | u64::from(code & 0xff_ffff) << 8, address, ip, sp]);
+        self.send(me, endpoint, badge, true, true);
+        if self.running == Some(me) {
+            // The handler can't have the message.
+            self.running = None;
+            self.stop(me);
+            self.run_first();
+        }
+    }
+
+    /// Takes a thread out of all that it is part of.
+    pub(super) fn end(&mut self, name: usize) {
+        if let Some(client) = self.thread(name).client {
+            self.disappoint(client, Error::Gone);
+        }
+        let doing = self.thread(name).doing;
+        match doing {
+            Doing::Awaiting(server) => self.thread(server).client = None,
+            _ if self.running == Some(name) => self.running = None,
+            _ => {
+                let priority = self.priority(name);
+                let endpoints = self.endpoints.iter_mut().flatten();
+                let queues = endpoints.flat_map(|at| [&mut at.senders, &mut at.receivers]);
+                let queues = queues.chain(self.notifications.iter_mut().flatten().map(|at| &mut at.waiters));
+                queues.chain([&mut self.ready[priority]]).for_each(|queue| queue.retain(|&other| other != name));
+            }
+        }
+        self.thread(name).fault = None;
+        self.thread(name).doing = Doing::Stopped;
+    }
+
+    pub(super) fn start(&mut self, name: usize, new: New) {
+        if self.threads[name].is_some() {
+            return;
+        }
+        let thread = Thread {
+            new,
+            doing: Doing::Ready,
+            client: None,
+            fault: None,
+            slice: 0,
+            status: 0,
+            tag: 0,
+            words: Vec::new(),
+            messages: 0,
+            switches: 0,
+        };
+        self.threads[name] = Some(thread);
+        self.tasks[new.task].insert(0, name);
+        self.line_up(name);
+    }
+
+    pub(super) fn destroy_thread(&mut self, name: usize) {
+        if self.threads[name].is_none() || self.running == Some(name) {
+            return;
+        }
+        self.end(name);
+        let task = self.thread(name).new.task;
+        self.tasks[task].retain(|&other| other != name);
+        self.threads[name] = None;
+    }
+
+    pub(super) fn set_priority(&mut self, name: usize, priority: u8) {
+        let Some(thread) = &mut self.threads[name] else { return };
+        let old = usize::from(core::mem::replace(&mut thread.new.priority, priority));
+        if self.ready[old].contains(&name) {
+            self.ready[old].retain(|&other| other != name);
+            self.line_up(name);
+        }
+    }
+}

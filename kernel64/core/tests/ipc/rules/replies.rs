@@ -1,0 +1,125 @@
+//! Answers.
+
+use lilliput_abi::Error;
+use lilliput_core::cpu::Decision;
+use lilliput_core::scheduler::SLICE_TICKS;
+use lilliput_core::thread::{Kind, State};
+
+use super::{NONE, call, receive, reply_receive, server_and_client, words, world};
+use crate::step::{New, Step};
+
+#[test]
+fn a_reply_is_given_once() {
+    let mut world = server_and_client(Kind::Wide, Kind::Small);
+    world.run(call(NONE));
+    world.run(Step::Reply(words(&[9])));
+    assert_eq!((world.running(), world.status(0)), (Some(0), Ok(0)));
+    assert_eq!((world.status(1), world.words(1)[0]), (Ok(0), 9));
+    let answered = world.thread(1).registers;
+    world.run(Step::Reply(words(&[10])));
+    assert_eq!((world.running(), world.status(0)), (Some(0), Err(Error::NobodyToReplyTo)));
+    world.run(reply_receive(words(&[10])));
+    assert_eq!((world.running(), world.status(0)), (Some(0), Err(Error::NobodyToReplyTo)), "and does not receive");
+    assert_eq!(world.thread(1).registers, answered);
+}
+
+#[test]
+fn a_call_switches_to_the_server_and_its_reply_straight_back() {
+    let mut world = server_and_client(Kind::Host, Kind::Small);
+    let before = world.cpu.slice;
+    let (server, client) = (world.threads[0], world.threads[1]);
+    assert_eq!(world.step(&call(NONE)), Decision::Donate(server));
+    assert_eq!(world.step(&reply_receive(NONE)), Decision::Donate(client));
+    assert_eq!((world.running(), world.cpu.slice, world.fast_taken), (Some(1), before, 2), "on one time slice");
+}
+
+#[test]
+fn a_server_of_lower_priority_runs_on_its_callers_time() {
+    let mut world = world(&[(Kind::Small, 5), (Kind::Small, 30), (Kind::Small, 20)]);
+    world.run(Step::Wait { notification: 0, blocking: true });
+    world.run(Step::Wait { notification: 0, blocking: true });
+    world.run(receive());
+    let new = New { kind: Kind::Small, task: 3, priority: 40 };
+    world.run(Step::Start { thread: 3, new });
+    world.run(Step::Signal { notification: 0, bits: 1 });
+    world.run(Step::Signal { notification: 0, bits: 1 });
+    world.run(Step::Wait { notification: 0, blocking: true });
+    assert_eq!(world.running(), Some(1));
+    world.run(call(NONE));
+    assert_eq!((world.running(), world.state(2)), (Some(0), State::Ready), "although the third outranks the server");
+    for _ in 1..SLICE_TICKS {
+        world.run(Step::Tick);
+        assert_eq!(world.running(), Some(0));
+    }
+    world.run(Step::Tick);
+    assert_eq!(world.running(), Some(2));
+}
+
+#[test]
+fn who_outranks_the_caller_runs_before_it() {
+    // A server, its client, and one of a higher priority that the server wakes.
+    let mut world = world(&[(Kind::Wide, 40), (Kind::Wide, 30), (Kind::Wide, 20)]);
+    world.run(receive());
+    world.run(Step::Wait { notification: 0, blocking: true });
+    world.run(call(NONE));
+    assert_eq!(world.running(), Some(0));
+    world.run(Step::Signal { notification: 0, bits: 1 });
+    assert_eq!(world.running(), Some(0), "the server outranks whom it woke");
+    world.run(reply_receive(NONE));
+    assert_eq!((world.running(), world.state(2)), (Some(1), State::Ready));
+    assert_eq!(world.fast_taken, 1, "the reply is not a case for the fast path");
+}
+
+#[test]
+fn a_server_that_receives_again_leaves_its_caller_unanswered() {
+    for blocking in [true, false] {
+        let mut world = server_and_client(Kind::Wide, Kind::Small);
+        world.run(call(NONE));
+        world.run(Step::Receive { endpoint: 0, blocking });
+        assert_eq!(world.status(1), Err(Error::Unanswered));
+        assert!(world.thread(0).caller.is_none());
+        world.run(Step::Reply(NONE));
+        let expected = if blocking { Some(1) } else { Some(0) };
+        assert_eq!(world.running(), expected);
+    }
+}
+
+#[test]
+fn an_answer_that_does_not_fit_can_be_given_again() {
+    let mut world = server_and_client(Kind::Wide, Kind::Small);
+    world.run(call(NONE));
+    world.run(reply_receive(words(&[1 << 32])));
+    assert_eq!((world.running(), world.status(0), world.state(0)), (Some(0), Err(Error::WordTooWide), State::Ready));
+    assert_eq!(world.state(1), State::AwaitingReply);
+    world.run(reply_receive(words(&[1])));
+    assert_eq!((world.running(), world.words(1)[0]), (Some(1), 1));
+}
+
+#[test]
+fn a_server_may_call_another_before_it_answers() {
+    let mut world = world(&[(Kind::Wide, 30), (Kind::Host, 20), (Kind::Small, 10)]);
+    world.run(Step::Receive { endpoint: 1, blocking: true });
+    world.run(receive());
+    world.run(call(words(&[1])));
+    world.run(Step::Call { endpoint: 1, badge: 1, blocking: true, message: words(&[2]) });
+    assert_eq!((world.running(), world.words(0)[0]), (Some(0), 2));
+    world.run(Step::ReplyReceive { endpoint: 1, message: words(&[3]) });
+    assert_eq!((world.running(), world.words(1)[0]), (Some(1), 3));
+    world.run(reply_receive(words(&[4])));
+    assert_eq!((world.running(), world.words(2)[0]), (Some(2), 4));
+}
+
+#[test]
+fn the_non_blocking_forms_do_not_wait() {
+    let mut world = world(&[(Kind::Small, 1)]);
+    let steps = [
+        Step::Send { endpoint: 0, badge: 0, blocking: false, message: NONE },
+        Step::Call { endpoint: 0, badge: 0, blocking: false, message: NONE },
+        Step::Receive { endpoint: 0, blocking: false },
+        Step::Wait { notification: 0, blocking: false },
+    ];
+    for step in steps {
+        world.run(step);
+        assert_eq!((world.running(), world.status(0)), (Some(0), Err(Error::WouldBlock)), "{step:?}");
+    }
+}

@@ -1,0 +1,204 @@
+//! What happens, one step at a time, and random traces of it.
+
+use lilliput_abi::fault::{RESUME, STOP};
+use lilliput_core::thread::Kind;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// Names of threads, endpoints and notifications in a trace: a name outlives the object and may get another.
+pub const THREADS: usize = 8;
+pub const ENDPOINTS: usize = 3;
+pub const NOTIFICATIONS: usize = 2;
+pub const TASKS: usize = 4;
+
+/// What a thread puts into its registers before a system call.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Message {
+    pub label: u16,
+    pub flags: u8,
+    pub length: u8,
+    pub words: [u64; 11],
+}
+
+impl Message {
+    /// A message with a label and words.
+    pub fn new(label: u16, words: &[u64]) -> Self {
+        let mut message = Self { label, length: words.len() as u8, ..Self::default() };
+        message.words[..words.len()].copy_from_slice(words);
+        message
+    }
+
+    /// Its tag.
+    pub fn tag(&self) -> u32 {
+        u32::from(self.label) << 16 | u32::from(self.flags) << 8 | u32::from(self.length)
+    }
+}
+
+/// A new thread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct New {
+    pub kind: Kind,
+    pub task: usize,
+    pub priority: u8,
+}
+
+/// An exception.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Raised {
+    pub vector: u8,
+    pub code: u32,
+    pub address: u64,
+    pub ip: u64,
+    pub sp: u64,
+}
+
+/// Something that happens. What a thread does the running one does; where nobody runs it does not happen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step {
+    Send {
+        endpoint: usize,
+        badge: u32,
+        blocking: bool,
+        message: Message,
+    },
+    Call {
+        endpoint: usize,
+        badge: u32,
+        blocking: bool,
+        message: Message,
+    },
+    Receive {
+        endpoint: usize,
+        blocking: bool,
+    },
+    Reply(Message),
+    ReplyReceive {
+        endpoint: usize,
+        message: Message,
+    },
+    Signal {
+        notification: usize,
+        bits: u32,
+    },
+    Wait {
+        notification: usize,
+        blocking: bool,
+    },
+    Yield,
+    /// The timer, which ticks whoever runs.
+    Tick,
+    /// The running thread raises an exception, of which an endpoint is told, or nobody.
+    Fault {
+        raised: Raised,
+        handler: Option<usize>,
+        badge: u32,
+    },
+    SetPriority {
+        thread: usize,
+        priority: u8,
+    },
+    Start {
+        thread: usize,
+        new: New,
+    },
+    DestroyThread(usize),
+    DestroyEndpoint(usize),
+    DestroyNotification(usize),
+    /// Makes what was destroyed anew.
+    Renew,
+}
+
+/// Few priorities, so that there are equals; those at both ends, where shifts go wrong.
+fn priority() -> impl Strategy<Value = u8> {
+    select(vec![0, 1, 1, 7, 7, 7, 30, 62, 63])
+}
+
+fn word() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        6 => any::<u32>().prop_map(u64::from),
+        1 => select(vec![0, u64::from(u32::MAX), 1 << 32, u64::MAX]),
+        1 => any::<u64>(),
+    ]
+}
+
+/// Words by the dozen: from a seed, since a strategy for each would take most of the test's time. Most fit 32 bits; bit N
+/// of `wide` says that word N does not.
+fn words(seed: u64, wide: u16) -> [u64; 11] {
+    let mut state = seed;
+    core::array::from_fn(|at| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        if wide >> at & 1 != 0 { state | 1 << 32 } else { state >> 32 }
+    })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    let length = prop_oneof![12 => 0..=4u8, 3 => 5..=11u8, 1 => 12..=255u8];
+    let flags = prop_oneof![30 => Just(0u8), 1 => 1..=255u8];
+    let label = prop_oneof![4 => Just(RESUME), 1 => Just(STOP), 1 => any::<u16>()];
+    let wide = prop_oneof![4 => Just(0), 1 => any::<u16>()];
+    (label, flags, length, any::<u64>(), wide).prop_map(|(label, flags, length, seed, wide)| Message {
+        label,
+        flags,
+        length,
+        words: words(seed, wide),
+    })
+}
+
+fn new() -> impl Strategy<Value = New> {
+    (select(vec![Kind::Small, Kind::Host, Kind::Wide]), priority(), 0..TASKS).prop_map(|(kind, priority, task)| New {
+        kind,
+        task,
+        priority,
+    })
+}
+
+fn raised() -> impl Strategy<Value = Raised> {
+    (any::<u8>(), any::<u32>(), word(), word(), word()).prop_map(|(vector, code, address, ip, sp)| Raised {
+        vector,
+        code,
+        address,
+        ip,
+        sp,
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let blocking = || prop_oneof![4 => Just(true), 1 => Just(false)];
+    let badge = || 0..1u32 << 31;
+    let bits = || prop_oneof![1 => Just(0), 6 => badge()];
+    prop_oneof![
+        4 => (0..ENDPOINTS, badge(), blocking(), message())
+            .prop_map(|(endpoint, badge, blocking, message)| Step::Send { endpoint, badge, blocking, message }),
+        10 => (0..ENDPOINTS, badge(), blocking(), message())
+            .prop_map(|(endpoint, badge, blocking, message)| Step::Call { endpoint, badge, blocking, message }),
+        8 => (0..ENDPOINTS, blocking()).prop_map(|(endpoint, blocking)| Step::Receive { endpoint, blocking }),
+        3 => message().prop_map(Step::Reply),
+        10 => (0..ENDPOINTS, message()).prop_map(|(endpoint, message)| Step::ReplyReceive { endpoint, message }),
+        4 => (0..NOTIFICATIONS, bits())
+            .prop_map(|(notification, bits)| Step::Signal { notification, bits }),
+        3 => (0..NOTIFICATIONS, blocking())
+            .prop_map(|(notification, blocking)| Step::Wait { notification, blocking }),
+        1 => Just(Step::Yield),
+        6 => Just(Step::Tick),
+        3 => (raised(), proptest::option::weighted(0.9, 0..ENDPOINTS), badge())
+            .prop_map(|(raised, handler, badge)| Step::Fault { raised, handler, badge }),
+        1 => (0..THREADS, priority()).prop_map(|(thread, priority)| Step::SetPriority { thread, priority }),
+        4 => (0..THREADS, new()).prop_map(|(thread, new)| Step::Start { thread, new }),
+        2 => (0..THREADS).prop_map(Step::DestroyThread),
+        1 => (0..ENDPOINTS).prop_map(Step::DestroyEndpoint),
+        1 => (0..NOTIFICATIONS).prop_map(Step::DestroyNotification),
+        2 => Just(Step::Renew),
+    ]
+}
+
+/// A random trace: all threads are started, then anything happens.
+pub fn trace() -> impl Strategy<Value = Vec<Step>> {
+    let start = vec(new(), THREADS).prop_map(|all| {
+        all.into_iter().enumerate().map(|(thread, new)| Step::Start { thread, new }).collect::<Vec<_>>()
+    });
+    (start, vec(step(), 1..150)).prop_map(|(mut start, rest)| {
+        start.extend(rest);
+        start
+    })
+}

@@ -1,0 +1,264 @@
+//! The real core, driven as the kernel drives it.
+
+use lilliput_abi::{Error, Rights};
+use lilliput_core::capability::Capability;
+use lilliput_core::cpu::{Cpu, Decision};
+use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::ipc::general::Sending;
+use lilliput_core::ipc::{end, fast, general, notify};
+use lilliput_core::machine::Machine;
+use lilliput_core::slab::{Index, Object, Slab};
+use lilliput_core::task::Task;
+use lilliput_core::thread::{Fault, Frame, Thread};
+
+use crate::step::{ENDPOINTS, Message, NOTIFICATIONS, New, Raised, Step, TASKS, THREADS};
+
+/// What stands in registers, or parts of them, that are no business of a message's.
+const RESIDUE: u64 = 0xdead_beef;
+
+/// Threads, endpoints and notifications by the names of a trace.
+pub struct World {
+    pub machine: Machine,
+    pub cpu: Cpu,
+    /// Whether the fast path is tried first.
+    pub fast: bool,
+    /// How often it was the fast path that decided.
+    pub fast_taken: usize,
+    pub threads: [Index<Thread>; THREADS],
+    pub endpoints: [Capability; ENDPOINTS],
+    pub notifications: [Capability; NOTIFICATIONS],
+    tasks: [Index<Task>; TASKS],
+}
+
+fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
+    Slab::new((0..entries + 1).map(|_| T::default()).collect::<Vec<_>>().leak())
+}
+
+fn capability<T: Object>(slab: &mut Slab<T>, object: T) -> Capability {
+    let index = slab.insert(1, object).unwrap();
+    Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::ALL) }
+}
+
+fn admit<T: Object>(slab: &Slab<T>, capability: Capability) -> Option<Index<T>> {
+    slab.admit(capability.object, capability.key, Rights::SEND)
+}
+
+impl World {
+    /// All objects but threads.
+    pub fn new(fast: bool) -> Self {
+        let mut machine = Machine {
+            threads: slab(THREADS),
+            tasks: slab(TASKS),
+            endpoints: slab(ENDPOINTS),
+            notifications: slab(NOTIFICATIONS),
+        };
+        let tasks = [(); TASKS].map(|()| machine.tasks.insert(1, Task::default()).unwrap());
+        let mut world = Self {
+            machine,
+            cpu: Cpu::new(),
+            fast,
+            fast_taken: 0,
+            threads: [Index::NONE; THREADS],
+            endpoints: [Capability::NULL; ENDPOINTS],
+            notifications: [Capability::NULL; NOTIFICATIONS],
+            tasks,
+        };
+        world.renew();
+        world
+    }
+
+    /// Does a step, as the kernel would: decides, and carries the decision out.
+    pub fn step(&mut self, step: &Step) -> Decision {
+        let decision = self.decide(step);
+        self.cpu.apply(&mut self.machine, decision);
+        decision
+    }
+
+    fn decide(&mut self, step: &Step) -> Decision {
+        let Self { machine, cpu, .. } = self;
+        match *step {
+            Step::Start { thread, new } => self.start(thread, new),
+            Step::SetPriority { thread, priority } => {
+                if let Some(thread) = self.threads[thread].some() {
+                    cpu.set_priority(machine, thread, priority);
+                }
+            }
+            Step::DestroyThread(name) => self.destroy_thread(name),
+            Step::DestroyEndpoint(name) => {
+                if let Some(endpoint) = admit(&machine.endpoints, self.endpoints[name]) {
+                    end::close_endpoint(machine, cpu, endpoint);
+                    machine.endpoints.remove(endpoint);
+                }
+            }
+            Step::DestroyNotification(name) => {
+                if let Some(notification) = admit(&machine.notifications, self.notifications[name]) {
+                    end::close_notification(machine, cpu, notification);
+                    machine.notifications.remove(notification);
+                }
+            }
+            Step::Renew => self.renew(),
+            Step::Tick => return cpu.tick(machine),
+            _ if cpu.current.is_none() => {}
+            Step::Fault { raised, handler, badge } => return self.fault(raised, handler, badge),
+            _ => {
+                let decision = self.system_call(step);
+                if decision != Decision::Stay {
+                    return decision;
+                }
+            }
+        }
+        if self.cpu.current.is_none() { Decision::Block } else { self.cpu.reconsider(&mut self.machine) }
+    }
+
+    /// What `dispatch` does, without the capability table.
+    fn system_call(&mut self, step: &Step) -> Decision {
+        let fast = self.fast;
+        self.load(&match *step {
+            Step::Send { message, .. } | Step::Call { message, .. } => message,
+            Step::Reply(message) | Step::ReplyReceive { message, .. } => message,
+            _ => Message::default(),
+        });
+        let Self { machine, cpu, .. } = self;
+        let endpoint = |name: usize| admit(&machine.endpoints, self.endpoints[name]).ok_or(Error::BadCapability);
+        let notification =
+            |name: usize| admit(&machine.notifications, self.notifications[name]).ok_or(Error::BadCapability);
+        let result = match *step {
+            Step::Call { endpoint: at, badge, blocking, .. } => endpoint(at).map(|at| {
+                let taken = if fast && blocking { fast::call(machine, cpu, at, badge) } else { None };
+                self.fast_taken += usize::from(taken.is_some());
+                taken.unwrap_or_else(|| general::send(machine, cpu, at, badge, Sending { call: true, blocking }))
+            }),
+            Step::Send { endpoint: at, badge, blocking, .. } => {
+                endpoint(at).map(|at| general::send(machine, cpu, at, badge, Sending { call: false, blocking }))
+            }
+            Step::Receive { endpoint: at, blocking } => {
+                endpoint(at).map(|at| general::receive(machine, cpu, at, blocking))
+            }
+            Step::Reply(_) => Ok(general::reply(machine, cpu)),
+            Step::ReplyReceive { endpoint: at, .. } => endpoint(at).map(|at| {
+                let taken = if fast { fast::reply_receive(machine, cpu, at) } else { None };
+                self.fast_taken += usize::from(taken.is_some());
+                taken.unwrap_or_else(|| general::reply_receive(machine, cpu, at))
+            }),
+            Step::Signal { notification: at, bits } => notification(at).map(|at| {
+                machine.threads[cpu.current].finish(Ok(()));
+                notify::signal(machine, cpu, at, bits)
+            }),
+            Step::Wait { notification: at, blocking } => {
+                notification(at).map(|at| notify::wait(machine, cpu, at, blocking))
+            }
+            _ => {
+                machine.threads[cpu.current].finish(Ok(()));
+                Ok(cpu.give_way(machine))
+            }
+        };
+        result.unwrap_or_else(|error| {
+            machine.threads[cpu.current].finish(Err(error));
+            Decision::Stay
+        })
+    }
+
+    /// The running thread's registers at a system call. What is no part of its message is residue: the upper halves
+    /// and the upper registers of a 32-bit thread too, which are what the CPU had there.
+    fn load(&mut self, message: &Message) {
+        let thread = &mut self.machine.threads[self.cpu.current];
+        thread.full_frame = false;
+        let registers = &mut thread.registers;
+        registers.words = message.words;
+        if !thread.kind.is_wide() {
+            for word in &mut registers.words {
+                *word |= RESIDUE << 32;
+            }
+            registers.words[4..].fill(RESIDUE);
+        }
+        registers.tag = RESIDUE << 32 | u64::from(message.tag());
+        (registers.status, registers.rcx, registers.r11) = (RESIDUE, RESIDUE, RESIDUE);
+    }
+
+    fn fault(&mut self, raised: Raised, handler: Option<usize>, badge: u32) -> Decision {
+        let Self { machine, cpu, .. } = self;
+        let thread = &mut machine.threads[cpu.current];
+        thread.full_frame = true;
+        thread.frame = Frame { ip: raised.ip, sp: raised.sp, ..Frame::default() };
+        let fault = Fault { vector: raised.vector, code: raised.code, address: raised.address };
+        if let Some(at) = handler.and_then(|name| admit(&machine.endpoints, self.endpoints[name])) {
+            return general::raise(machine, cpu, at, badge, fault);
+        }
+        // Nobody is told: all threads of the task stop.
+        let mut thread = machine.tasks[thread.task].threads;
+        while let Some(index) = thread.some() {
+            end::detach(machine, cpu, index);
+            thread = machine.threads[index].sibling;
+        }
+        Decision::Block
+    }
+
+    fn start(&mut self, name: usize, New { kind, task, priority }: New) {
+        if !self.threads[name].is_none() {
+            return;
+        }
+        let task = self.tasks[task];
+        let sibling = self.machine.tasks[task].threads;
+        let thread = Thread { kind, priority, task, sibling, ..Thread::default() };
+        let index = self.machine.threads.insert(1, thread).unwrap();
+        self.machine.tasks[task].threads = index;
+        self.threads[name] = index;
+        self.cpu.enqueue(&mut self.machine, index);
+    }
+
+    /// Whoever runs is not destroyed: the kernel refuses that.
+    fn destroy_thread(&mut self, name: usize) {
+        let index = self.threads[name];
+        if index.is_none() || index == self.cpu.current {
+            return;
+        }
+        let Self { machine, cpu, .. } = self;
+        end::detach(machine, cpu, index);
+        let Thread { task, sibling, .. } = machine.threads[index];
+        let before = machine.threads.iter().find(|&other| machine.threads[other].sibling == index);
+        match before {
+            Some(before) => machine.threads[before].sibling = sibling,
+            None => machine.tasks[task].threads = sibling,
+        }
+        machine.threads.remove(index);
+        self.threads[name] = Index::NONE;
+    }
+
+    fn renew(&mut self) {
+        for place in &mut self.endpoints {
+            if admit(&self.machine.endpoints, *place).is_none() {
+                *place = capability(&mut self.machine.endpoints, Endpoint::default());
+            }
+        }
+        for place in &mut self.notifications {
+            if admit(&self.machine.notifications, *place).is_none() {
+                *place = capability(&mut self.machine.notifications, Notification::default());
+            }
+        }
+    }
+
+    /// The name of a thread.
+    pub fn name(&self, index: Index<Thread>) -> Option<usize> {
+        index.some().and_then(|index| self.threads.iter().position(|&other| other == index))
+    }
+
+    /// A thread by its name.
+    pub fn thread(&self, name: usize) -> &Thread {
+        &self.machine.threads[self.threads[name]]
+    }
+
+    /// Who runs.
+    pub fn running(&self) -> Option<usize> {
+        self.name(self.cpu.current)
+    }
+
+    /// An endpoint, if it is not gone.
+    pub fn endpoint(&self, name: usize) -> Option<&Endpoint> {
+        admit(&self.machine.endpoints, self.endpoints[name]).map(|index| &self.machine.endpoints[index])
+    }
+
+    /// A notification, if it is not gone.
+    pub fn notification(&self, name: usize) -> Option<&Notification> {
+        admit(&self.machine.notifications, self.notifications[name]).map(|index| &self.machine.notifications[index])
+    }
+}
