@@ -49,8 +49,15 @@ impl Lines {
     }
 
     /// Adds a byte of a client's text. Whole lines go to `out`, with their end.
+    ///
+    /// A line that begins with `@` is a record for whoever started the machine. Only the parent, whose capability has no badge,
+    /// can write one: to anybody else's a blank is added in front.
     pub fn push(&mut self, badge: u32, byte: u8, out: &mut impl FnMut(&[u8])) {
         let line = self.line_of(badge, out);
+        if line.length == 0 && byte == b'@' && badge != 0 {
+            line.bytes[0] = b' ';
+            line.length = 1;
+        }
         line.bytes[line.length] = byte;
         line.length += 1;
         if byte == b'\n' {
@@ -114,6 +121,13 @@ mod tests {
             apart.sort();
             prop_assert_eq!(together, apart);
         }
+    }
+
+    #[test]
+    fn only_the_parent_writes_records() {
+        let text = String::from("@test passed ok\n a@b\n");
+        assert_eq!(run(&[(0, text.clone())]).concat(), text.as_bytes());
+        assert_eq!(run(&[(7, text)]).concat(), b" @test passed ok\n a@b\n");
     }
 
     #[test]
