@@ -9,7 +9,6 @@ mod symbols;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
@@ -107,7 +106,6 @@ fn strip(toolchain: &Toolchain, program: &Path, stripped: &Path) -> Result<()> {
     if let Some(folder) = stripped.parent() {
         fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
     }
-    let mut command = Command::new(toolchain.objcopy());
-    process::output(command.arg("--strip-all").arg(program).arg(stripped))?;
+    process::output(toolchain.objcopy_command().arg("--strip-all").arg(program).arg(stripped))?;
     Ok(())
 }

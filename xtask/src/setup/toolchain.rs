@@ -52,6 +52,13 @@ impl Toolchain {
         self.tools().join("rust-objcopy")
     }
 
+    /// A command that runs it. It needs the toolchain's libraries, which are found by themselves under cargo only.
+    pub fn objcopy_command(&self) -> Command {
+        let mut command = Command::new(self.objcopy());
+        command.env("LD_LIBRARY_PATH", self.sysroot.join("lib"));
+        command
+    }
+
     /// Has rustup add a component.
     pub fn add_component(&self, name: &str, step: &Step) -> Result<()> {
         let rustup = process::find_program("rustup").context("there is no rustup")?;
