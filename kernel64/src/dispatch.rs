@@ -15,7 +15,7 @@ use lilliput_core::thread::Thread;
 
 use crate::cpu::percpu::{self, PerCpu};
 use crate::state::{self, Kernel};
-use crate::{fault, invoke, switch, vector};
+use crate::{fault, invariants, invoke, switch, vector};
 
 /// A system call of the running thread. `wide` says which instruction it came by: one that only 64-bit
 /// code can execute, or one that only 32-bit code should.
@@ -25,6 +25,9 @@ pub extern "C" fn system_call(wide: bool) -> u64 {
     let now = timestamp();
     // SAFETY: an entry into the kernel: GS is the kernel's, interrupts are off, nobody holds a reference.
     let (kernel, this) = unsafe { (state::get(), percpu::this()) };
+    if cfg!(feature = "check-invariants") {
+        invariants::check(kernel, this);
+    }
     this.cpu.charge_user(&mut kernel.machine, now);
     perform(kernel, this, wide)
 }
@@ -54,7 +57,11 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
     } else {
         let thread = &mut kernel.machine.threads[next];
         switch::to(this, thread);
-        thread as *mut Thread as u64
+        let block = thread as *mut Thread as u64;
+        if cfg!(feature = "check-invariants") {
+            invariants::check(kernel, this);
+        }
+        block
     };
     this.cpu.charge_kernel(&mut kernel.machine, entered, timestamp());
     block
@@ -146,7 +153,7 @@ pub fn object<T: Object>(slab: &Slab<T>, capability: Capability, rights: Rights)
     if slab::type_number(capability.key) != T::TYPE as u8 {
         return Err(Error::WrongType);
     }
-    match slab.admit(capability.object, capability.key, Rights::NONE) {
+    match slab.admit(capability.object, capability.key, Rights::empty()) {
         Some(_) => Err(Error::NoRight),
         None => Err(Error::BadCapability),
     }

@@ -11,6 +11,7 @@ mod dispatch;
 mod entry;
 mod facts;
 mod fault;
+mod invariants;
 mod invoke;
 mod log;
 mod memory;

@@ -1,8 +1,9 @@
 //! What an interrupt or exception does.
 
 use lilliput_abi::layout::SYSTEM_CALL_VECTOR;
+use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
 use lilliput_core::cpu::Decision;
-use lilliput_core::thread::{Fault, Kind};
+use lilliput_core::thread::{Fault, Frame, Kind};
 use x86_64::registers::control::Cr2;
 
 use crate::cpu::apic;
@@ -11,7 +12,7 @@ use crate::cpu::percpu::{self, PerCpu};
 use crate::entry::exit;
 use crate::entry::trap::TrapFrame;
 use crate::state::{self, Kernel};
-use crate::{dispatch, fault, panic, probe, vector};
+use crate::{dispatch, fault, invariants, panic, probe, vector};
 
 /// The kernel is to be gone back into: see the common path of the stubs.
 const RESUME: u64 = 1;
@@ -48,6 +49,9 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
     }
     // SAFETY: as above; the kernel was not in the middle of anything: it was in user mode, about to be, or idle.
     let kernel = unsafe { state::get() };
+    if cfg!(feature = "check-invariants") {
+        invariants::check(kernel, this);
+    }
     let entered = this.cpu.current;
     this.cpu.charge_user(&mut kernel.machine, now);
     if !entered.is_none() {
@@ -55,7 +59,8 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
         thread.registers = trap.registers;
         thread.full_frame = true;
         if !faulted_return {
-            thread.frame = trap.frame;
+            // No other selectors are a user's, on a CPU that checks them.
+            thread.frame = Frame { cs: u64::from(USER_CODE), ss: u64::from(USER_DATA), ..trap.frame };
         }
     }
     let decision = match vector {
@@ -65,6 +70,11 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
             this.cpu.tick(&mut kernel.machine)
         }
         number::SPURIOUS => Decision::Stay,
+        // A device that nobody asked for. Users can't raise these vectors.
+        _ if is_interrupt(vector) => {
+            apic::end_of_interrupt();
+            Decision::Stay
+        }
         number::DEVICE_NOT_AVAILABLE => {
             vector::device_not_available(kernel, this);
             Decision::Stay

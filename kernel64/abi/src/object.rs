@@ -4,7 +4,7 @@
 //! Unless said otherwise a method returns no words. Sizes are bytes, addresses are those of the task
 //! that is named, and `->` stands before the words of the answer.
 
-use core::ops::{BitAnd, BitOr};
+use bitflags::bitflags;
 
 /// What kind of object a capability names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,48 +30,25 @@ pub enum ObjectType {
     System = 8,
 }
 
-/// The rights of a capability, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(transparent)]
-pub struct Rights(pub u8);
-
-impl Rights {
-    /// No right.
-    pub const NONE: Self = Self(0);
-    /// Send to and call an endpoint; signal a notification; invoke any other object.
-    pub const SEND: Self = Self(1);
-    /// Receive from an endpoint; wait for a notification.
-    pub const RECEIVE: Self = Self(2);
-    /// Give a copy to another task.
-    pub const GRANT: Self = Self(4);
-    /// Destroy the object.
-    pub const DESTROY: Self = Self(8);
-    /// Map frames readable.
-    pub const READ: Self = Self(16);
-    /// Map frames writable.
-    pub const WRITE: Self = Self(32);
-    /// Map frames executable.
-    pub const EXECUTE: Self = Self(64);
-    /// All of them.
-    pub const ALL: Self = Self(0x7f);
-
-    /// Whether all of `other` are among these.
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-impl BitOr for Rights {
-    type Output = Self;
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl BitAnd for Rights {
-    type Output = Self;
-    fn bitand(self, other: Self) -> Self {
-        Self(self.0 & other.0)
+bitflags! {
+    /// The rights of a capability, one bit each.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    #[repr(transparent)]
+    pub struct Rights: u8 {
+        /// Send to and call an endpoint; signal a notification; invoke any other object.
+        const SEND = 1;
+        /// Receive from an endpoint; wait for a notification.
+        const RECEIVE = 2;
+        /// Give a copy to another task.
+        const GRANT = 4;
+        /// Destroy the object.
+        const DESTROY = 8;
+        /// Map frames readable.
+        const READ = 16;
+        /// Map frames writable.
+        const WRITE = 32;
+        /// Map frames executable.
+        const EXECUTE = 64;
     }
 }
 

@@ -46,14 +46,14 @@ impl Capability {
         if !self.rights().contains(Rights::GRANT) || !self.rights().contains(rights) {
             return Err(Error::NoRight);
         }
-        if rights == Rights::NONE || badge & lilliput_abi::error::ERROR_BIT != 0 {
+        if rights == Rights::empty() || badge & lilliput_abi::error::ERROR_BIT != 0 {
             return Err(Error::BadArgument);
         }
         if self.badge != 0 && badge != self.badge && badge != 0 {
             return Err(Error::BadArgument);
         }
         let badge = if self.badge != 0 { self.badge } else { badge };
-        Ok(Self { object: self.object, badge, key: self.key & !0xff | rights.0 as Key })
+        Ok(Self { object: self.object, badge, key: self.key & !0xff | rights.bits() as Key })
     }
 }
 
@@ -143,7 +143,11 @@ mod tests {
     use std::{boxed::Box, vec};
 
     fn capability(rights: Rights) -> Capability {
-        Capability { object: 3, badge: 0, key: 1 << 16 | 1 << 8 | rights.0 as Key }
+        Capability { object: 3, badge: 0, key: 1 << 16 | 1 << 8 | rights.bits() as Key }
+    }
+
+    fn rights(bits: u8) -> Rights {
+        Rights::from_bits_retain(bits)
     }
 
     fn table(places: usize) -> CapabilityTable {
@@ -154,11 +158,11 @@ mod tests {
     fn derivation_only_ever_takes_rights_away() {
         for held in 0..=0x7f {
             for wanted in 0..=0x7f {
-                let result = capability(Rights(held)).derive(Rights(wanted), 0);
-                let allowed = Rights(held).contains(Rights::GRANT) && held & wanted == wanted && wanted != 0;
+                let result = capability(rights(held)).derive(rights(wanted), 0);
+                let allowed = rights(held).contains(Rights::GRANT) && held & wanted == wanted && wanted != 0;
                 assert_eq!(result.is_ok(), allowed, "{held:#x} -> {wanted:#x}");
                 if let Ok(derived) = result {
-                    assert_eq!(derived.rights(), Rights(wanted));
+                    assert_eq!(derived.rights(), rights(wanted));
                 }
             }
         }
@@ -166,11 +170,11 @@ mod tests {
 
     #[test]
     fn a_badge_is_set_once_and_stays() {
-        let badged = capability(Rights::ALL).derive(Rights::ALL, 7).unwrap();
+        let badged = capability(Rights::all()).derive(Rights::all(), 7).unwrap();
         assert_eq!(badged.badge, 7);
         assert_eq!(badged.derive(Rights::SEND, 0).unwrap().badge, 7);
         assert_eq!(badged.derive(Rights::SEND, 8), Err(Error::BadArgument));
-        assert_eq!(capability(Rights::ALL).derive(Rights::SEND, 1 << 31), Err(Error::BadArgument));
+        assert_eq!(capability(Rights::all()).derive(Rights::SEND, 1 << 31), Err(Error::BadArgument));
     }
 
     #[test]
@@ -178,7 +182,7 @@ mod tests {
         let mut table = table(4);
         assert_eq!(table.get(u32::MAX), Capability::NULL);
         assert_eq!(table.named(4), Err(Error::BadCapability));
-        assert_eq!(table.insert(4, capability(Rights::ALL)), Err(Error::BadArgument));
+        assert_eq!(table.insert(4, capability(Rights::all())), Err(Error::BadArgument));
         assert_eq!(table.remove(4), Err(Error::BadCapability));
     }
 
@@ -186,12 +190,12 @@ mod tests {
     fn a_table_fills_up_from_one() {
         let mut table = table(4);
         for expected in 1..4 {
-            assert_eq!(table.insert(0, capability(Rights::ALL)), Ok(expected));
+            assert_eq!(table.insert(0, capability(Rights::all())), Ok(expected));
         }
-        assert_eq!(table.insert(0, capability(Rights::ALL)), Err(Error::TableFull));
-        assert_eq!(table.insert(2, capability(Rights::ALL)), Err(Error::Occupied));
+        assert_eq!(table.insert(0, capability(Rights::all())), Err(Error::TableFull));
+        assert_eq!(table.insert(2, capability(Rights::all())), Err(Error::Occupied));
         table.remove(2).unwrap();
-        assert_eq!(table.insert(0, capability(Rights::ALL)), Ok(2));
+        assert_eq!(table.insert(0, capability(Rights::all())), Ok(2));
         assert!(table.get(0).is_null());
     }
 }

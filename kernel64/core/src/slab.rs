@@ -31,12 +31,12 @@ impl Header {
     /// Whether a capability's key names this object and has all of `rights`: one OR, one comparison.
     #[inline(always)]
     pub const fn admits(&self, key: Key, rights: Rights) -> bool {
-        key | (RIGHTS & !(rights.0 as Key)) == self.key
+        key | (RIGHTS & !(rights.bits() as Key)) == self.key
     }
 
     /// The key of a capability to this object with these rights.
     pub const fn key(&self, rights: Rights) -> Key {
-        self.key & !RIGHTS | rights.0 as Key
+        self.key & !RIGHTS | rights.bits() as Key
     }
 
     /// Whether the entry holds an object.
@@ -47,7 +47,7 @@ impl Header {
 
 /// The rights in a key.
 pub const fn rights(key: Key) -> Rights {
-    Rights(key as u8)
+    Rights::from_bits_retain(key as u8)
 }
 
 /// The type number in a key.

@@ -60,7 +60,7 @@ impl Segment {
         file.get(self.file_offset..).and_then(|rest| rest.get(..self.file_size)).unwrap_or_default()
     }
 
-    const EMPTY: Self = Self { address: 0, size: 0, file_offset: 0, file_size: 0, rights: Rights::NONE };
+    const EMPTY: Self = Self { address: 0, size: 0, file_offset: 0, file_size: 0, rights: Rights::empty() };
 }
 
 /// A program that can be loaded.
@@ -163,11 +163,11 @@ fn rights(flags: u32) -> Result<Rights, SegmentError> {
     if flags & (PF_W | PF_X) == PF_W | PF_X {
         return Err(SegmentError::WritableAndExecutable);
     }
-    let mut rights = Rights::NONE;
+    let mut rights = Rights::empty();
     for (flag, right) in [(PF_R, Rights::READ), (PF_W, Rights::WRITE), (PF_X, Rights::EXECUTE)] {
         if flags & flag != 0 {
             rights = rights | right;
         }
     }
-    if rights == Rights::NONE { Err(SegmentError::NoRights) } else { Ok(rights) }
+    if rights == Rights::empty() { Err(SegmentError::NoRights) } else { Ok(rights) }
 }

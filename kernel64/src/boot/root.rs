@@ -159,7 +159,7 @@ fn start_thread(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, argum
 
 /// Puts the first capabilities where the interface says.
 fn give_capabilities(kernel: &mut Kernel, task: Index<Task>, thread: Index<Thread>) {
-    let system = Capability { object: 0, badge: 0, key: (ObjectType::System as u64) << 8 | u64::from(Rights::ALL.0) };
+    let system = Capability { object: 0, badge: 0, key: (ObjectType::System as u64) << 8 | u64::from(Rights::all().bits()) };
     let first = [
         (capability::FACTORY, invoke::full(&kernel.factories, objects::ROOT_FACTORY)),
         (capability::TASK, invoke::full(&kernel.machine.tasks, task)),

@@ -55,7 +55,7 @@ const SYSENTER_FLAGS: u64 = 0x202;
 
 /// Or-ed to a capability's key, every right but the wanted one is there: then one comparison with the object's key tells.
 const fn all_but(right: Rights) -> u64 {
-    !(right.0 as u64) & 0xff
+    !(right.bits() as u64) & 0xff
 }
 
 /// An operation in the selector, without an index.

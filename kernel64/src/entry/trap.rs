@@ -80,6 +80,8 @@ extern "C" fn stubs() {
 
 /// Stores the registers, makes GS the kernel's, calls the handler.
 ///
+/// The CPU clears TF, NT and RF of the flags, and IF; the user's DF and AC, which would suspend SMAP, go with the POPFQ.
+///
 /// From user mode GS is always the user's. From kernel mode it may be either, in the few instructions around SWAPGS:
 /// the base itself tells, since the kernel's is in the upper half and a user's can't be (no FSGSBASE).
 /// The handler returns the thread to leave to, 0 to wait, or 1 to go back into the kernel: then everything is put
@@ -102,7 +104,8 @@ extern "C" fn common() {
         "push rdi",
         "push rsi",
         "push rbx",
-        "cld",
+        "push 2",
+        "popfq",
         "mov r12, rsp",
         "xor ebx, ebx",
         "test byte ptr [rsp + {cs}], 3",

@@ -12,6 +12,7 @@ use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
 use lilliput_core::thread::{Frame as ReturnFrame, Kind, PRIORITIES, Thread};
 
+use crate::memory::Charged;
 use crate::objects::{ArenaObject, Factory, Frames, HOST_END};
 use crate::state::Kernel;
 
@@ -150,9 +151,14 @@ fn small_space(
         Policy { limits_enforced: kernel.facts.limits_enforced, unenforced_allowed: kernel.facts.unenforced_allowed };
     let entry_page = kernel.facts.entry_page;
     let Kernel { arenas, factories, frames, .. } = kernel;
-    let mut memory = crate::memory::Charged { frames, quota: &mut factories[factory].frames };
     let object = &mut arenas[arena];
     let arena_of = object.arena.as_mut().ok_or(Error::BadCapability)?;
+    // Tables of the arena's root outlive the task.
+    let payer = match arena_of.isolation(&request, policy)? {
+        Isolation::Segment => Index::new(object.header.factory),
+        _ => factory,
+    };
+    let mut memory = Charged { frames, quota: &mut factories[payer].frames };
     let placed = arena_of.create_space(&mut memory, request, policy, entry_page)?;
     let PlacedSpace { space, isolation, root } = placed;
     let root = root.start().as_u64();

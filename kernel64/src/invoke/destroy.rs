@@ -1,9 +1,9 @@
 //! The end of objects: what waits on them is woken, what they hold goes back to who paid.
 
-use lilliput_abi::layout::{PAGE_SIZE, USER_END};
+use lilliput_abi::layout::PAGE_SIZE;
 use lilliput_abi::{Error, ObjectType, Rights};
 use lilliput_core::ipc::end;
-use lilliput_core::paging::Tables;
+use lilliput_core::paging::{self, Tables, UPPER_HALF};
 use lilliput_core::slab::{self, Header, Index};
 use lilliput_core::task::Task;
 use lilliput_core::thread::{Kind, Thread};
@@ -113,8 +113,12 @@ fn destroy_task(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>) {
         }
         Kind::Small => remove_space(kernel, task, arena),
         Kind::Wide => {
-            clear(kernel, task, VirtAddr::zero(), USER_END / PAGE_SIZE, Tables::Free);
-            let freed = kernel.memory(Index::new(header.factory)).free(space.root(), 1);
+            let mut memory = kernel.memory(Index::new(header.factory));
+            let frames = memory.frames;
+            paging::free_tables(&mut memory, space.root(), 0..UPPER_HALF, &mut |leaf| {
+                let _counted = frames.borrow_mut().remove_map(leaf.frame);
+            });
+            let freed = memory.free(space.root(), 1);
             debug_assert!(freed.is_ok(), "a root is mapped nowhere");
         }
     }

@@ -93,5 +93,5 @@ fn insert<T: Object>(slab: &mut Slab<T>, factory: u32, new: T) -> Result<Capabil
 
 /// The first capability to a new object: all rights, no badge.
 pub fn full<T: Object>(slab: &Slab<T>, index: Index<T>) -> Capability {
-    Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::ALL) }
+    Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::all()) }
 }

@@ -15,6 +15,7 @@ pub use factory::full;
 pub use task::map_frames;
 pub use thread::start;
 
+use lilliput_abi::tag::{MAX_WORDS, SHORT_WORDS};
 use lilliput_abi::{Error, Rights};
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Decision;
@@ -59,8 +60,8 @@ struct Call {
     label: u16,
     /// How many words it has.
     count: u32,
-    /// Its words; 32 bits each from a small task.
-    words: [u64; 11],
+    /// Its words; 32 bits each from a small task. Those that it does not have are zero.
+    words: [u64; MAX_WORDS as usize],
     /// Bytes of one of the caller's words: 4 or 8.
     word_size: usize,
 }
@@ -81,23 +82,19 @@ impl Call {
 pub fn invoke(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability) -> Decision {
     let running = this.cpu.current;
     let thread = &kernel.machine.threads[running];
-    let tag = thread.tag();
-    let mut words = thread.registers.words;
-    if !thread.kind.is_wide() {
-        words = words.map(|word| word & u64::from(u32::MAX));
-        words[4..].fill(0);
-    }
-    let call = Call {
-        task: thread.task,
-        label: tag.label(),
-        count: tag.words(),
-        words,
-        word_size: if thread.kind.is_wide() { 8 } else { 4 },
-    };
-    let answer = if tag.is_valid() { perform(kernel, this, capability, &call) } else { Err(Error::BadMessage) };
+    let (tag, wide) = (thread.tag(), thread.kind.is_wide());
+    let (most, mask) = if wide { (MAX_WORDS, u64::MAX) } else { (SHORT_WORDS, u64::from(u32::MAX)) };
+    let well_formed = tag.is_valid() && tag.words() <= most;
+    let mut words = thread.registers.words.map(|word| word & mask);
+    words[tag.words().min(MAX_WORDS) as usize..].fill(0);
+    let call =
+        Call { task: thread.task, label: tag.label(), count: tag.words(), words, word_size: if wide { 8 } else { 4 } };
+    let answer = if well_formed { perform(kernel, this, capability, &call) } else { Err(Error::BadMessage) };
     // The caller is always there to hear of it: what would end it is refused.
     let thread = &mut kernel.machine.threads[running];
     match answer {
+        // Nothing is cut: only methods that just tell something answer in words that may be wide.
+        Ok(words) if words.words.iter().any(|&word| word > mask) => thread.finish(Err(Error::WordTooWide)),
         Ok(words) => {
             thread.registers.words[4..].fill(0);
             thread.answer(&words.words[..words.count]);

@@ -32,9 +32,10 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
 
 fn map(kernel: &mut Kernel, task: Index<Task>, call: &Call) -> Answer {
     let capability = call.capability(kernel, 0)?;
-    let rights = Rights(call.small(3)?);
+    let rights = Rights::from_bits(call.small(3)?).ok_or(Error::BadArgument)?;
     let frames = object(&kernel.frame_sets, capability, rights)?;
-    let (first, count) = (call.words[2] & 0xffff, call.words[2] >> 16);
+    let range: u32 = call.small(2)?;
+    let (first, count) = (u64::from(range & 0xffff), u64::from(range >> 16));
     let set = &kernel.frame_sets[frames];
     if first + count > u64::from(set.count) {
         return Err(Error::BadArgument);
@@ -64,6 +65,8 @@ pub fn map_frames(
         let frame = first.offset(page).ok_or(Error::BadArgument)?;
         if let Err(error) = paging::map(&mut memory, root, start + page * PAGE_SIZE, frame, flags) {
             clear(kernel, task, start, page, Tables::Keep);
+            // Nobody ran meanwhile, but a CPU may load entries ahead of any access.
+            tlb::flush_all();
             return Err(map_error(error));
         }
         // Frames that the allocator never had, the boot archive's, are not counted: they are never freed.
@@ -121,7 +124,8 @@ fn linear(task: &Task, address: u64, pages: u64) -> Result<VirtAddr, Error> {
 
 fn grant(kernel: &mut Kernel, task: Index<Task>, call: &Call) -> Answer {
     let source = call.capability(kernel, 0)?;
-    let derived = source.derive(Rights(call.small(1)?), call.small(2)?)?;
+    let rights = Rights::from_bits(call.small(1)?).ok_or(Error::BadArgument)?;
+    let derived = source.derive(rights, call.small(2)?)?;
     let place = kernel.machine.tasks[task].capabilities.insert(call.small(3)?, derived)?;
     Ok([u64::from(place)].into())
 }

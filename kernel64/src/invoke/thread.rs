@@ -23,7 +23,8 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
 /// Starts a thread that never ran.
 ///
 /// # Errors
-/// `Occupied` where it has started before; `BadAddress` outside of its task's addresses.
+/// `Occupied` where it has started before; `BadAddress` outside of its task's addresses; `WordTooWide` for a word that
+/// a 32-bit thread can't have.
 pub fn start(
     kernel: &mut Kernel,
     this: &mut PerCpu,
@@ -32,12 +33,15 @@ pub fn start(
 ) -> Result<(), Error> {
     let machine = &mut kernel.machine;
     let new = &mut machine.threads[thread];
-    if new.state != State::Stopped || new.frame.ip != 0 {
+    if new.state != State::Stopped || new.frame.ip != 0 || new.account.switches != 0 {
         return Err(Error::Occupied);
     }
     let task = &machine.tasks[new.task];
     if ip == 0 || ip >= task.space.size || sp > task.space.size {
         return Err(Error::BadAddress);
+    }
+    if !new.kind.is_wide() && (word0 | word1) >> 32 != 0 {
+        return Err(Error::WordTooWide);
     }
     new.registers = Registers { tag: u64::from(Tag::new(0, 2).0), ..Registers::default() };
     new.registers.words[..2].copy_from_slice(&[word0, word1]);

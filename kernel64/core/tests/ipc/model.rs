@@ -134,7 +134,7 @@ impl Model {
                 self.endpoints.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
                 self.notifications.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
             }
-            (Step::Tick, _) => return self.tick(),
+            (Step::Tick(count), _) => return (0..count).for_each(|_| self.tick()),
             (_, None) => {}
             (Step::Fault { raised, handler, badge }, Some(me)) => return self.fault(me, raised, handler, badge),
             (call, Some(me)) => {

@@ -86,8 +86,8 @@ pub enum Step {
         blocking: bool,
     },
     Yield,
-    /// The timer, which ticks whoever runs.
-    Tick,
+    /// The timer ticks so many times, whoever runs.
+    Tick(u32),
     /// The running thread raises an exception, of which an endpoint is told, or nobody.
     Fault {
         raised: Raised,
@@ -180,7 +180,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..NOTIFICATIONS, blocking())
             .prop_map(|(notification, blocking)| Step::Wait { notification, blocking }),
         1 => Just(Step::Yield),
-        6 => Just(Step::Tick),
+        6 => select(vec![1, 1, 2, 9, 10, 25]).prop_map(Step::Tick),
         3 => (raised(), proptest::option::weighted(0.9, 0..ENDPOINTS), badge())
             .prop_map(|(raised, handler, badge)| Step::Fault { raised, handler, badge }),
         1 => (0..THREADS, priority()).prop_map(|(thread, priority)| Step::SetPriority { thread, priority }),

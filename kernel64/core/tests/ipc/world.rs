@@ -36,7 +36,7 @@ fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
 
 fn capability<T: Object>(slab: &mut Slab<T>, object: T) -> Capability {
     let index = slab.insert(1, object).unwrap();
-    Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::ALL) }
+    Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::all()) }
 }
 
 fn admit<T: Object>(slab: &Slab<T>, capability: Capability) -> Option<Index<T>> {
@@ -97,7 +97,13 @@ impl World {
                 }
             }
             Step::Renew => self.renew(),
-            Step::Tick => return cpu.tick(machine),
+            Step::Tick(count) => {
+                for _ in 1..count {
+                    let decision = cpu.tick(machine);
+                    cpu.apply(machine, decision);
+                }
+                return cpu.tick(machine);
+            }
             _ if cpu.current.is_none() => {}
             Step::Fault { raised, handler, badge } => return self.fault(raised, handler, badge),
             _ => {

@@ -31,7 +31,7 @@ impl<K: Invoke> Task<K> {
     /// # Errors
     /// What the kernel says.
     pub fn map(self, frames: Frames<K>, address: Word, first: u16, count: u16, rights: Rights) -> Result<(), Error> {
-        let words = [frames.place() as Word, address, map_range(first, count) as Word, rights.0 as Word];
+        let words = [frames.place() as Word, address, map_range(first, count) as Word, rights.bits() as Word];
         self.method(TaskMethod::Map, &words).map(drop)
     }
 
@@ -48,7 +48,7 @@ impl<K: Invoke> Task<K> {
     /// # Errors
     /// What the kernel says.
     pub fn grant(self, from: u32, rights: Rights, badge: u32, place: u32) -> Result<u32, Error> {
-        let words = [from as Word, rights.0 as Word, badge as Word, place as Word];
+        let words = [from as Word, rights.bits() as Word, badge as Word, place as Word];
         self.method(TaskMethod::Grant, &words).map(|answer| answer.words[0] as u32)
     }
 

@@ -32,7 +32,7 @@ pub fn missing_right<K: Machine>() -> Outcome {
     let frames = Frames::<K>::at(only(place::FRAMES, Rights::READ)?);
     for rights in [Rights::READ | Rights::WRITE, Rights::READ | Rights::EXECUTE] {
         let error = kit::task::<K>().map(frames, kit::SCRATCH, 0, 1, rights).err();
-        assert_eq!(error, Some(Error::NoRight), "map with rights {:#x} what is only readable", rights.0);
+        assert_eq!(error, Some(Error::NoRight), "map with rights {:#x} what is only readable", rights.bits());
     }
     kit::task::<K>().map(frames, kit::SCRATCH, 0, 1, Rights::READ)?;
     kit::task::<K>().unmap(kit::SCRATCH, 1)
@@ -48,7 +48,7 @@ pub fn grant_takes_away<K: Machine>() -> Outcome {
     );
     let giver = copy::<K>(place::SERVICE, Rights::SEND | Rights::GRANT)?;
     assert_eq!(task.grant(giver, Rights::RECEIVE, 0, 0).err(), Some(Error::NoRight), "a copy with more rights");
-    assert_eq!(task.grant(giver, Rights::NONE, 0, 0).err(), Some(Error::BadArgument), "a copy with no right");
+    assert_eq!(task.grant(giver, Rights::empty(), 0, 0).err(), Some(Error::BadArgument), "a copy with no right");
     assert_eq!(
         task.grant(giver, Rights::SEND, 1 << 31, 0).err(),
         Some(Error::BadArgument),

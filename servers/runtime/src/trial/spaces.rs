@@ -8,7 +8,7 @@ use super::kit::{self, SCRATCH, SMALL_SIZE};
 use crate::machine::Machine;
 use crate::message::Word;
 
-const READ_WRITE: Rights = Rights(Rights::READ.0 | Rights::WRITE.0);
+const READ_WRITE: Rights = Rights::READ.union(Rights::WRITE);
 
 pub fn frames_are_zero<K: Machine>() -> Outcome {
     const PAGES: usize = 16;
@@ -33,7 +33,7 @@ pub fn map_refusals<K: Machine>() -> Outcome {
         Some(Error::BadArgument),
         "writable and executable"
     );
-    assert_eq!(map(SCRATCH, 0, 1, Rights::NONE), Some(Error::BadArgument), "without rights");
+    assert_eq!(map(SCRATCH, 0, 1, Rights::empty()), Some(Error::BadArgument), "without rights");
     assert!(map(SCRATCH, 0, 0, Rights::READ).is_some(), "no page");
     assert!(map(SCRATCH, 0, kit::FRAMES_PAGES as u16 + 1, Rights::READ).is_some(), "more pages than there are");
     assert!(map(SCRATCH, u16::MAX, 1, Rights::READ).is_some(), "a page that there is not");

@@ -48,10 +48,10 @@ fn a_server_of_lower_priority_runs_on_its_callers_time() {
     world.run(call(NONE));
     assert_eq!((world.running(), world.state(2)), (Some(0), State::Ready), "although the third outranks the server");
     for _ in 1..SLICE_TICKS {
-        world.run(Step::Tick);
+        world.run(Step::Tick(1));
         assert_eq!(world.running(), Some(0));
     }
-    world.run(Step::Tick);
+    world.run(Step::Tick(1));
     assert_eq!(world.running(), Some(2));
 }
 

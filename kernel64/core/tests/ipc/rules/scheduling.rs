@@ -12,7 +12,7 @@ const SIGNAL: Step = Step::Signal { notification: 0, bits: 1 };
 
 fn ticks(world: &mut World, count: u32) {
     for _ in 0..count {
-        world.run(Step::Tick);
+        world.run(Step::Tick(1));
     }
 }
 
@@ -58,6 +58,18 @@ fn who_is_preempted_keeps_its_turn_and_the_rest_of_its_slice() {
         assert_eq!(world.running(), Some(1));
         ticks(&mut world, 1);
     }
+    assert_eq!(world.running(), Some(2));
+}
+
+#[test]
+fn who_is_preempted_at_the_end_of_its_slice_goes_behind_its_equals() {
+    let mut world = world(&[(Kind::Small, 9), (Kind::Small, 5)]);
+    world.run(WAIT);
+    ticks(&mut world, SLICE_TICKS);
+    assert_eq!(world.running(), Some(1), "there is nobody else");
+    world.run(Step::Start { thread: 2, new: New { kind: Kind::Small, task: 2, priority: 5 } });
+    world.run(SIGNAL);
+    world.run(WAIT);
     assert_eq!(world.running(), Some(2));
 }
 

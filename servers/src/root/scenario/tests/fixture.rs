@@ -77,13 +77,13 @@ impl Fixture {
         let silence: Endpoint<Native> = context(FACTORY.create_endpoint(), "an endpoint to wait at")?;
         self.objects.extend([silence.place(), own.place(), served.place(), notification.place(), frames.place()]);
         let child = supervisor.child_mut(self.trial);
-        child.grant(place::SERVICE, own.place(), Rights::ALL, 0)?;
+        child.grant(place::SERVICE, own.place(), Rights::all(), 0)?;
         child.grant(kit::SILENCE, silence.place(), Rights::RECEIVE, 0)?;
         child.grant(place::SERVER, served.place(), Rights::SEND, kit::BADGE)?;
-        child.grant(place::NOTIFICATION, notification.place(), Rights::ALL, kit::BITS)?;
+        child.grant(place::NOTIFICATION, notification.place(), Rights::all(), kit::BITS)?;
         child.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
-        child.grant(place::TASK, child.task.place(), Rights::ALL, 0)?;
-        child.grant(place::FRAMES, frames.place(), Rights::ALL, 0)?;
+        child.grant(place::TASK, child.task.place(), Rights::all(), 0)?;
+        child.grant(place::FRAMES, frames.place(), Rights::all(), 0)?;
         child.grant(kit::FACTORY, FACTORY.place(), Rights::SEND, 0)?;
         child.leave_free_at_top(FREE_TOP);
         if let Some(partner) = self.partner {
@@ -91,7 +91,7 @@ impl Fixture {
             supervisor.child_mut(self.trial).parameters.insert(kit::PARTNER_KIND, kind as Word);
             let child = supervisor.child(partner);
             child.grant(place::SERVICE, served.place(), Rights::RECEIVE, 0)?;
-            child.grant(place::NOTIFICATION, notification.place(), Rights::ALL, kit::BITS)?;
+            child.grant(place::NOTIFICATION, notification.place(), Rights::all(), kit::BITS)?;
         }
         Ok(())
     }
