@@ -22,6 +22,7 @@ use x86_64::structures::paging::PageTableFlags as Flags;
 
 use crate::cpu::idt::vector;
 use crate::cpu::percpu::PerCpu;
+use crate::cpu::stacks;
 use crate::entry::exit;
 use crate::memory::{Charged, map_error};
 use crate::mm::physmap;
@@ -129,12 +130,17 @@ pub fn run(this: &mut PerCpu, memory: &mut Charged<'_>, kernel_root: Frame) -> R
     // What lies behind the limit may be read, written and run: nothing but the limit protects it.
     let behind = map(SIZE, Flags::WRITABLE)?;
     fill(behind, &[INT3; 16]);
+    // Exceptions from user mode come in at the bottom of the kernel's stack, where boot has its own frames: the trials'
+    // come in on the stack of #DB, which none of them raises.
+    let stack = this.tss.0.privilege_stack_table[0];
+    this.tss.0.privilege_stack_table[0] = stacks::exception_top(0);
     let mut report = Report::default();
     for (number, trial) in TRIALS.iter().enumerate() {
         if !holds(this, root, code, trial) {
             report.failed |= 1 << number;
         }
     }
+    this.tss.0.privilege_stack_table[0] = stack;
     // SAFETY: the root that the kernel booted with.
     unsafe { switch::write_cr3(kernel_root.start().as_u64()) };
     this.cpu.loaded = Loaded::new();
