@@ -111,6 +111,12 @@ impl Arena {
         self.spaces
     }
 
+    /// The mode that would be in force for a new space.
+    pub fn isolation(&self, request: &Request, policy: Policy) -> Result<Isolation, Error> {
+        let Policy { limits_enforced, unenforced_allowed } = policy;
+        choose(request.isolation, limits_enforced, unenforced_allowed, self.domain, request.domain)
+    }
+
     /// Makes a small space that maps nothing but the kernel's entry page. On an error nothing is changed, except that
     /// tables of the arena's root may stay for later.
     pub fn create_space(
@@ -123,8 +129,7 @@ impl Arena {
         if !is_valid_size(request.size) {
             return Err(Error::BadArgument);
         }
-        let Policy { limits_enforced, unenforced_allowed } = policy;
-        let isolation = choose(request.isolation, limits_enforced, unenforced_allowed, self.domain, request.domain)?;
+        let isolation = self.isolation(&request, policy)?;
         let space = self.place(request.size)?;
         let root = match isolation {
             Isolation::Segment => Some(self.root),

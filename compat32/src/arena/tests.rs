@@ -74,6 +74,7 @@ fn a_page_mode_root_maps_its_own_slot_and_what_is_shared() {
     let flags = paging::user_flags(Rights::READ).unwrap();
     paging::map(&mut memory, arena.root(), VirtAddr::new(HOST_START), frame(7), flags).unwrap();
 
+    assert_eq!(arena.isolation(&request(0x2_0000, Isolation::Auto), ENFORCED), Ok(segment[1].isolation));
     assert!(segment.iter().all(|placed| placed.root == arena.root() && placed.isolation == Isolation::Segment));
     assert!(page[0].root != page[1].root && page.iter().all(|placed| placed.root != arena.root()));
     for root in all.iter().map(|placed| placed.root) {
