@@ -50,6 +50,8 @@ pub unsafe fn load(table: *const Table) {
         ES::set_reg(null);
         FS::set_reg(null);
         GS::set_reg(null);
+        // No local table, whatever the firmware left.
+        core::arch::asm!("lldt {0:x}", in(reg) 0_u16, options(nostack, preserves_flags));
         load_tss(SegmentSelector(gdt::TASK_STATE));
         idt::load();
     }
