@@ -7,6 +7,7 @@ mod record;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -23,6 +24,8 @@ use crate::process::KilledOnDrop;
 
 /// How long the kernel has for its report after the watchdog's interrupt.
 const GRACE: Duration = Duration::from_secs(3);
+/// Name of the emulator's control channel in the boot's folder.
+const CONTROL: &str = "control";
 /// How many of the guest's last lines are kept for an error.
 const KEPT_LINES: usize = 40;
 
@@ -89,12 +92,12 @@ impl Boot<'_> {
     /// Boots, and returns when the emulator has ended, which it does in time in any case.
     pub fn run(&self) -> Result<Report> {
         fs::create_dir_all(self.folder).with_context(|| format!("can't make {}", self.folder.display()))?;
-        // Names of sockets are short; those of target directories need not be.
-        let sockets = tempfile::tempdir().context("can't make a folder for the emulator's control channel")?;
-        let socket = sockets.path().join("qmp");
+        // A socket's full name may have 107 bytes only, so both sides name it relative to the open folder.
+        let folder = File::open(self.folder).with_context(|| format!("can't open {}", self.folder.display()))?;
+        let socket = PathBuf::from(format!("/proc/self/fd/{}/{CONTROL}", folder.as_raw_fd()));
         let errors = self.folder.join("emulator.log");
         let mut command = self.machine.command(self.image, self.folder)?;
-        command.arg("-qmp").arg(format!("unix:{},server=on,wait=off", socket.display()));
+        command.current_dir(self.folder).arg("-qmp").arg(format!("unix:{CONTROL},server=on,wait=off"));
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(File::create(&errors).with_context(|| format!("can't write {}", errors.display()))?);
         let mut emulator = KilledOnDrop::spawn(&mut command).context("can't start the emulator")?;

@@ -1,8 +1,9 @@
 //! `cargo xtask check`: formatting and lints, for every machine that code is written for.
 
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::build::{KINDS, run_cargo};
@@ -18,6 +19,9 @@ pub struct Arguments {
     #[arg(long)]
     fix: bool,
 }
+
+/// How long formatting may take.
+const FORMAT_LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs the subcommand.
 pub fn main(Arguments { fix }: Arguments) -> Result<()> {
@@ -42,8 +46,11 @@ fn format(workspace: &Workspace, fix: bool) -> Result<()> {
     if !fix {
         command.args(["--", "--check", "--files-with-diff"]);
     }
-    let output = process::output(&mut command);
-    output.map(drop).context("some file is not formatted; run `cargo xtask check --fix`")
+    let (status, output) = process::capture(&mut command, FORMAT_LIMIT, |_| ())?;
+    if !status.success() {
+        bail!("not formatted; run `cargo xtask check --fix`: {}", output.trim().replace('\n', ", "));
+    }
+    Ok(())
 }
 
 fn clippy(label: &str, command: &mut Command) -> Result<()> {

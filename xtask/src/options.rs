@@ -101,6 +101,9 @@ pub struct ConfigOptions {
     /// then, and everything printed says UNENFORCED.
     #[arg(long)]
     pub allow_unenforced: bool,
+    /// Have the kernel check the rules of confinement at every entry and exit. Slow.
+    #[arg(long)]
+    pub check_invariants: bool,
     /// Another key of boot.cfg, such as `small=400`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub extra: Vec<(String, String)>,
@@ -112,6 +115,7 @@ impl ConfigOptions {
         Config {
             isolation: self.isolation,
             allow_unenforced: self.allow_unenforced,
+            check_invariants: self.check_invariants,
             extra: self.extra.clone(),
             ..config
         }
@@ -170,7 +174,12 @@ mod tests {
 
     #[test]
     fn unenforced_segments_take_a_word() {
-        let mut options = ConfigOptions { isolation: Isolation::Segment, allow_unenforced: false, extra: Vec::new() };
+        let mut options = ConfigOptions {
+            isolation: Isolation::Segment,
+            allow_unenforced: false,
+            check_invariants: false,
+            extra: Vec::new(),
+        };
         assert!(options.apply(Config::default(), Accelerator::Tcg).is_err());
         assert!(options.apply(Config::default(), Accelerator::Kvm).is_ok());
         options.allow_unenforced = true;

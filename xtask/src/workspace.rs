@@ -19,6 +19,8 @@ pub struct Workspace {
     #[serde(rename = "target_directory")]
     pub target: PathBuf,
     packages: Vec<Package>,
+    #[serde(rename = "workspace_default_members")]
+    default_members: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +57,11 @@ impl Workspace {
         names
     }
 
+    /// How many packages run on the host too.
+    pub fn host_packages(&self) -> usize {
+        self.default_members.len()
+    }
+
     /// Folder of everything that xtask itself makes.
     pub fn output(&self) -> PathBuf {
         self.target.join("lilliput")
@@ -84,11 +91,13 @@ mod tests {
 
     #[test]
     fn lists_binaries_only() {
-        let json = r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
+        let json = r#"{"workspace_root": "/w", "target_directory": "/w/target",
+            "workspace_default_members": ["path+file:///w/a#0.1.0"], "packages": [
             {"name": "a", "targets": [{"name": "z", "kind": ["bin"]}, {"name": "lib", "kind": ["lib"]},
                                       {"name": "b", "kind": ["bin"]}]}]}"#;
         let workspace: Workspace = serde_json::from_str(json).unwrap();
         assert_eq!(workspace.programs("a"), ["b", "z"]);
         assert!(workspace.programs("absent").is_empty());
+        assert_eq!(workspace.host_packages(), 1);
     }
 }

@@ -34,6 +34,8 @@ pub struct Config {
     pub isolation: Isolation,
     /// Whether `segment` may be used where the processor checks no limits.
     pub allow_unenforced: bool,
+    /// Whether the kernel checks the rules of confinement at every entry and exit.
+    pub check_invariants: bool,
     /// Further keys and values, given by the user.
     pub extra: Vec<(String, String)>,
     /// Whether the time-stamp counter counts instructions in this boot.
@@ -60,6 +62,9 @@ impl fmt::Display for Config {
         }
         if self.instructions {
             writeln!(formatter, "instructions = yes")?;
+        }
+        if self.check_invariants {
+            writeln!(formatter, "check_invariants = yes")?;
         }
         for (key, value) in &self.extra {
             writeln!(formatter, "{key} = {value}")?;

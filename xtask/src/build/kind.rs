@@ -35,7 +35,11 @@ pub const ALL: [Kind; 3] = [
     },
     Kind {
         label: "servers and 64-bit programs",
-        packages: &[("lilliput-servers", Some("")), ("lilliput-user64", Some("64/"))],
+        packages: &[
+            ("lilliput-servers", Some("")),
+            ("lilliput-user64", Some("64/")),
+            ("lilliput-attack64", Some("attack64/")),
+        ],
         target: "x86_64-unknown-none",
         profile: "release",
         // The packages link them to fixed addresses, so that nobody has to relocate them; but the code is
@@ -44,7 +48,7 @@ pub const ALL: [Kind; 3] = [
     },
     Kind {
         label: "32-bit programs",
-        packages: &[("lilliput-user32", Some("32/"))],
+        packages: &[("lilliput-user32", Some("32/")), ("lilliput-attack32", Some("attack32/"))],
         target: "i686-unknown-linux-gnu",
         profile: "release",
         // The target is the nearest that rustc has; nothing of its C library or start files is linked.

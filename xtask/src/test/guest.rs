@@ -19,14 +19,22 @@ pub struct GuestBoot {
     scenario: Scenario,
     /// With a time-stamp counter that counts instructions.
     count_instructions: bool,
+    /// With the kernel checking itself.
+    check_invariants: bool,
 }
 
 /// What a boot has unless it says otherwise.
-const PLAIN: GuestBoot =
-    GuestBoot { name: "", firmware: Firmware::Bios, cpu: "max", scenario: Scenario::Tests, count_instructions: false };
+const PLAIN: GuestBoot = GuestBoot {
+    name: "",
+    firmware: Firmware::Bios,
+    cpu: "max",
+    scenario: Scenario::Tests,
+    count_instructions: false,
+    check_invariants: false,
+};
 
 /// All of them. Under TCG, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 6] = [
+pub const BOOTS: [GuestBoot; 7] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -34,13 +42,18 @@ pub const BOOTS: [GuestBoot; 6] = [
     GuestBoot { name: "epyc", cpu: "EPYC", ..PLAIN },
     // Of this make 32-bit programs enter by SYSENTER.
     GuestBoot { name: "intel", cpu: "Skylake-Client", ..PLAIN },
+    GuestBoot { name: "checked", check_invariants: true, ..PLAIN },
     GuestBoot { name: "budgets", scenario: Scenario::Bench, count_instructions: true, ..PLAIN },
 ];
 
 impl GuestBoot {
     /// Boots and counts.
     pub fn run(&self, prepared: &Prepared, limit: Duration, verbose: bool, tally: &mut Tally) {
-        let config = Config { instructions: self.count_instructions, ..Config::new([self.scenario]) };
+        let config = Config {
+            instructions: self.count_instructions,
+            check_invariants: self.check_invariants,
+            ..Config::new([self.scenario])
+        };
         tally.suite(self.name, |tally| match prepared.boot(self.name, &self.machine(), &config, limit, verbose) {
             Ok(report) => self.count(&report, verbose, tally),
             Err(error) => tally.count(self.name, "boot", &Outcome::Failed(format!("{error:#}"))),
