@@ -25,7 +25,7 @@ pub extern "C" fn system_call(wide: bool) -> u64 {
     let now = timestamp();
     // SAFETY: an entry into the kernel: GS is the kernel's, interrupts are off, nobody holds a reference.
     let (kernel, this) = unsafe { (state::get(), percpu::this()) };
-    if cfg!(feature = "check-invariants") {
+    if kernel.facts.check_invariants {
         invariants::check(kernel, this);
     }
     this.cpu.charge_user(&mut kernel.machine, now);
@@ -33,7 +33,7 @@ pub extern "C" fn system_call(wide: bool) -> u64 {
 }
 
 /// Does what the running thread's registers ask for.
-#[inline(always)]
+#[inline(never)]
 pub fn perform(kernel: &mut Kernel, this: &mut PerCpu, wide: bool) -> u64 {
     let entered = this.cpu.current;
     kernel.machine.threads[entered].full_frame = false;
@@ -46,7 +46,7 @@ pub fn perform(kernel: &mut Kernel, this: &mut PerCpu, wide: bool) -> u64 {
 }
 
 /// Carries a decision out and says whom to leave to: the switch.
-#[inline(always)]
+#[inline(never)]
 pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, decision: Decision) -> u64 {
     this.cpu.apply(&mut kernel.machine, decision);
     vector::before_switch(this);
@@ -58,7 +58,7 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
         let thread = &mut kernel.machine.threads[next];
         switch::to(this, thread);
         let block = thread as *mut Thread as u64;
-        if cfg!(feature = "check-invariants") {
+        if kernel.facts.check_invariants {
             invariants::check(kernel, this);
         }
         block

@@ -12,6 +12,8 @@ pub struct Facts {
     pub limits_enforced: bool,
     /// Whether the boot configuration allows `segment` mode where they are not.
     pub unenforced_allowed: bool,
+    /// Whether the rules of confinement are checked at every entry and exit.
+    pub check_invariants: bool,
     /// What `auto` means.
     pub auto_isolation: Isolation,
     /// Whether roots are tagged.

@@ -1,7 +1,7 @@
 //! The rules of confinement, checked while the kernel runs: at every entry to the general path and before every exit from it.
 //!
-//! Only in a kernel built with the feature `check-invariants`, which is slower by the number of threads. What the
-//! fast path left is checked at the next entry to the general path, which the timer brings at the latest.
+//! Only where the boot configuration says `check_invariants = yes`: it costs time by the number of threads. What the fast
+//! path left is checked at the next entry to the general path, which the timer brings at the latest.
 
 use lilliput_compat32::descriptor::{Descriptor, Extent};
 use lilliput_compat32::gdt::{self, Running, TASK_STATE, USER_CODE, USER_DATA};
@@ -14,6 +14,7 @@ use x86_64::registers::model_specific::{FsBase, KernelGsBase};
 
 use crate::cpu::percpu::PerCpu;
 use crate::state::Kernel;
+use crate::tlb::KEEP;
 
 /// IF, and bit 1, which always is set.
 const FLAGS_SET: u64 = 0x202;
@@ -24,22 +25,25 @@ const FLAGS_CLEAR: u64 = 0x2_3000;
 ///
 /// # Panics
 /// With the rule that is broken.
+#[inline(never)]
 pub fn check(kernel: &Kernel, this: &PerCpu) {
-    if let Err(rule) = kernel.machine.check(&this.cpu) {
-        panic!("invariant broken: {rule}");
-    }
-    if let Some(current) = this.cpu.current.some() {
-        check_running(kernel, this, &kernel.machine.threads[current]);
+    let running = match this.cpu.current.some() {
+        Some(current) => check_running(kernel, this, &kernel.machine.threads[current]),
+        None => Ok(()),
+    };
+    if let Err(rule) = kernel.machine.check(&this.cpu).and(running) {
+        panic!("invariant broken: {rule}; descriptors {:x?}, {:x?}", this.gdt.0, this.cpu.loaded);
     }
 }
 
-fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) {
+fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), &'static str> {
     let tasks = &kernel.machine.tasks;
     let extent = |task: Index<Task>| {
         let space = &tasks[task].space;
         (tasks[task].kind == Kind::Small).then(|| Extent::new(space.base, space.size)).flatten()
     };
-    let owner = this.cpu.loaded.segments;
+    let loaded = &this.cpu.loaded;
+    let owner = loaded.segments;
     let running = match (thread.kind, extent(thread.task)) {
         (Kind::Small, Some(extent)) => Running::Small(extent),
         (Kind::Host, _) => Running::Host { client: extent(owner) },
@@ -48,25 +52,28 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) {
     // Every descriptor, the two of the user and all others: so there is no other code segment, gate or flat segment.
     let task_state = [this.gdt.0[TASK_STATE as usize / 8], this.gdt.0[TASK_STATE as usize / 8 + 1]].map(Descriptor);
     let table = gdt::table(running, task_state).map(|descriptor| descriptor.0);
-    assert!(this.gdt.0 == table, "invariant broken: descriptors {:x?} for {running:?}", this.gdt.0);
+    ensure(this.gdt.0 == table, "descriptors of another task")?;
 
     let arena = tasks[thread.task].space.arena;
-    let owned = owner == thread.task || thread.kind == Kind::Host && tasks[owner].space.arena == arena;
-    assert!(owned, "invariant broken: segment registers of another task");
+    let is_host = thread.kind == Kind::Host;
+    let shared = is_host && tasks[owner].space.arena == arena;
+    ensure(owner == thread.task || shared, "segment registers of another task")?;
+    // A null selector leaves the base at zero or as it was.
     let base = VirtAddr::new(tasks[owner].space.base);
-    for (name, register) in [("FS", FsBase::read()), ("GS", KernelGsBase::read())] {
-        // A null selector leaves the base at zero or as it was.
-        assert!(register == base || register == VirtAddr::zero(), "invariant broken: base of {name} is {register:?}");
-    }
+    let may_be = |register| register == base || register == VirtAddr::zero();
+    ensure(may_be(FsBase::read()) && may_be(KernelGsBase::read()), "base of FS or GS of another task")?;
 
-    let root = Cr3::read_raw();
-    let root = root.0.start_address().as_u64() | u64::from(root.1);
-    let loaded = this.cpu.loaded.cr3 & !crate::tlb::KEEP;
-    assert!(root == loaded, "invariant broken: CR3 is {root:#x}, taken for {loaded:#x}");
-    let right = if thread.kind == Kind::Host { this.cpu.loaded.arena == arena } else { this.cpu.loaded.cr3 == thread.cr3 };
-    assert!(right, "invariant broken: a root of another task");
+    let (root, flags) = Cr3::read_raw();
+    let root = root.start_address().as_u64() | u64::from(flags);
+    ensure(root == loaded.cr3 & !KEEP, "CR3 is not what it is taken for")?;
+    let right = if is_host { loaded.arena == arena } else { loaded.cr3 == thread.cr3 };
+    ensure(right, "a root of another task")?;
 
     let frame = &thread.frame;
-    assert!(frame.cs == u64::from(USER_CODE) && frame.ss == u64::from(USER_DATA), "invariant broken: {frame:x?}");
-    assert!(frame.flags & (FLAGS_SET | FLAGS_CLEAR) == FLAGS_SET, "invariant broken: {frame:x?}");
+    ensure(frame.cs == u64::from(USER_CODE) && frame.ss == u64::from(USER_DATA), "selectors that are no user's")?;
+    ensure(frame.flags & (FLAGS_SET | FLAGS_CLEAR) == FLAGS_SET, "flags that are no user's")
+}
+
+fn ensure(holds: bool, rule: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(rule) }
 }

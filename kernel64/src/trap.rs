@@ -49,7 +49,7 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
     }
     // SAFETY: as above; the kernel was not in the middle of anything: it was in user mode, about to be, or idle.
     let kernel = unsafe { state::get() };
-    if cfg!(feature = "check-invariants") {
+    if kernel.facts.check_invariants {
         invariants::check(kernel, this);
     }
     let entered = this.cpu.current;

@@ -70,6 +70,7 @@ fn facts(platform: &Platform, config: &Config) -> Facts {
         tsc_khz: clock::kilohertz(),
         limits_enforced: false,
         unenforced_allowed: config.get("unenforced") == Some("allow"),
+        check_invariants: config.get("check_invariants") == Some("yes"),
         auto_isolation: Isolation::Page,
         pcid: features::get().pcid,
         cpus: platform.cpus,
@@ -99,6 +100,9 @@ fn prepare_isolation(kernel: &mut Kernel, this: &mut PerCpu) {
         kernel.facts.auto_isolation = Isolation::Segment;
     }
     let tags = if kernel.facts.pcid { "tagged by PCID" } else { "not tagged: no PCID" };
+    if kernel.facts.check_invariants {
+        log!("invariants: checked at every entry and exit");
+    }
     log!("isolation: auto means {}; page-table roots {tags}", kernel.facts.auto_isolation.name());
 }
 
@@ -159,7 +163,8 @@ fn start_thread(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, argum
 
 /// Puts the first capabilities where the interface says.
 fn give_capabilities(kernel: &mut Kernel, task: Index<Task>, thread: Index<Thread>) {
-    let system = Capability { object: 0, badge: 0, key: (ObjectType::System as u64) << 8 | u64::from(Rights::all().bits()) };
+    let system =
+        Capability { object: 0, badge: 0, key: (ObjectType::System as u64) << 8 | u64::from(Rights::all().bits()) };
     let first = [
         (capability::FACTORY, invoke::full(&kernel.factories, objects::ROOT_FACTORY)),
         (capability::TASK, invoke::full(&kernel.machine.tasks, task)),
