@@ -1,4 +1,5 @@
-//! The switch: the only writer of CR3, of the two user descriptors and of the data segment registers.
+//! The switch of the general path: the plan, carried out. Beside it only the fast path (`entry/fast.rs`) writes CR3, the two user
+//! descriptors and the data segment registers, by the same rules.
 
 use core::arch::asm;
 

@@ -1,7 +1,7 @@
 //! What a switch must load: a pure function of who runs next and what this CPU has loaded.
 //!
-//! This is the only place that decides about CR3, descriptors and segment registers; what it returns
-//! is carried out by one `match` in the kernel.
+//! What it returns is carried out by one `match` in the kernel. The fast path's assembly does the same by itself; a kernel that
+//! checks its invariants holds both to the same rules.
 
 use crate::slab::Index;
 use crate::task::Task;

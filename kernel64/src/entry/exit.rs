@@ -1,4 +1,4 @@
-//! The one way out: to a user thread, or to wait for an interrupt.
+//! The general path's way out: to a user thread, or to wait for an interrupt.
 
 use core::arch::naked_asm;
 use core::mem::offset_of;

@@ -184,13 +184,13 @@ global_asm!(
 .macro ROOT
     mov rcx, [r10 + {cr3}]
     cmp rcx, gs:[{loaded_cr3}]
-    je 1f
+    je 9f
     mov cr3, rcx
     mov gs:[{loaded_cr3}], rcx
     mov ecx, [r10 + {arena}]
     mov gs:[{loaded_arena}], ecx
     inc qword ptr gs:[{cr3_writes}]
-1:
+9:
 .endm
 
 # Both descriptors and DS, ES, FS for the thread in R10; RSP walks from its descriptors to its frame. GS is left to
@@ -297,6 +297,7 @@ global_asm!(
 
 .section .text.lilliput_fast, "ax"
 .globl lilliput_syscall32
+.type lilliput_syscall32, @function
 .balign 64
 lilliput_syscall32:
     ENTER
@@ -372,6 +373,7 @@ lilliput_iret_null32:
     iretq
 
 .globl lilliput_syscall64
+.type lilliput_syscall64, @function
 .balign 64
 lilliput_syscall64:
     ENTER
@@ -447,6 +449,7 @@ lilliput_syscall64:
 # taken at the first instruction, on the stack of #DB, whose handler clears TF; the POPFQ clears the rest. 64-bit code can come
 # here too, and is not believed: the general path takes it for hostile.
 .globl lilliput_sysenter
+.type lilliput_sysenter, @function
 .balign 64
 lilliput_sysenter:
     swapgs

@@ -1,7 +1,7 @@
-//! Every way into the kernel, and the one way out.
+//! Every way into the kernel, and out of it.
 //!
 //! A tiny piece of assembly stores the registers in the running thread's block and calls a safe body; the
-//! body returns the thread to run, and [`exit`] loads its registers. The kernel runs with interrupts off
+//! body returns the thread to run, and [`exit`] loads its registers. The two cases that pay don't get that far: [`fast`]. The kernel runs with interrupts off
 //! and is never preempted.
 
 pub mod exit;

@@ -20,14 +20,14 @@ struct Budget {
 /// answer between two page tables on the same emulator.
 const BUDGETS: &[Budget] = &[
     budget("call", SMALL, SMALL, 74),
-    budget("call", SMALL, HOST, 81),
+    budget("call", SMALL, HOST, 80),
     budget("call", HOST, SMALL, 71),
     budget("call", SMALL, WIDE, 99),
     budget("call", WIDE, SMALL, 83),
     budget("call", WIDE, WIDE, 87),
     budget("reply", SMALL, SMALL, 88),
     budget("reply", SMALL, HOST, 83),
-    budget("reply", HOST, SMALL, 95),
+    budget("reply", HOST, SMALL, 94),
     budget("reply", SMALL, WIDE, 95),
     budget("reply", WIDE, SMALL, 113),
     budget("reply", WIDE, WIDE, 103),

@@ -6,6 +6,8 @@ mod verify;
 
 use alloc::format;
 use alloc::vec::Vec;
+use lilliput_abi::Isolation;
+use lilliput_abi::object::fact;
 
 use lilliput_runtime::object::Arena;
 use lilliput_runtime::work::{FINISH, outcome};
@@ -45,9 +47,12 @@ pub struct Workload {
 pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     let begin = Native::ticks();
     let mut workload = Workload::build(supervisor, settings)?;
-    let isolation = supervisor.child(workload.clients[0]).isolation.map_or("no", lilliput_abi::Isolation::name);
+    let isolation = supervisor.child(workload.clients[0]).isolation;
+    let limits = context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1;
+    let unenforced = if isolation == Some(Isolation::Segment) && !limits { " UNENFORCED" } else { "" };
+    let isolation = isolation.map_or("no", Isolation::name);
     say!(
-        "workload: {} small tasks in {isolation} mode, {} 64-bit tasks, 1 arena host, {} intruders; {} rounds a client",
+        "workload: {} small tasks in {isolation}{unenforced} mode, {} 64-bit tasks, 1 arena host, {} intruders; {} rounds a client",
         settings.small,
         settings.wide,
         workload.intruders.len(),
@@ -58,7 +63,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     workload.wait_for_clients(supervisor)?;
     workload.finish_servers(supervisor)?;
     let done = Native::ticks();
-    let khz = context(SYSTEM.fact(lilliput_abi::object::fact::TSC_KHZ), "the clock's frequency")?.max(1);
+    let khz = context(SYSTEM.fact(fact::TSC_KHZ), "the clock's frequency")?.max(1);
     say!("workload: tasks made in {} ms, ran for {} ms", (built - begin) / khz, (done - built) / khz);
     let verdict = verify::verify(&workload, supervisor);
     report::accounts(supervisor, khz)?;
