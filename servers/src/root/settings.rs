@@ -17,6 +17,8 @@ pub struct Settings {
     pub scenarios: Vec<String>,
     /// The tests to run; empty for all.
     pub tests: Vec<String>,
+    /// The attacks to run; empty for all.
+    pub attacks: Vec<String>,
     /// Isolation of small tasks.
     pub isolation: Isolation,
     /// Small tasks of the mixed workload.
@@ -52,6 +54,7 @@ impl Settings {
         Ok(Self {
             scenarios,
             tests: list("tests", ','),
+            attacks: list("attacks", ','),
             isolation: isolation.and_then(Isolation::from_name).unwrap_or(Isolation::Auto),
             small: number("small", 200)?,
             wide: number("wide", 16)?,

@@ -1,5 +1,6 @@
 //! What the boot configuration can ask for.
 
+mod attack;
 mod bench;
 mod tests;
 mod workload;
@@ -14,6 +15,7 @@ use crate::supervisor::Supervisor;
 pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     for scenario in &settings.scenarios {
         match scenario.as_str() {
+            "attack" => attack::run(supervisor, settings)?,
             "bench" => bench::run(supervisor, settings)?,
             "tests" => tests::run(supervisor, settings)?,
             "workload" => workload::run(supervisor, settings)?,

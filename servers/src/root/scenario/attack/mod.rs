@@ -1,0 +1,141 @@
+//! The attack suite: every attack in a task of its own, beside witnesses; see `tests/attack`.
+//!
+//! Reading order: here -> [`scene`] (witnesses and what an attack gets) -> [`verdict`].
+
+mod scene;
+mod verdict;
+mod witness;
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use lilliput_abi::Isolation;
+use lilliput_abi::object::{fact, kind};
+use lilliput_attack::table::{self, Attack};
+
+use crate::SYSTEM;
+use crate::failure::{Failure, context};
+use crate::output::say;
+use crate::settings::Settings;
+use crate::supervisor::Supervisor;
+use scene::Scene;
+use verdict::Verdict;
+
+/// How many attacks came to what.
+#[derive(Default)]
+struct Tally {
+    contained: usize,
+    escaped: usize,
+    unexpected: usize,
+    skipped: usize,
+}
+
+impl Tally {
+    /// Counts an attack, prints its line and its record.
+    fn count(&mut self, name: &str, mode: &str, verdict: &Verdict) {
+        *match verdict {
+            Verdict::Contained(_) => &mut self.contained,
+            Verdict::Escaped(_) => &mut self.escaped,
+            Verdict::Unexpected(_) => &mut self.unexpected,
+            Verdict::Skipped(_) => &mut self.skipped,
+        } += 1;
+        say!("  {name:<40} {mode:<13} {verdict}");
+        say!("@attack {name} {mode} {}", verdict.record());
+    }
+}
+
+/// Runs the attacks that the configuration names, or all, in the isolation modes that it names; fails if one of them
+/// was not contained.
+pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
+    let limits = context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1;
+    let mut tally = Tally::default();
+    supervisor.expects_failures = true;
+    for &isolation in modes(settings.isolation) {
+        let mode = mode_name(isolation, limits);
+        say!("attacks in `{mode}` mode:");
+        if isolation == Isolation::Segment && !limits && settings.isolation == Isolation::Auto {
+            for (_, _, name) in wanted(settings) {
+                tally.count(&name, mode, &Verdict::Skipped("limits not enforced on this platform"));
+            }
+            continue;
+        }
+        let mut scene = Scene::new(supervisor, isolation)?;
+        for (number, kind, name) in wanted(settings) {
+            let attack = table::numbered(number).ok_or_else(|| Failure::new("the table of attacks changed"))?;
+            let verdict = judge(supervisor, &scene, attack, number, kind, limits)?;
+            tally.count(&name, mode, &verdict);
+            // Witnesses that were harmed testify no more.
+            if !verdict.is_well() {
+                scene.end(supervisor)?;
+                scene = Scene::new(supervisor, isolation)?;
+            }
+        }
+        scene.end(supervisor)?;
+    }
+    supervisor.expects_failures = false;
+    let Tally { contained, escaped, unexpected, skipped } = tally;
+    say!(
+        "attacks: {contained} contained, {escaped} ESCAPED, {unexpected} ended otherwise than expected, {skipped} skipped"
+    );
+    match (escaped + unexpected, contained + skipped) {
+        (0, 0) => Err(Failure::new("no attack has a name that the configuration asks for")),
+        (0, _) => Ok(()),
+        (bad, _) => Err(Failure::new(format!("{bad} attacks were not contained as they must be"))),
+    }
+}
+
+/// Where nothing else is asked for, small tasks are attacked from in both modes that confine them.
+fn modes(asked: Isolation) -> &'static [Isolation] {
+    match asked {
+        Isolation::Auto => &[Isolation::Segment, Isolation::Page],
+        Isolation::Segment => &[Isolation::Segment],
+        Isolation::Page => &[Isolation::Page],
+        Isolation::PageUntagged => &[Isolation::PageUntagged],
+    }
+}
+
+fn mode_name(isolation: Isolation, limits: bool) -> &'static str {
+    match isolation {
+        Isolation::Segment if !limits => "segment-UNENFORCED",
+        _ => isolation.name(),
+    }
+}
+
+/// Number, kind of task and full name of each attack that is to be run.
+fn wanted(settings: &Settings) -> Vec<(usize, u64, String)> {
+    let mut all = Vec::new();
+    for (number, attack) in table::all().enumerate() {
+        for &kind in attack.kinds {
+            let name = match attack.kinds {
+                [_] => String::from(attack.name),
+                _ => format!("{}-{}", attack.name, kind::name(kind)),
+            };
+            let asked = |filter: &String| *filter == name || *filter == attack.name;
+            if settings.attacks.is_empty() || settings.attacks.iter().any(asked) {
+                all.push((number, kind, name));
+            }
+        }
+    }
+    all
+}
+
+/// Runs all variants of an attack, until one was not contained.
+fn judge(
+    supervisor: &mut Supervisor,
+    scene: &Scene,
+    attack: &Attack,
+    number: usize,
+    kind: u64,
+    limits: bool,
+) -> Result<Verdict, Failure> {
+    let mut last = Verdict::Skipped("it has no variant");
+    for variant in 0..attack.variants {
+        let ended = scene.run(supervisor, number, kind, variant.into())?;
+        last = Verdict::new(attack.expected, limits, &ended);
+        if !last.is_well() {
+            return Ok(if attack.variants > 1 { last.of_variant(variant) } else { last });
+        }
+    }
+    Ok(last)
+}

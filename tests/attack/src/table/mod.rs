@@ -1,0 +1,151 @@
+//! All attacks, as tables: one for each subject.
+
+mod entries;
+mod gates;
+mod leaks;
+mod limits;
+mod memory;
+mod privileged;
+mod selectors;
+mod strays;
+
+use lilliput_abi::object::kind::{SMALL, WIDE};
+
+/// What must come of an attack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// The CPU stops it by one of these exceptions.
+    Fault(&'static [u8]),
+    /// It goes on, and finds that it got nothing.
+    Harmless,
+    /// One or the other, as the CPU model has it.
+    HarmlessOr(&'static [u8]),
+    /// It reached for what lies beyond its space: the segment limit stops it by #GP or #SS. Where limits are not
+    /// enforced, the page table does, by #PF.
+    Beyond,
+}
+
+/// An attack.
+#[derive(Clone, Copy, Debug)]
+pub struct Attack {
+    /// Its name, which is also the routine's.
+    pub name: &'static str,
+    /// What it tries.
+    pub tries: &'static str,
+    /// The manual's section about what must stop it: AMD64 Architecture Programmer's Manual (APM) or Intel Software
+    /// Developer's Manual (SDM), volume and section.
+    pub manual: &'static str,
+    /// Kinds of task that it is run in.
+    pub kinds: &'static [u64],
+    /// What must come of it.
+    pub expected: Expected,
+    /// How many variants it has; each is run in a task of its own.
+    pub variants: u16,
+    /// Whether it shows nothing where segment limits are not enforced.
+    pub limits: bool,
+}
+
+/// All attacks, subject by subject, in the order in which they run.
+pub const SUBJECTS: [&[Attack]; 9] = [
+    CONTROL,
+    gates::ATTACKS,
+    selectors::ATTACKS,
+    limits::ATTACKS,
+    strays::ATTACKS,
+    privileged::ATTACKS,
+    entries::ATTACKS,
+    leaks::ATTACKS,
+    memory::ATTACKS,
+];
+
+/// What shows that the suite itself works.
+const CONTROL: &[Attack] = &[
+    harmless("control-nothing", BOTH, "nothing at all", "none"),
+    ends("control-own-fault", BOTH, "its own end by an invalid opcode", "APM 3, UD2", &[UD]),
+];
+
+/// All attacks.
+pub fn all() -> impl Iterator<Item = &'static Attack> {
+    SUBJECTS.into_iter().flatten()
+}
+
+/// An attack by its number, as [`all`] counts.
+pub fn numbered(number: usize) -> Option<&'static Attack> {
+    all().nth(number)
+}
+
+const BOTH: &[u64] = &[SMALL, WIDE];
+const NARROW: &[u64] = &[SMALL];
+const LONG: &[u64] = &[WIDE];
+
+const DB: u8 = 1;
+const BP: u8 = 3;
+const UD: u8 = 6;
+const SS: u8 = 12;
+const GP: u8 = 13;
+const PF: u8 = 14;
+
+const fn attack(
+    name: &'static str,
+    kinds: &'static [u64],
+    tries: &'static str,
+    manual: &'static str,
+    expected: Expected,
+) -> Attack {
+    Attack { name, tries, manual, kinds, expected, variants: 1, limits: false }
+}
+
+const fn harmless(name: &'static str, kinds: &'static [u64], tries: &'static str, manual: &'static str) -> Attack {
+    attack(name, kinds, tries, manual, Expected::Harmless)
+}
+
+const fn ends(
+    name: &'static str,
+    kinds: &'static [u64],
+    tries: &'static str,
+    manual: &'static str,
+    vectors: &'static [u8],
+) -> Attack {
+    attack(name, kinds, tries, manual, Expected::Fault(vectors))
+}
+
+const fn beyond(name: &'static str, tries: &'static str, manual: &'static str, variants: u16) -> Attack {
+    Attack { variants, ..attack(name, NARROW, tries, manual, Expected::Beyond) }
+}
+
+impl Attack {
+    const fn variants(self, variants: u16) -> Self {
+        Self { variants, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_words() {
+        let names: BTreeSet<_> = all().map(|attack| attack.name).collect();
+        assert_eq!(names.len(), all().count());
+        assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')));
+    }
+
+    #[test]
+    fn every_attack_says_what_it_is() {
+        for attack in all() {
+            assert!(!attack.tries.is_empty() && !attack.manual.is_empty() && attack.variants > 0, "{}", attack.name);
+            assert!(!attack.kinds.is_empty());
+            assert!(attack.expected != Expected::Beyond || attack.kinds == NARROW, "only small tasks have a limit");
+        }
+    }
+
+    #[test]
+    fn numbers_find_names() {
+        for (number, attack) in all().enumerate() {
+            assert_eq!(numbered(number).map(|found| found.name), Some(attack.name));
+        }
+        assert!(numbered(all().count()).is_none());
+    }
+}

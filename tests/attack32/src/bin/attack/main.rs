@@ -1,0 +1,73 @@
+//! The attacks of a 32-bit small task: see `lilliput_attack`.
+#![no_std]
+#![no_main]
+
+mod descriptors;
+mod edges;
+mod entries;
+mod fetch;
+mod flags;
+mod gates;
+mod limits;
+mod memory;
+mod pages;
+mod privileged;
+mod registers;
+mod selectors;
+mod stacks;
+mod steps;
+mod strings;
+mod sweep;
+mod target;
+mod vectors;
+
+use lilliput_attack::kit::role;
+use lilliput_attack::{Outcome, catcher, table};
+use lilliput_user32::runtime::Word;
+use lilliput_user32::{Native, entry};
+
+/// An attack's routine. Where it comes back, the attack went on and got nothing.
+type Routine = fn() -> Outcome;
+
+/// Routines by the names of their attacks.
+type Routines = &'static [(&'static str, Routine)];
+
+const ROUTINES: [Routines; 15] = [
+    CONTROL,
+    gates::ROUTINES,
+    selectors::ROUTINES,
+    descriptors::ROUTINES,
+    limits::ROUTINES,
+    edges::ROUTINES,
+    strings::ROUTINES,
+    stacks::ROUTINES,
+    fetch::ROUTINES,
+    privileged::ROUTINES,
+    flags::ROUTINES,
+    entries::ROUTINES,
+    steps::ROUTINES,
+    registers::ROUTINES,
+    vectors::ROUTINES,
+];
+
+const CONTROL: Routines = &[("control-nothing", || Ok(())), ("control-own-fault", privileged::undefined)];
+
+entry!(start);
+
+fn start(role: Word, number: Word) -> Word {
+    match role {
+        role::ATTACK => run(number),
+        role::CATCHER => catcher::run::<Native>(),
+        _ => panic!("an attack has no role {role}"),
+    }
+    0
+}
+
+fn run(number: Word) {
+    let Some(attack) = table::numbered(number) else { panic!("there is no attack {number}") };
+    let routine = ROUTINES.iter().chain([&memory::ROUTINES]).copied().flatten().find(|(name, _)| *name == attack.name);
+    let Some((_, routine)) = routine else { panic!("no routine of this name") };
+    if let Err(error) = routine() {
+        panic!("the kernel said {}", error.name());
+    }
+}

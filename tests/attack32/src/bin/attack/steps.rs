@@ -1,0 +1,135 @@
+//! Single steps, and debug exceptions that are put off.
+
+use core::arch::{asm, naked_asm};
+use core::sync::atomic::Ordering::SeqCst;
+
+use lilliput_abi::{Operation, Selector, Tag, layout};
+use lilliput_attack::catcher::{self, FAULTS};
+use lilliput_attack::kit::{self, WITNESSES};
+use lilliput_attack::witness::ECHO;
+use lilliput_attack::{Outcome, escaped, must};
+use lilliput_user32::Native;
+
+use crate::Routines;
+use crate::flags::TRAP;
+
+/// Sets TF, loads SS, and raises an exception, which the single step is put off into.
+macro_rules! behind_mov_ss {
+    ($line:literal) => {{
+        // SAFETY: the exception ends this task; SS stays what it is.
+        unsafe { asm!("push 0x102", "mov eax, ss", "popfd", "mov ss, eax", $line, out("eax") _) };
+        escaped!(Native, "the task goes on")
+    }};
+}
+pub const ROUTINES: Routines = &[
+    ("stepped-through-int", || stepped(null_by_int)),
+    ("stepped-through-entry", || stepped(null_by_entry)),
+    ("stepped-through-refusal", || stepped(refused)),
+    ("stepped-through-calls", stepped_through_calls),
+    ("mov-ss-before-int", || stepped(null_behind_mov_ss)),
+    ("mov-ss-before-entry", || stepped(entry_behind_mov_ss)),
+    ("pop-ss-before-int", || stepped(null_behind_pop_ss)),
+    ("mov-ss-before-breakpoint", || behind_mov_ss!("int3")),
+    ("mov-ss-before-icebp", || behind_mov_ss!(".byte 0xf1")),
+    ("mov-ss-before-fault", || behind_mov_ss!("ud2")),
+];
+
+const NULL: u32 = Selector::new(Operation::Null, 0).0;
+
+/// Makes a system call with these flags set: EAX and EDX from the constants, and returns the status. The flags are put
+/// back to what the compiler expects.
+macro_rules! with_flags {
+    ($selector:expr, $tag:expr; $($line:literal),+ $(; $page:ident)?) => {
+        naked_asm!(
+            "pushl %ebx",
+            "pushl %esi",
+            "pushl %edi",
+            "pushl %ebp",
+            "movl ${selector}, %eax",
+            "movl ${tag}, %edx",
+            "movl %ss, %ecx",
+            "pushl %ss",
+            "pushl 24(%esp)",
+            "popfl",
+            $($line,)+
+            "addl $4, %esp",
+            "pushl $2",
+            "popfl",
+            "popl %ebp",
+            "popl %edi",
+            "popl %esi",
+            "popl %ebx",
+            "ret",
+            selector = const $selector,
+            tag = const $tag,
+            $($page = const layout::ENTRY_PAGE,)?
+            options(att_syntax),
+        )
+    };
+}
+
+/// The null call by `int`, with these flags. It is safe with flags that a task may set.
+#[unsafe(naked)]
+pub unsafe extern "C" fn null_by_int(flags: u32) -> u32 {
+    with_flags!(NULL, 0; "int $0x40")
+}
+
+/// The same through the entry page.
+#[unsafe(naked)]
+pub unsafe extern "C" fn null_by_entry(flags: u32) -> u32 {
+    with_flags!(NULL, 0; "call {entry}"; entry)
+}
+
+/// A call that is refused as `BadCapability`, which is then made zero.
+#[unsafe(naked)]
+unsafe extern "C" fn refused(flags: u32) -> u32 {
+    with_flags!(Selector::new(Operation::Call, 255).0, 0; "call {entry}", "subl $0x80000002, %eax"; entry)
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn null_behind_mov_ss(flags: u32) -> u32 {
+    with_flags!(NULL, 0; "movl %ecx, %ss", "int $0x40")
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn entry_behind_mov_ss(flags: u32) -> u32 {
+    with_flags!(NULL, 0; "movl %ecx, %ss", "call {entry}"; entry)
+}
+
+/// What POP SS pops was pushed for it; another word takes its place.
+#[unsafe(naked)]
+unsafe extern "C" fn null_behind_pop_ss(flags: u32) -> u32 {
+    with_flags!(NULL, 0; "popl %ss", "int $0x40", "pushl %ss")
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn call_small(flags: u32) -> u32 {
+    with_flags!(WITNESSES[0], Tag::new(ECHO, 0).0; "call {entry}"; entry)
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn call_host(flags: u32) -> u32 {
+    with_flags!(WITNESSES[1], Tag::new(ECHO, 0).0; "call {entry}"; entry)
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn call_wide(flags: u32) -> u32 {
+    with_flags!(WITNESSES[2], Tag::new(ECHO, 0).0; "call {entry}"; entry)
+}
+
+/// Enters with TF set, again and again; every step is a fault that is restarted.
+fn stepped(enter: unsafe extern "C" fn(u32) -> u32) -> Outcome {
+    catcher::start::<Native>(&[1], 1000)?;
+    for _ in 0..10 {
+        catcher::arm([0; 5], [0; 5]);
+        // SAFETY: the steps are caught, and the flags put back.
+        let status = unsafe { enter(TRAP | 2) };
+        must!(Native, status == 0, "the status is {status:#x}");
+        must!(Native, FAULTS.load(SeqCst) > 0, "there was no step");
+    }
+    Ok(())
+}
+
+fn stepped_through_calls() -> Outcome {
+    stepped([call_small, call_host, call_wide][kit::variant::<Native>()])
+}
