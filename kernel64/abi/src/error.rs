@@ -25,7 +25,7 @@ macro_rules! errors {
 errors! {
     /// No such operation, or no such method of this object.
     BadOperation = 1,
-    /// The index names no capability, or one whose object is gone.
+    /// The place holds no capability, or one whose object is gone.
     BadCapability = 2,
     /// The capability's object is of another type than the operation wants.
     WrongType = 3,
@@ -37,13 +37,13 @@ errors! {
     BadMessage = 6,
     /// A word does not fit the 32-bit receiver. Nothing was delivered.
     WordTooWide = 7,
-    /// The object waited on was destroyed, or the peer died before it answered.
+    /// The object waited on was destroyed, or the peer stopped or died before it answered.
     Gone = 8,
     /// There is nobody to reply to.
     NobodyToReplyTo = 9,
     /// The server took another message without answering this one.
     Unanswered = 10,
-    /// The factory's quota or the machine's memory is exhausted.
+    /// The factory's quota, the machine's memory or one of the kernel's tables is exhausted.
     NoMemory = 11,
     /// The capability table is full.
     TableFull = 12,
@@ -53,9 +53,9 @@ errors! {
     BadArgument = 14,
     /// An address range is not within the task's own.
     BadAddress = 15,
-    /// There is something already: a mapping, a capability, a running thread.
+    /// There is something already: a mapping, a capability, a host, another trust domain, a thread that has run.
     Occupied = 16,
-    /// The object is in use: mapped frames, a task that is the caller's own.
+    /// The object is in use: mapped frames, an arena with tasks, the caller's own thread or task.
     Busy = 17,
     /// This CPU or this boot does not offer it.
     Unsupported = 18,

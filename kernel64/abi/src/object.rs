@@ -70,6 +70,7 @@ macro_rules! methods {
 
 methods! {
     /// Methods of a factory. What they make is charged to it and named by a new capability, with all rights, in the caller's table.
+    /// Their answers have a second word, which is zero unless given.
     FactoryMethod {
         /// `() -> (capability)`
         CreateEndpoint = 1,
@@ -110,7 +111,7 @@ methods! {
         Delete = 4,
         /// Sets who is told of this task's faults: `(endpoint or 0, badge)`
         SetFaultHandler = 5,
-        /// What it is: `() -> (kind, isolation, linear base of its slot, size)`, see [`kind`]
+        /// What it is: `() -> (kind, isolation, linear address of its address 0, size)`, see [`kind`]
         Info = 6,
     }
 }

@@ -1,0 +1,68 @@
+/* A 32-bit program for Lilliput: says hello on the console, and tells its parent that it is done. */
+
+struct message {
+    unsigned tag;
+    unsigned words[4];
+};
+
+enum { CALL = 0 };                      /* operations */
+enum { PARENT = 1, CONSOLE = 2 };       /* places of capabilities */
+enum { EXIT = 1, WRITE = 1 };           /* labels of the parent's and of the console's messages */
+
+/* Makes a system call; the message is overwritten by what comes back. Returns the status. */
+static unsigned system_call(unsigned operation, unsigned place, struct message *message)
+{
+    unsigned status = operation << 24 | place;
+    unsigned tag = message->tag, word0 = message->words[0], word1 = message->words[1], word2 = message->words[2];
+
+    __asm__ volatile(
+        "push %%ecx\n\t"                /* lost in a system call, like every register but ESP */
+        "push %%ebp\n\t"                /* the compiler's frame pointer; word 3 goes there */
+        "mov 16(%%ecx), %%ebp\n\t"
+        "call 0x1000\n\t"               /* the kernel's entry page */
+        "mov %%ebp, %%ecx\n\t"
+        "pop %%ebp\n\t"
+        "xchg %%ecx, (%%esp)\n\t"
+        "pop 16(%%ecx)"
+        : "+a"(status), "+d"(tag), "+b"(word0), "+S"(word1), "+D"(word2)
+        : "c"(message)
+        : "memory", "cc");
+    message->tag = tag;
+    message->words[0] = word0;
+    message->words[1] = word1;
+    message->words[2] = word2;
+    return status;
+}
+
+/* Sends text to the console, 16 bytes a message. */
+static void print(const char *text)
+{
+    while (*text) {
+        struct message message = { WRITE << 16 | 4, { 0, 0, 0, 0 } };
+
+        for (unsigned at = 0; at < 16 && *text; at++)
+            message.words[at / 4] |= (unsigned)(unsigned char)*text++ << at % 4 * 8;
+        system_call(CALL, CONSOLE, &message);
+    }
+}
+
+__attribute__((noreturn, used)) static void run(unsigned word0, unsigned word1)
+{
+    struct message done = { EXIT << 16 | 1, { 0 } };
+
+    (void)word0;
+    (void)word1;
+    print("Hello from C.\n");
+    system_call(CALL, PARENT, &done);   /* does not come back: the parent destroys the task */
+    for (;;)
+        __builtin_trap();
+}
+
+/* A thread begins with two words in EBX and ESI. */
+__asm__(".globl _start\n"
+        "_start:\n\t"
+        "and $-16, %esp\n\t"
+        "sub $8, %esp\n\t"
+        "push %esi\n\t"
+        "push %ebx\n\t"
+        "call run");
