@@ -1,9 +1,13 @@
 //! Random traces: the core against the model, and the fast path against the general one.
 
+use std::collections::HashSet;
+
+use lilliput_abi::Error;
 use lilliput_core::endpoint::Queue;
 use lilliput_core::thread::{State, Thread};
 use proptest::prelude::*;
-use proptest::test_runner::Config;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestRunner};
 
 use crate::model::{Doing, Model};
 use crate::step::{ENDPOINTS, NOTIFICATIONS, Step, THREADS, trace};
@@ -86,8 +90,9 @@ fn compare(world: &World, model: &Model) -> Result<(), TestCaseError> {
 fn agrees_with_the_model(trace: &[Step], fast: bool) -> Result<(), TestCaseError> {
     let (mut world, mut model) = (World::new(fast), Model::new());
     for step in trace {
-        let _ = world.step(step);
-        model.step(step);
+        let step = step.settled(&world);
+        let _ = world.step(&step);
+        model.step(&step);
         compare(&world, &model)?;
     }
     Ok(())
@@ -104,7 +109,8 @@ fn block(thread: &Thread) -> impl PartialEq + std::fmt::Debug {
 fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
     let (mut fast, mut general) = (World::new(true), World::new(false));
     for step in trace {
-        prop_assert_eq!(fast.step(step), general.step(step), "decisions");
+        let step = step.settled(&fast);
+        prop_assert_eq!(fast.step(&step), general.step(&step), "decisions");
         prop_assert_eq!((fast.cpu.current, fast.cpu.slice), (general.cpu.current, general.cpu.slice));
         prop_assert_eq!(fast.cpu.ready.occupied, general.cpu.ready.occupied);
         for priority in 0..64 {
@@ -124,6 +130,35 @@ fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+/// What a test proves depends on where its traces go: every error, every decision, every state, and the fast path.
+#[test]
+fn traces_reach_all_of_it() {
+    let mut runner = TestRunner::deterministic();
+    let (mut errors, mut decisions, mut states, mut fast) = (HashSet::new(), HashSet::new(), HashSet::new(), 0);
+    let (mut restarted, mut stopped) = (0, 0);
+    for _ in 0..200 {
+        let mut world = World::new(true);
+        for step in trace().new_tree(&mut runner).unwrap().current() {
+            let step = step.settled(&world);
+            decisions.insert(core::mem::discriminant(&world.step(&step)));
+            for index in world.machine.threads.iter() {
+                let thread = &world.machine.threads[index];
+                states.insert(thread.state as u8);
+                errors.extend(Error::from_status(thread.registers.status as u32).err());
+                restarted += usize::from(thread.state == State::Ready && thread.full_frame);
+                stopped += usize::from(thread.state == State::Stopped);
+            }
+        }
+        fast += world.fast_taken;
+    }
+    assert!(fast > 2000 && restarted > 50 && stopped > 50, "{fast} {restarted} {stopped}");
+    assert_eq!((decisions.len(), states.len()), (4, 7));
+    use Error::*;
+    for error in [BadCapability, WouldBlock, BadMessage, WordTooWide, Gone, NobodyToReplyTo, Unanswered] {
+        assert!(errors.contains(&error), "{error:?}");
+    }
 }
 
 proptest! {

@@ -1,10 +1,12 @@
 //! What happens, one step at a time, and random traces of it.
 
 use lilliput_abi::fault::{RESUME, STOP};
-use lilliput_core::thread::Kind;
+use lilliput_core::thread::{Kind, State};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use crate::world::World;
 
 /// Names of threads, endpoints and notifications in a trace: a name outlives the object and may get another.
 pub const THREADS: usize = 8;
@@ -107,6 +109,38 @@ pub enum Step {
     DestroyNotification(usize),
     /// Makes what was destroyed anew.
     Renew,
+    /// What a thread in its place would do: left to chance alone, soon nobody runs. See [`Step::settled`].
+    Sensible {
+        endpoint: usize,
+        badge: u32,
+        message: Message,
+        thread: usize,
+        new: New,
+    },
+}
+
+impl Step {
+    /// The step with all choices made, by what there is in the world.
+    pub fn settled(self, world: &World) -> Self {
+        let Self::Sensible { endpoint, badge, message, thread, new } = self else { return self };
+        let Some(running) = world.running() else {
+            let stopped = |&name: &usize| !world.threads[name].is_none() && world.thread(name).state == State::Stopped;
+            return match (0..THREADS).find(stopped) {
+                Some(name) => Self::DestroyThread(name),
+                None if world.threads[thread].is_none() => Self::Start { thread, new },
+                None => Self::DestroyEndpoint(endpoint),
+            };
+        };
+        if !world.thread(running).caller.is_none() {
+            return Self::ReplyReceive { endpoint, message };
+        }
+        let served = |&name: &usize| world.endpoint(name).is_some_and(|at| !at.receivers.head.is_none());
+        match (0..ENDPOINTS).find(served) {
+            Some(endpoint) => Self::Call { endpoint, badge, blocking: true, message },
+            None if world.endpoint(endpoint).is_none() => Self::Renew,
+            None => Self::Receive { endpoint, blocking: true },
+        }
+    }
 }
 
 /// Few priorities, so that there are equals; those at both ends, where shifts go wrong.
@@ -142,6 +176,16 @@ fn message() -> impl Strategy<Value = Message> {
         flags,
         length,
         words: words(seed, wide),
+    })
+}
+
+/// A message that nearly all can exchange.
+fn short() -> impl Strategy<Value = Message> {
+    let wide = prop_oneof![8 => Just(0), 1 => 0..16u16];
+    (0..=4u8, any::<u64>(), wide).prop_map(|(length, seed, wide)| Message {
+        length,
+        words: words(seed, wide),
+        ..Message::default()
     })
 }
 
@@ -189,6 +233,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..ENDPOINTS).prop_map(Step::DestroyEndpoint),
         1 => (0..NOTIFICATIONS).prop_map(Step::DestroyNotification),
         2 => Just(Step::Renew),
+        40 => (0..ENDPOINTS, badge(), short(), 0..THREADS, new())
+            .prop_map(|(endpoint, badge, message, thread, new)| Step::Sensible { endpoint, badge, message, thread, new }),
     ]
 }
 
