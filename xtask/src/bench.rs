@@ -17,23 +17,33 @@ use crate::setup::Needs;
 /// Measures what switching costs and prints the table, without the workload.
 ///
 /// With `--json` the same figures are written as a list of records, one a row, with these keys:
-/// `name`, the operation; `from` and `to`, kinds of task (`small`, `host`, `64`); `words`, message words;
-/// `isolation` (`segment`, `page`, `page-untagged`, or null where no small task takes part);
-/// `instructions` of the kernel one way, from the entry instruction through the exit instruction;
-/// `user_instructions`; `ticks` of the time-stamp counter; `cr3_writes`; `segment_loads`;
-/// `platform` and `accelerator` of the boot that measured the ticks; `limits_enforced`, whether that platform
-/// enforces segment limits. A figure that was not measured is null.
+///
+///   name               the operation
+///   from, to           kinds of task: small, host, 64
+///   words              message words
+///   isolation          segment, page, page-untagged, or null where no small task takes part
+///   instructions       the kernel's, one way, from the entry instruction through the exit instruction
+///   user_instructions  the user side's, one way
+///   ticks              of the time-stamp counter
+///   cr3_writes         of the kernel, one way
+///   segment_loads      of the kernel, one way
+///   platform           of the boot that measured the ticks
+///   accelerator        of the same boot: tcg or kvm
+///   limits_enforced    whether that platform enforces segment limits: true or false
+///
+/// A figure that was not measured is null.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// Write the figures to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     #[command(flatten)]
+    timeout: Timeout,
+    #[command(flatten)]
     machine: MachineOptions,
     #[command(flatten)]
     config: ConfigOptions,
-    #[command(flatten)]
-    timeout: Timeout,
 }
 
 /// Runs the subcommand.

@@ -17,11 +17,11 @@ use crate::setup::Needs;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
+    timeout: Timeout,
+    #[command(flatten)]
     machine: MachineOptions,
     #[command(flatten)]
     config: ConfigOptions,
-    #[command(flatten)]
-    timeout: Timeout,
 }
 
 /// Runs the subcommand.

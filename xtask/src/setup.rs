@@ -15,16 +15,17 @@ use crate::workspace::Workspace;
 
 /// Gets what is missing on this machine; does nothing where all is there.
 ///
-/// In this order:
-/// the standard library's sources (`rust-src`) of exactly this compiler's version, by rustup, else from the
-/// Debian archive that this machine uses (suite trixie-backports, checked with the system's keys, nothing is
-/// installed), else from `../shared/toolchain`;
-/// `llvm-objcopy` and `llvm-objdump` by rustup, else as links to the compiler's own `rust-objcopy`;
-/// QEMU and the UEFI firmware by apt-get, as root or by sudo.
-/// What can't be got is named, with the command to install it.
+///   rust-src       the standard library's sources, of exactly this compiler's version: by rustup, else from
+///                  the Debian archive that this machine uses (suite trixie-backports, checked with the
+///                  system's keys, nothing is installed), else from ../shared/toolchain
+///   llvm-objcopy,  by rustup (llvm-tools), else as links to the compiler's own rust-objcopy
+///   llvm-objdump
+///   QEMU, OVMF     by apt-get, as root or by sudo
 ///
-/// All other commands do the same first, for what they need themselves.
+/// What can't be got is named, with the command to install it. All other commands do the same first, for
+/// what they need themselves.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// Get gdb as well, which `cargo xtask gdb` needs.
     #[arg(long)]

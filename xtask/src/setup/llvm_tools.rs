@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use super::{Toolchain, attempt};
 
@@ -19,8 +19,8 @@ pub fn require(toolchain: &Toolchain) -> Result<()> {
     let original = toolchain.objcopy();
     ensure!(original.is_file(), "{} is missing; install the llvm-tools component", original.display());
     for link in missing(toolchain) {
-        symlink("rust-objcopy", &link).with_context(|| {
-            format!("can't make the link {}; run `cargo xtask setup` as the toolchain's owner", link.display())
+        symlink("rust-objcopy", &link).map_err(|error| {
+            anyhow!("can't make {} ({error}); run `cargo xtask setup` once as the toolchain's owner", link.display())
         })?;
     }
     eprintln!("llvm-tools: linked to rust-objcopy in {}", toolchain.tools().display());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::Needs;
 use crate::machine::firmware;
@@ -50,16 +50,14 @@ pub fn require(needs: Needs) -> Result<()> {
         return Ok(());
     }
     let names = packages.join(" ");
-    install(&packages).with_context(|| by_hand(&names))?;
+    install(&packages).map_err(|error| {
+        anyhow!("{names} can't be installed: {error:#}; run `sudo apt-get install {names}`, then this again")
+    })?;
     let packages = missing(needs);
     if !packages.is_empty() {
         bail!("{} can't be found even though apt-get installed it", packages.join(" and "));
     }
     Ok(())
-}
-
-fn by_hand(names: &str) -> String {
-    format!("these packages are missing and can't be installed from here; run `sudo apt-get install {names}`")
 }
 
 fn install(packages: &[&str]) -> Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::{Toolchain, attempt, debian};
 use crate::process;
@@ -22,18 +22,20 @@ pub fn require(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
         return check_once(workspace, toolchain);
     }
     let release = &toolchain.version;
-    let found = attempt("rust-src by rustup", |step| {
+    let by_rustup = attempt("rust-src by rustup", |step| {
         toolchain.add_component("rust-src", step)?;
         ensure!(library.is_dir(), "rustup added rust-src to another toolchain");
         Ok(())
-    }) || attempt("rust-src from the Debian archive", |step| {
-        check_writable(toolchain)?;
-        let unpacked = debian::fetch_rust_src(&workspace.output().join("apt"), release, step)?;
-        install(&unpacked, toolchain)
-    }) || attempt("rust-src from ../shared/toolchain", |step| {
-        check_writable(toolchain)?;
-        install_from_shared(workspace, toolchain, step)
     });
+    if by_rustup {
+        return check_once(workspace, toolchain);
+    }
+    check_writable(toolchain)?;
+    let found =
+        attempt("rust-src from the Debian archive", |step| {
+            let unpacked = debian::fetch_rust_src(&workspace.output().join("apt"), release, step)?;
+            install(&unpacked, toolchain)
+        }) || attempt("rust-src from ../shared/toolchain", |step| install_from_shared(workspace, toolchain, step));
     if !found {
         bail!(
             "the standard library's sources are missing; connect to a network and run `rustup component add rust-src`, \
@@ -48,8 +50,12 @@ pub fn require(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
 fn check_writable(toolchain: &Toolchain) -> Result<()> {
     let parent = parent(toolchain);
     let probe = fs::create_dir_all(&parent).and_then(|()| tempfile::tempfile_in(&parent));
-    probe.map(drop).with_context(|| {
-        format!("can't write to {}; run `cargo xtask setup` once as the toolchain's owner", parent.display())
+    probe.map(drop).map_err(|error| {
+        anyhow!(
+            "the standard library's sources are missing, and {} can't be written ({error}); run `cargo xtask setup` \
+             once as the toolchain's owner",
+            parent.display()
+        )
     })
 }
 
@@ -90,7 +96,7 @@ fn check_once(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
         return Ok(());
     }
     check(&library, &toolchain.version)
-        .with_context(|| format!("remove {} and run `cargo xtask setup` again", library.display()))?;
+        .map_err(|error| anyhow!("{error:#}; remove {} and run `cargo xtask setup` again", library.display()))?;
     fs::create_dir_all(workspace.output())?;
     Ok(fs::write(stamp, state)?)
 }
