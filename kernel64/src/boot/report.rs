@@ -40,6 +40,11 @@ pub fn machine(features: &Features, handoff: &Handoff) {
     log!("platform: {}, {}", emulator.unwrap_or("no hypervisor known"), handoff.firmware.name());
     features::brand(|name| log!("CPU: {name}"));
     log!("CPU features: {features}");
+    if features.may_leak {
+        log!(
+            "CAUTION: this CPU may leak kernel memory to 64-bit tasks, and vector registers to all, in transient execution"
+        );
+    }
 }
 
 /// How much memory there is.

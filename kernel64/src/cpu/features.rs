@@ -5,6 +5,7 @@ use core::fmt;
 use lilliput_compat32::entry_page::CompatEntry;
 use raw_cpuid::{CpuId, CpuIdReaderNative, Hypervisor};
 use spin::Once;
+use x86_64::registers::model_specific::Msr;
 
 /// What the kernel uses where it is.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,8 @@ pub struct Features {
     pub compat_entry: CompatEntry,
     /// Machine-check exceptions.
     pub machine_check: bool,
+    /// Whether user code may read kernel memory, and vector registers of others, in transient execution: see [`may_leak`].
+    pub may_leak: bool,
 }
 
 static FEATURES: Once<Features> = Once::new();
@@ -82,6 +85,7 @@ pub fn detect() -> Result<&'static Features, Lacking> {
         sysenter,
         compat_entry: compat_entry(&cpuid, sysenter),
         machine_check: basic.is_some_and(|info| info.has_mce()),
+        may_leak: may_leak(&cpuid),
     }))
 }
 
@@ -93,6 +97,22 @@ fn compat_entry(cpuid: &CpuId<CpuIdReaderNative>, sysenter: bool) -> CompatEntry
         Some("GenuineIntel") if sysenter => CompatEntry::Sysenter,
         _ => CompatEntry::Interrupt,
     }
+}
+
+/// Intel's CPUs are taken for open to "rogue data cache load" (Meltdown) and to the lazy switching of vector state (LazyFP) unless they
+/// say RDCL_NO: CPUID leaf 7, EDX bit 29, and bit 0 of IA32_ARCH_CAPABILITIES (Intel SDM volume 4, table 2-2). AMD
+/// states that its CPUs are open to neither.
+fn may_leak(cpuid: &CpuId<CpuIdReaderNative>) -> bool {
+    const ARCH_CAPABILITIES: Msr = Msr::new(0x10a);
+    const ARCH_CAPABILITIES_PRESENT: u32 = 1 << 29;
+    const RDCL_NO: u64 = 1;
+    let vendor = cpuid.get_vendor_info();
+    if vendor.as_ref().map(|vendor| vendor.as_str()) != Some("GenuineIntel") {
+        return false;
+    }
+    let says = core::arch::x86_64::__cpuid_count(7, 0).edx & ARCH_CAPABILITIES_PRESENT != 0;
+    // SAFETY: CPUID says that the register exists.
+    !(says && unsafe { ARCH_CAPABILITIES.read() } & RDCL_NO != 0)
 }
 
 /// In the boot log.
