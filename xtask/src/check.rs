@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::build::{KINDS, run_cargo};
@@ -27,17 +27,24 @@ const FORMAT_LIMIT: Duration = Duration::from_secs(120);
 pub fn main(Arguments { fix }: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     setup::require(&workspace, Needs::BUILD)?;
-    format(&workspace, fix)?;
-    for kind in &KINDS {
-        clippy(kind.label, &mut kind.command(&workspace, "clippy"))?;
+    let mut failed = Vec::new();
+    if let Err(error) = format(&workspace, fix) {
+        println!("{error:#}");
+        failed.push("formatting");
     }
     let mut host = Command::new(cargo());
     host.current_dir(&workspace.root).args(["clippy", "--all-targets"]);
-    clippy("the host's parts", &mut host)?;
     let mut maker = Command::new(cargo());
     maker.current_dir(&workspace.root).args(["clippy", "--package", "lilliput-image", "--target-dir"]);
     maker.arg(workspace.image_maker()).env("RUSTC_BOOTSTRAP", "1");
-    clippy("the image maker", &mut maker)
+    let kinds = KINDS.iter().map(|kind| (kind.label, kind.command(&workspace, "clippy")));
+    for (label, mut command) in kinds.chain([("the host's parts", host), ("the image maker", maker)]) {
+        if !clippy(label, &mut command) {
+            failed.push(label);
+        }
+    }
+    ensure!(failed.is_empty(), "to be mended, as shown above: {}", failed.join(", "));
+    Ok(())
 }
 
 fn format(workspace: &Workspace, fix: bool) -> Result<()> {
@@ -53,10 +60,11 @@ fn format(workspace: &Workspace, fix: bool) -> Result<()> {
     Ok(())
 }
 
-fn clippy(label: &str, command: &mut Command) -> Result<()> {
+/// Runs clippy, which shows what it finds; says whether that was nothing.
+fn clippy(label: &str, command: &mut Command) -> bool {
     let step = Step::start(format!("checking {label}"));
     command.args(["--message-format=json-render-diagnostics", "--", "-D", "warnings"]);
-    run_cargo(command, &step).with_context(|| format!("checking {label}"))?;
-    step.finish("no warnings");
-    Ok(())
+    let clean = run_cargo(command, &step).is_ok();
+    step.finish(if clean { "no warnings" } else { "not clean" });
+    clean
 }
