@@ -12,10 +12,12 @@ pub(super) const ATTACKS: &[Attack] = &[
     harmless("every-selector-by-far-jump", BOTH, "a far jump to each of the 65,536 selectors", TRANSFERS),
     harmless(
         "every-selector-by-far-call",
-        BOTH,
+        NARROW,
         "a far call to selectors of all kinds, gates and TSS among them",
         TRANSFERS,
     ),
+    harmless("far-call-to-every-selector", LONG, "the same from 64-bit code", TRANSFERS)
+        .not_unenforced("TCG checks a limit that far calls of 64-bit code have not"),
     harmless("every-selector-by-far-return", BOTH, "a far return to selectors of all kinds", TRANSFERS),
     harmless("every-selector-by-iret", BOTH, "an IRET to selectors of all kinds", "APM 3, IRET; SDM 2, IRET"),
     harmless("iret-to-every-stack", LONG, "an IRET with stack selectors of all kinds", "APM 3, IRET; SDM 2, IRET"),

@@ -75,6 +75,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     invalid("long-instruction", "an undefined instruction"),
     harmless("popf", BOTH, "IOPL, IF, VM, VIF and VIP by POPF", "APM 3, POPF").variants(8),
     harmless("iret-flags", BOTH, "the same by IRET", "APM 3, IRET").variants(8),
+    harmless("iret-virtual-8086", BOTH, "virtual-8086 mode by IRET", "APM 3, IRET")
+        .variants(2)
+        .not_unenforced("TCG lets any task enter virtual-8086 mode"),
     ends("popf-then-port", BOTH, "a port after POPF set IOPL", "APM 2, 12.2.4", &[GP]),
     ends("popf-then-cli", BOTH, "CLI after POPF set IOPL", "APM 3, CLI", &[GP]),
     ends("nested-iret", BOTH, "a task switch by IRET with NT set", "APM 3, IRET", &[GP]),
@@ -87,7 +90,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ends("bound", NARROW, "BOUND", "APM 3, BOUND", &[5]),
     ends("divide", BOTH, "a division by zero, and one that overflows", "APM 2, 8.2.1", &[0]).variants(2),
     ends("x87-error", BOTH, "an x87 exception, raised by the next instruction", "APM 2, 8.2.17", &[16]),
-    ends("simd-error", BOTH, "an SSE exception", "APM 2, 8.2.20", &[19]),
+    ends("simd-error", BOTH, "an SSE exception", "APM 2, 8.2.20", &[19]).not_unenforced("TCG raises no SSE exceptions"),
     attack(
         "cpuid-and-rdtsc",
         BOTH,

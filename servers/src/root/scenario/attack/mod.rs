@@ -129,6 +129,9 @@ fn judge(
     kind: u64,
     limits: bool,
 ) -> Result<Verdict, Failure> {
+    if let Some(reason) = attack.not_unenforced.filter(|_| !limits) {
+        return Ok(Verdict::Skipped(reason));
+    }
     let mut last = Verdict::Skipped("it has no variant");
     for variant in 0..attack.variants {
         let ended = scene.run(supervisor, number, kind, variant.into())?;

@@ -9,7 +9,8 @@ use crate::Routines;
 
 pub const ROUTINES: Routines = &[
     ("popf", popf),
-    ("iret-flags", iret_flags),
+    ("iret-flags", || by_iret(WANTED[kit::variant::<Native>()] & !VIRTUAL_8086)),
+    ("iret-virtual-8086", || by_iret(WANTED[[2, 7][kit::variant::<Native>()]])),
     ("popf-then-port", popf_then_port),
     ("popf-then-cli", popf_then_cli),
     ("nested-iret", nested_iret),
@@ -58,12 +59,12 @@ fn popf() -> Outcome {
     check(flags)
 }
 
-fn iret_flags() -> Outcome {
+fn by_iret(wanted: u32) -> Outcome {
     let flags: u32;
     // SAFETY: it returns to the next instruction; the flags are put back to what the compiler expects.
     unsafe {
         asm!("pushl {0:e}", "pushl %cs", "pushl $2f", "iretl", "2: pushfl", "popl {0:e}", "pushl $2", "popfl",
-            inout(reg) WANTED[kit::variant::<Native>()] => flags, options(att_syntax))
+            inout(reg) wanted => flags, options(att_syntax))
     };
     check(flags)
 }

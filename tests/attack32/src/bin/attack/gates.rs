@@ -7,14 +7,14 @@ use lilliput_attack::{Outcome, escaped, kit, must};
 use lilliput_user32::Native;
 
 use crate::Routines;
-use crate::sweep::{CODE, every, is_own_code, some, sweep};
+use crate::sweep::{CODE, every, is_own_code, is_own_return, some, sweep};
 
 pub const ROUTINES: Routines = &[
     ("heavens-gate", heavens_gate),
     ("every-selector-by-far-jump", || sweep(every(), CODE, far_pointer, far_jump, is_own_code)),
     ("every-selector-by-far-call", || sweep(some(), CODE, far_pointer, far_call, is_own_code)),
-    ("every-selector-by-far-return", || sweep(some(), CODE, far_pointer, far_return, is_own_code)),
-    ("every-selector-by-iret", || sweep(some(), CODE, frame, interrupt_return, is_own_code)),
+    ("every-selector-by-far-return", || sweep(some(), CODE, far_pointer, far_return, is_own_return)),
+    ("every-selector-by-iret", || sweep(some(), CODE, frame, interrupt_return, is_own_return)),
     ("far-call-to-tss", far_call_to_tss),
     ("load-ldt", load_ldt),
     ("load-task-register", load_task_register),

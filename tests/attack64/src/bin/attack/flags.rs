@@ -9,7 +9,8 @@ use crate::Routines;
 
 pub const ROUTINES: Routines = &[
     ("popf", popf),
-    ("iret-flags", iret_flags),
+    ("iret-flags", || by_iret(WANTED[kit::variant::<Native>()] & !VIRTUAL_8086)),
+    ("iret-virtual-8086", || by_iret(WANTED[[2, 7][kit::variant::<Native>()]])),
     ("popf-then-port", popf_then_port),
     ("popf-then-cli", popf_then_cli),
     ("nested-iret", nested_iret),
@@ -59,13 +60,13 @@ fn popf() -> Outcome {
     check(flags)
 }
 
-fn iret_flags() -> Outcome {
+fn by_iret(wanted: u64) -> Outcome {
     let flags: u64;
     // SAFETY: it returns to the next instruction; the flags are put back to what the compiler expects.
     unsafe {
         asm!("mov rcx, rsp", "mov eax, ss", "push rax", "push rcx", "push {0}", "mov eax, cs", "push rax",
             "lea rax, [rip + 2f]", "push rax", "iretq", "2: pushfq", "pop {0}", "push 2", "popfq",
-            inout(reg) WANTED[kit::variant::<Native>()] => flags, out("rax") _, out("rcx") _)
+            inout(reg) wanted => flags, out("rax") _, out("rcx") _)
     };
     check(flags)
 }

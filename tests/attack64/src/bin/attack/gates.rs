@@ -7,14 +7,14 @@ use lilliput_attack::{Outcome, escaped, kit};
 use lilliput_user64::Native;
 
 use crate::Routines;
-use crate::sweep::{CODE, DATA, every, is_own_code, is_own_stack, some, sweep};
+use crate::sweep::{CODE, DATA, every, is_own_code, is_own_return, is_own_stack, some, sweep};
 
 pub const ROUTINES: Routines = &[
     ("reverse-gate", reverse_gate),
     ("every-selector-by-far-jump", || sweep(every(), CODE, far_pointer, far_jump, is_own_code)),
-    ("every-selector-by-far-call", || sweep(some(), CODE, far_pointer, far_call, is_own_code)),
-    ("every-selector-by-far-return", || sweep(some(), CODE, far_frame, far_return, is_own_code)),
-    ("every-selector-by-iret", || sweep(some(), CODE, |code| frame(code, DATA), interrupt_return, is_own_code)),
+    ("far-call-to-every-selector", || sweep(some(), CODE, far_pointer, far_call, is_own_code)),
+    ("every-selector-by-far-return", || sweep(some(), CODE, far_frame, far_return, is_own_return)),
+    ("every-selector-by-iret", || sweep(some(), CODE, |code| frame(code, DATA), interrupt_return, is_own_return)),
     ("iret-to-every-stack", || sweep(some(), DATA, |stack| frame(CODE, stack), return_to_stack, is_own_stack)),
     ("far-call-to-tss", far_call_to_tss),
     ("load-ldt", load_ldt),

@@ -88,8 +88,8 @@ fn return_there() -> Outcome {
 fn interrupt_return() -> Outcome {
     // SAFETY: the return ends this task.
     unsafe {
-        asm!("mov rcx, rsp", "mov eax, ss", "push rax", "push rcx", "push 2", "mov eax, cs", "push rax", "push {}", "iretq",
-            in(reg) place(), options(noreturn))
+        asm!("mov rcx, rsp", "mov eax, ss", "push rax", "push rcx", "push 2", "mov eax, cs", "push rax", "push rdx", "iretq",
+            in("rdx") place(), options(noreturn))
     }
 }
 

@@ -29,6 +29,11 @@ pub const fn is_own_code(selector: u16) -> bool {
     selector | 3 == CODE
 }
 
+/// Selectors that a return can load into CS: a return goes to no less privilege than its RPL says.
+pub const fn is_own_return(selector: u16) -> bool {
+    selector == CODE
+}
+
 /// Selectors that can be loaded into SS: the task's own data, by RPL 3 only.
 pub const fn is_own_stack(selector: u16) -> bool {
     selector == DATA
