@@ -32,11 +32,11 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
         number::DOUBLE_FAULT | number::MACHINE_CHECK => unexpected(trap),
         _ => {}
     }
-    if this.probe_sp != 0 && trap.from_user() {
+    if this.probe_sp != 0 && trap.is_from_user() {
         probe::caught(this, vector);
     }
-    let faulted_return = !trap.from_user() && exit::is_return(trap.frame.ip);
-    if !trap.from_user() && !faulted_return {
+    let faulted_return = !trap.is_from_user() && exit::is_return(trap.frame.ip);
+    if !trap.is_from_user() && !faulted_return {
         if vector == number::DEBUG {
             // A user's single step, taken at the kernel's first instruction: SYSENTER does not clear TF (Intel SDM
             // vol. 3, 6.8.3), and MOV SS puts it off past any entry. The kernel itself sets no breakpoints.

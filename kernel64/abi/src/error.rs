@@ -74,11 +74,7 @@ impl Error {
             return Ok(status);
         }
         let number = (status & !ERROR_BIT) as usize;
-        if number >= 1 && number <= Self::ALL.len() {
-            Err(Self::ALL[number - 1])
-        } else {
-            Err(Self::BadOperation)
-        }
+        if number >= 1 && number <= Self::ALL.len() { Err(Self::ALL[number - 1]) } else { Err(Self::BadOperation) }
     }
 }
 

@@ -166,7 +166,7 @@ fn rights(flags: u32) -> Result<Rights, SegmentError> {
     let mut rights = Rights::empty();
     for (flag, right) in [(PF_R, Rights::READ), (PF_W, Rights::WRITE), (PF_X, Rights::EXECUTE)] {
         if flags & flag != 0 {
-            rights = rights | right;
+            rights |= right;
         }
     }
     if rights == Rights::empty() { Err(SegmentError::NoRights) } else { Ok(rights) }

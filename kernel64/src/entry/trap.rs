@@ -29,7 +29,7 @@ pub struct TrapFrame {
 
 impl TrapFrame {
     /// Whether it came from user mode.
-    pub fn from_user(&self) -> bool {
+    pub fn is_from_user(&self) -> bool {
         self.frame.cs & 3 == 3
     }
 

@@ -116,7 +116,7 @@ fn linear(task: &Task, address: u64, pages: u64) -> Result<VirtAddr, Error> {
     };
     let bytes = pages.checked_mul(PAGE_SIZE).ok_or(Error::BadAddress)?;
     let end = address.checked_add(bytes).ok_or(Error::BadAddress)?;
-    if pages == 0 || address % PAGE_SIZE != 0 || address < lowest || end > task.space.size {
+    if pages == 0 || !address.is_multiple_of(PAGE_SIZE) || address < lowest || end > task.space.size {
         return Err(Error::BadAddress);
     }
     VirtAddr::try_new(task.space.base + address).map_err(|_| Error::BadAddress)
