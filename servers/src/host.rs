@@ -8,7 +8,7 @@
 use core::slice;
 
 use lilliput_runtime::work::server::{self, ClientMemory};
-use lilliput_runtime::{Notification, Word, bench, place, role, trial, work};
+use lilliput_runtime::{Notification, Word, bench, fuzz, place, role, trial, work};
 use lilliput_user64::{Native, entry};
 
 entry!(main);
@@ -19,6 +19,8 @@ fn main(role: Word, parameter: Word) -> Word {
         role::WORK_CLIENT_THREAD => work::client::run::<Native>().and_then(|()| park()),
         role::BENCH_SERVER => bench::server::run::<Native>(),
         role::BENCH_CLIENT => bench::client::run::<Native>(parameter),
+        role::FUZZ => fuzz::run::run::<Native>(),
+        role::FUZZ_THREAD => fuzz::run::run_thread::<Native>(parameter),
         role::TRIAL_PARTNER => trial::partner::run::<Native>(),
         _ => panic!("the host has no role {role}"),
     };

@@ -11,6 +11,7 @@
 
 pub mod bench;
 pub mod console;
+pub mod fuzz;
 pub mod invoke;
 pub mod machine;
 pub mod message;

@@ -20,3 +20,11 @@ pub const TRIAL: Word = 7;
 pub const TRIAL_THREAD: Word = 8;
 /// The partner of a trial.
 pub const TRIAL_PARTNER: Word = 9;
+/// A task that fuzzes: see [`crate::fuzz`].
+pub const FUZZ: Word = 10;
+/// A further thread of one; word 1 is its seed.
+pub const FUZZ_THREAD: Word = 11;
+/// The one that never waits; word 1 is its seed.
+pub const FUZZ_POKER: Word = 12;
+/// A witness of fuzzing; word 1 is the seed of its memory.
+pub const FUZZ_WITNESS: Word = 13;

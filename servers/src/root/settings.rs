@@ -29,6 +29,12 @@ pub struct Settings {
     pub rounds: usize,
     /// Whether the TSC counts instructions.
     pub instructions: bool,
+    /// Seeds that fuzzing begins with.
+    pub seeds: Vec<u64>,
+    /// How many seeds in a row from each of these on.
+    pub fuzz_rounds: usize,
+    /// Tasks that fuzz at a time.
+    pub fuzz_tasks: usize,
 }
 
 impl Settings {
@@ -51,6 +57,11 @@ impl Settings {
         if scenarios.is_empty() {
             scenarios.push("workload".to_string());
         }
+        let seeds: Result<Vec<u64>, _> = config.words("seed", ',').map(str::parse).collect();
+        let mut seeds = seeds.map_err(|_| Failure::new("a seed is a number"))?;
+        if seeds.is_empty() {
+            seeds.push(1);
+        }
         Ok(Self {
             scenarios,
             tests: list("tests", ','),
@@ -60,6 +71,9 @@ impl Settings {
             wide: number("wide", 16)?,
             rounds: number("rounds", 12)?,
             instructions: config.flag("instructions").map_err(|error| Failure::new(format!("{error}")))?,
+            seeds,
+            fuzz_rounds: number("fuzz_rounds", 20)?,
+            fuzz_tasks: number("fuzz_tasks", 5)?,
         })
     }
 }

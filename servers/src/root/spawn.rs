@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use lilliput_abi::layout::HOST_START;
 use lilliput_abi::object::kind;
-use lilliput_abi::{Isolation, Rights};
+use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_runtime::object::{Account, Arena};
 use lilliput_runtime::{Frames, Task, Thread, Word, place};
 use lilliput_user64::Native;
@@ -159,22 +159,30 @@ impl Child {
             return Ok(());
         }
         self.ending = Some(ending);
-        self.account_at_end = self.account()?;
+        self.account_at_end = self.account().unwrap_or_default();
         let threads = self.threads.drain(..).map(Thread::place);
-        context(FACTORY.destroy(self.task.place()), format_args!("destroying task {}", self.name))?;
+        context(destroy(self.task.place()), format_args!("destroying task {}", self.name))?;
         for place in threads {
             // The threads went with their task; their names go now.
             context(SELF.delete(place), format_args!("deleting a thread of {}", self.name))?;
         }
         for frames in self.frames.drain(..) {
-            context(FACTORY.destroy(frames.place()), format_args!("destroying frames of {}", self.name))?;
+            context(destroy(frames.place()), format_args!("destroying frames of {}", self.name))?;
         }
         Ok(())
     }
 }
 
+/// Destroys the object at a place of the root task's, unless somebody who was given the right to has done so: then its name goes.
+pub fn destroy(place: u32) -> Result<(), Error> {
+    match FACTORY.destroy(place) {
+        Err(Error::BadCapability) => SELF.delete(place),
+        outcome => outcome,
+    }
+}
+
 impl Space {
-    fn create(self) -> Result<(Task<Native>, u64, Option<Isolation>), lilliput_abi::Error> {
+    fn create(self) -> Result<(Task<Native>, u64, Option<Isolation>), Error> {
         match self {
             Self::Small(arena, size, isolation, domain) => {
                 let (task, in_force) = FACTORY.create_small(arena, size, isolation, domain)?;

@@ -2,6 +2,7 @@
 
 mod attack;
 mod bench;
+mod fuzz;
 mod tests;
 mod workload;
 
@@ -17,6 +18,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
         match scenario.as_str() {
             "attack" => attack::run(supervisor, settings)?,
             "bench" => bench::run(supervisor, settings)?,
+            "fuzz" => fuzz::run(supervisor, settings)?,
             "tests" => tests::run(supervisor, settings)?,
             "workload" => workload::run(supervisor, settings)?,
             _ => return Err(Failure::new(format!("there is no scenario {scenario}"))),

@@ -1,0 +1,156 @@
+//! What fuzzing leaves undone: what a kernel has to allow, and the run would not survive.
+
+use lilliput_abi::{Operation, Selector};
+
+use super::generate::Step;
+use super::kit::{self, PRIORITY, at};
+use crate::message::Word;
+use crate::place;
+
+/// Labels by which several kinds of objects are asked for what is fenced. A label is looked at whatever object it goes to.
+mod label {
+    /// Of a task: unmap. Of a thread: set the priority.
+    pub const UNMAP: u16 = 2;
+    /// Of a task: delete.
+    pub const DELETE: u16 = 4;
+    /// Of a task.
+    pub const SET_FAULT_HANDLER: u16 = 5;
+    /// Of a task, and of nothing else.
+    pub const INFO: u16 = 6;
+    /// Of a factory.
+    pub const CREATE_THREAD: u16 = 7;
+    /// Of a factory.
+    pub const DESTROY: u16 = 9;
+}
+
+/// What no task gives up: whom it reports to, and where what it made is put.
+const KEPT_BY_ALL: [u32; 2] = [place::PARENT, at::KEEPER];
+/// What a steady task does not either.
+const KEPT_BY_STEADY: [u32; 3] = [place::TASK, place::FRAMES, at::WITNESS];
+
+/// The highest number of pages a new set of frames has: larger ones take long to zero.
+const MOST_PAGES: Word = 1024;
+
+/// What one task leaves undone.
+#[derive(Clone, Copy, Debug)]
+pub struct Fence {
+    /// Whether it does itself no harm.
+    pub steady: bool,
+    /// Where its space begins.
+    pub start: Word,
+}
+
+impl Fence {
+    /// The step, changed where it goes too far.
+    pub fn tame(&self, mut step: Step) -> Step {
+        if step.selector.index() == at::KEEPER {
+            step.selector = Selector(step.selector.0 & 0xff00_0000 | place::TASK);
+        }
+        // Only calls have methods; of other operations the words are nobody's but the receiver's.
+        if step.selector.operation() != Some(Operation::Call) {
+            return step;
+        }
+        let (label, words) = (step.message.label(), &mut step.message.words);
+        match label {
+            label::UNMAP => {
+                words[0] = lowered(words[0]);
+                if self.steady && self.is_own(words[0], words[1]) {
+                    words[0] = self.start + kit::SCRATCH;
+                    words[1] %= 256;
+                }
+            }
+            label::DELETE | label::DESTROY if self.keeps(words[0]) => words[0] = at::LAST as Word,
+            label::SET_FAULT_HANDLER if self.steady && step.selector.index() == place::TASK => {
+                step.message.tag.0 = step.message.tag.0 & 0xffff | u32::from(label::INFO) << 16;
+            }
+            label::CREATE_THREAD => {
+                words[1] = lowered(words[1]);
+                if words[0] == at::KEEPER as Word || self.steady && words[0] == place::TASK as Word {
+                    words[0] = at::PARTNER as Word;
+                }
+            }
+            // Of a factory: frames.
+            8 if words[0] > MOST_PAGES && words[0] < 1 << 24 => words[0] %= MOST_PAGES,
+            _ => {}
+        }
+        step
+    }
+
+    fn keeps(&self, place: Word) -> bool {
+        let is = |kept: &u32| *kept as Word == place;
+        KEPT_BY_ALL.iter().any(is) || self.steady && KEPT_BY_STEADY.iter().any(is)
+    }
+
+    /// Whether pages in this range may be the program's: all but the scratch range and what lies beyond the stack.
+    fn is_own(&self, address: Word, pages: Word) -> bool {
+        let offset = address.wrapping_sub(self.start);
+        let end = pages.checked_mul(kit::PAGE).and_then(|bytes| offset.checked_add(bytes));
+        let is_scratch = offset >= kit::SCRATCH && end.is_some_and(|end| end <= kit::SCRATCH_END);
+        !is_scratch
+    }
+}
+
+/// A priority that leaves the poker its turn. Those that the kernel refuses stay.
+const fn lowered(priority: Word) -> Word {
+    if priority > PRIORITY as Word && priority < 64 { PRIORITY as Word } else { priority }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzz::generate::Generator;
+    use lilliput_abi::Tag;
+    use proptest::prelude::*;
+
+    fn method(place: u32, label: u16, words: [Word; 2]) -> Step {
+        let mut step = Generator::new(1, 0x1_0000, true).step();
+        step.selector = Selector::new(Operation::Call, place);
+        step.message.tag = Tag::new(label, 4);
+        step.message.words[..2].copy_from_slice(&words);
+        step
+    }
+
+    #[test]
+    fn the_program_of_a_steady_task_stays_mapped() {
+        let steady = Fence { steady: true, start: 0 };
+        let wild = Fence { steady: false, start: 0 };
+        for range in [[0x1_0000, 1], [kit::SCRATCH, 257], [kit::SCRATCH_END, 1], [kit::SCRATCH, Word::MAX], [0, 512]] {
+            let step = method(place::TASK, label::UNMAP, range);
+            let words = steady.tame(step).message.words;
+            assert!(words[0] == kit::SCRATCH && words[1] < 256, "{range:x?}");
+            assert_eq!(wild.tame(step), step);
+        }
+        let step = method(place::TASK, label::UNMAP, [kit::SCRATCH + kit::PAGE, 255]);
+        assert_eq!(steady.tame(step), step);
+    }
+
+    #[test]
+    fn what_is_kept_is_neither_deleted_nor_destroyed() {
+        let steady = Fence { steady: true, start: 0 };
+        for place in [place::PARENT, at::KEEPER, at::WITNESS, place::TASK, place::FRAMES] {
+            for label in [label::DELETE, label::DESTROY] {
+                let tamed = steady.tame(method(at::FACTORY, label, [place as Word, 0]));
+                assert_eq!(tamed.message.words[0], at::LAST as Word);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_outranks_the_poker(seed: u64, steady: bool) {
+            let fence = Fence { steady, start: 0 };
+            let mut generator = Generator::new(seed, 0x1_0000, true);
+            for _ in 0..200 {
+                let step = fence.tame(generator.step());
+                prop_assert_ne!(step.selector.index(), at::KEEPER);
+                let allowed = |priority: Word| !(PRIORITY as Word + 1..64).contains(&priority);
+                if step.selector.operation() == Some(Operation::Call) {
+                    let words = step.message.words;
+                    prop_assert!(step.message.label() != label::UNMAP || allowed(words[0]));
+                    prop_assert!(step.message.label() != label::CREATE_THREAD || allowed(words[1]));
+                }
+                prop_assert_eq!(fence.tame(step), step, "what is tame stays so");
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The tasks of a round, and what they are given.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use lilliput_abi::{Isolation, Rights};
+use lilliput_runtime::fuzz::kit::{self, at, mix, parameter, poker};
+use lilliput_runtime::object::Arena;
+use lilliput_runtime::work::payload::Random;
+use lilliput_runtime::{Word, place, role};
+use lilliput_user64::Native;
+
+use super::standing::Standing;
+use crate::FACTORY;
+use crate::failure::{Failure, context};
+use crate::settings::Settings;
+use crate::spawn::{Space, destroy};
+use crate::supervisor::{Id, Supervisor};
+
+const ENDPOINTS: usize = poker::ENDPOINTS.end as usize - poker::ENDPOINTS.start as usize;
+const NOTIFICATIONS: usize = poker::NOTIFICATIONS.end as usize - poker::NOTIFICATIONS.start as usize;
+/// Pages of the frames that all may read.
+const SHARED_PAGES: usize = 4;
+/// Steps of a task, at least and how many more at most.
+const STEPS: (u32, u32) = (40, 400);
+/// The kinds of task: in either arena, the second one's host, 64-bit.
+const KINDS: u32 = 8;
+
+/// A task of the round.
+#[derive(Clone, Copy)]
+pub struct Fuzzer {
+    /// Its number.
+    pub id: Id,
+    /// Whether it does itself no harm, and nobody else can: then what it does not ask for is a finding.
+    pub steady: bool,
+    factory: bool,
+}
+
+/// A round.
+pub struct Round {
+    arenas: [Arena<Native>; 2],
+    /// Endpoints, notifications, frames.
+    objects: Vec<u32>,
+    /// Its tasks.
+    pub tasks: Vec<Fuzzer>,
+}
+
+impl Round {
+    /// Makes the tasks and lets them run.
+    pub fn new(
+        supervisor: &mut Supervisor,
+        settings: &Settings,
+        standing: &Standing,
+        seed: u64,
+    ) -> Result<Self, Failure> {
+        let mut random = Random::new(mix(seed, 0));
+        let arenas = [context(FACTORY.create_arena(), "an arena")?, context(FACTORY.create_arena(), "an arena")?];
+        let mut round = Self { arenas, objects: Vec::new(), tasks: Vec::new() };
+        let mut host = false;
+        // Among them one steady task at least.
+        let steady = 1 + random.below(2) as usize;
+        for number in 0..settings.fuzz_tasks {
+            let isolation = match settings.isolation {
+                Isolation::Auto => {
+                    [Isolation::Auto, Isolation::Page, Isolation::PageUntagged][random.below(3) as usize]
+                }
+                asked => asked,
+            };
+            let small = |arena, domain| Space::Small(arena, kit::SMALL_SIZE, isolation, domain);
+            let space = match random.below(KINDS) {
+                0..=2 => small(arenas[0], random.below(2)),
+                3 | 4 => small(arenas[1], 0),
+                5 if !host => Space::Host(arenas[1]),
+                _ => Space::Wide,
+            };
+            let program = match space {
+                Space::Small(..) => "32/fuzz",
+                Space::Host(_) => "host",
+                Space::Wide => "64/fuzz",
+            };
+            host |= matches!(space, Space::Host(_));
+            let id = supervisor.create(program, &format!("fuzzer {number}"), space)?;
+            // A host reaches all its arena's small tasks: one that is wild can harm them.
+            let in_reach = matches!(space, Space::Small(arena, ..) if arena.place() == arenas[1].place());
+            let steady = number < steady && !in_reach;
+            round.tasks.push(Fuzzer { id, steady, factory: steady && random.below(3) > 0 });
+        }
+        round.furnish(supervisor, standing, seed, &mut random)?;
+        Ok(round)
+    }
+
+    /// Hands out what [`kit`] promises, and starts the tasks.
+    fn furnish(
+        &mut self,
+        supervisor: &mut Supervisor,
+        standing: &Standing,
+        seed: u64,
+        random: &mut Random,
+    ) -> Result<(), Failure> {
+        let poking = supervisor.child(standing.poker).task;
+        let give = |places: core::ops::Range<u32>, number: usize, from: u32, rights, badge| {
+            let place = places.start + number as u32;
+            context(poking.grant(from, rights, badge, place), "a capability for the poker").map(drop)
+        };
+        let (both, send) = (Rights::SEND | Rights::RECEIVE, Rights::SEND);
+        let mut endpoints = Vec::new();
+        for number in 0..ENDPOINTS {
+            let endpoint = context(FACTORY.create_endpoint(), "an endpoint")?;
+            give(poker::ENDPOINTS, number, endpoint.place(), both, 0x70 + number as u32)?;
+            endpoints.push(endpoint.place());
+        }
+        let mut notifications = Vec::new();
+        for number in 0..NOTIFICATIONS {
+            let notification = context(FACTORY.create_notification(), "a notification")?;
+            give(poker::NOTIFICATIONS, number, notification.place(), both, 1 << number)?;
+            notifications.push(notification.place());
+        }
+        let shared = context(FACTORY.create_frames(SHARED_PAGES), "frames that all may read")?.place();
+        self.objects.extend(endpoints.iter().chain(&notifications).chain([&shared]));
+        for (number, fuzzer) in self.tasks.iter().enumerate() {
+            let frames = context(FACTORY.create_frames(kit::FRAMES_PAGES), "a fuzzer's frames")?.place();
+            self.objects.push(frames);
+            let mut any = |from: &[u32]| from[random.below(from.len() as u32) as usize];
+            let (all, grant) = (Rights::all(), Rights::GRANT);
+            let child = supervisor.child_mut(fuzzer.id);
+            // What a fuzzer prints nobody wants to read.
+            context(child.task.delete(place::CONSOLE), "taking the console away")?;
+            child.leave_free_at_top(if matches!(child.kind, lilliput_abi::object::kind::SMALL) {
+                kit::FREE_TOP
+            } else {
+                0
+            });
+            let badge = 0x100 + number as u32;
+            for (place, rights) in at::ENDPOINTS.into_iter().zip([all, send | grant, Rights::RECEIVE, both]) {
+                child.grant(place, any(&endpoints), rights, badge)?;
+            }
+            child.grant(at::NOTIFICATIONS[0], any(&notifications), all, 1 << number)?;
+            child.grant(at::NOTIFICATIONS[1], any(&notifications), send, 1 << 30)?;
+            child.grant(place::TASK, child.task.place(), if fuzzer.steady { send } else { all }, 0)?;
+            child.grant(place::FRAMES, frames, all, 0)?;
+            child.grant(at::READ_ONLY_FRAMES, shared, Rights::READ | grant, 0)?;
+            child.grant(at::WITNESS, standing.witness(random.below(2) as usize).place(), send, badge)?;
+            if fuzzer.factory {
+                child.grant(at::FACTORY, FACTORY.place(), send, 0)?;
+                child.grant(at::KEEPER, poking.place(), send, 0)?;
+                child.grant(at::ARENA, self.arenas[random.below(2) as usize].place(), send | grant, 0)?;
+            }
+            // One or two tasks are steady, and so have room for what they make.
+            let kept_from = if fuzzer.factory { poker::KEPT.start + number as u32 * kit::MOST_MADE } else { 0 };
+            let seed = mix(seed, 1 + number as u64);
+            let halves = [seed as u32 as Word, (seed >> 32) as Word];
+            child.parameters.extend([
+                (parameter::SEED, halves[0]),
+                (parameter::SEED_HIGH, halves[1]),
+                (parameter::STEPS, (STEPS.0 + random.below(STEPS.1)) as Word),
+                (parameter::STEADY, Word::from(fuzzer.steady)),
+                (parameter::KEPT_FROM, kept_from as Word),
+            ]);
+            child.start(kit::PRIORITY, [role::FUZZ, 0])?;
+            let thread = child.threads[0].place();
+            child.grant(at::THREAD, thread, if fuzzer.steady { send } else { all }, 0)?;
+            give(poker::THREADS, number, thread, send, 0)?;
+        }
+        self.introduce(supervisor, random)
+    }
+
+    /// Gives each task one of the wild ones as a partner, to do to it what it likes.
+    fn introduce(&self, supervisor: &Supervisor, random: &mut Random) -> Result<(), Failure> {
+        let wild: Vec<Id> = self.tasks.iter().filter(|fuzzer| !fuzzer.steady).map(|fuzzer| fuzzer.id).collect();
+        for fuzzer in &self.tasks {
+            let others: Vec<Id> = wild.iter().copied().filter(|&id| id != fuzzer.id).collect();
+            if others.is_empty() {
+                continue;
+            }
+            let partner = supervisor.child(others[random.below(others.len() as u32) as usize]);
+            let child = supervisor.child(fuzzer.id);
+            child.grant(at::PARTNER, partner.task.place(), Rights::all(), 0)?;
+            child.grant(at::PARTNER_THREAD, partner.threads[0].place(), Rights::all(), 0)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back what is left, after the tasks have ended and so has all that they made.
+    pub fn end(self, supervisor: &mut Supervisor) -> Result<(), Failure> {
+        for fuzzer in self.tasks {
+            supervisor.forget(fuzzer.id)?;
+        }
+        for place in self.objects {
+            context(destroy(place), "destroying an object of the round")?;
+        }
+        self.arenas.into_iter().try_for_each(|arena| context(destroy(arena.place()), "destroying an arena"))
+    }
+}
