@@ -111,6 +111,36 @@ global_asm!(
     add r10, {threads}
 .endm
 
+# A call by the capability at place EAX. R8 = capability, R9 = offset of the endpoint, R10 and ECX = block and number of its first
+# receiver, behind whom nobody waits, R11 = what that thread is and waits for.
+.macro CHECK_CALL general
+    mov r8d, eax
+    LOOK_UP {all_but_send}, \general
+    mov ecx, [r9 + {endpoints} + {receivers}]
+    BLOCK
+    cmp dword ptr [r10 + {next}], 0
+    jne \general
+    mov r11d, [r10 + {readiness}]
+.endm
+
+# An answer, and then a receive by the capability at place R8. R9 = offset of the endpoint, where nobody waits, R10 and R8 = block and
+# number of the caller, whom nobody outranks, R11 = what it is and waits for.
+.macro CHECK_REPLY general
+    LOOK_UP {all_but_receive}, \general
+    mov r11d, [r9 + {endpoints} + {senders}]
+    or r11d, [r9 + {endpoints} + {receivers}]
+    jnz \general
+    mov ecx, [rsp + {caller}]
+    BLOCK
+    mov r8d, ecx
+    movzx ecx, byte ptr [r10 + {priority}]
+    mov r11, gs:[{ready_bitmap}]
+    shr r11, cl
+    shr r11, 1
+    jnz \general
+    mov r11d, [r10 + {readiness}]
+.endm
+
 # Whether the words of a 64-bit sender fit a 32-bit receiver.
 .macro FITS general
     mov r11, rbx
@@ -306,13 +336,7 @@ lilliput_compat_entry:
     jae 20f
     cmp dx, {short_words}
     ja lilliput_general32
-    mov r8d, eax
-    LOOK_UP {all_but_send}, lilliput_general32
-    mov ecx, [r9 + {endpoints} + {receivers}]
-    BLOCK
-    cmp dword ptr [r10 + {next}], 0
-    jne lilliput_general32
-    mov r11d, [r10 + {readiness}]
+    CHECK_CALL lilliput_general32
     cmp r11d, {receiving_small}
     jne 10f
     COMMIT_CALL
@@ -334,19 +358,7 @@ lilliput_compat_entry:
     jae 30f
     cmp dx, {short_words}
     ja lilliput_general32
-    LOOK_UP {all_but_receive}, lilliput_general32
-    mov r11d, [r9 + {endpoints} + {senders}]
-    or r11d, [r9 + {endpoints} + {receivers}]
-    jnz lilliput_general32
-    mov ecx, [rsp + {caller}]
-    BLOCK
-    mov r8d, ecx
-    movzx ecx, byte ptr [r10 + {priority}]
-    mov r11, gs:[{ready_bitmap}]
-    shr r11, cl
-    shr r11, 1
-    jnz lilliput_general32
-    mov r11d, [r10 + {readiness}]
+    CHECK_REPLY lilliput_general32
     cmp r11d, {awaiting_small}
     jne 21f
     COMMIT_REPLY
@@ -382,13 +394,7 @@ lilliput_syscall64:
     ja lilliput_general64_long
     cmp eax, [rsp + {places}]
     jae 50f
-    mov r8d, eax
-    LOOK_UP {all_but_send}, lilliput_general64
-    mov ecx, [r9 + {endpoints} + {receivers}]
-    BLOCK
-    cmp dword ptr [r10 + {next}], 0
-    jne lilliput_general64
-    mov r11d, [r10 + {readiness}]
+    CHECK_CALL lilliput_general64
     cmp r11d, {receiving_wide}
     jne 40f
     COMMIT_CALL
@@ -407,19 +413,7 @@ lilliput_syscall64:
     sub r8d, {reply_receive}
     cmp r8d, [rsp + {places}]
     jae 60f
-    LOOK_UP {all_but_receive}, lilliput_general64
-    mov r11d, [r9 + {endpoints} + {senders}]
-    or r11d, [r9 + {endpoints} + {receivers}]
-    jnz lilliput_general64
-    mov ecx, [rsp + {caller}]
-    BLOCK
-    mov r8d, ecx
-    movzx ecx, byte ptr [r10 + {priority}]
-    mov r11, gs:[{ready_bitmap}]
-    shr r11, cl
-    shr r11, 1
-    jnz lilliput_general64
-    mov r11d, [r10 + {readiness}]
+    CHECK_REPLY lilliput_general64
     cmp r11d, {awaiting_small}
     jne 51f
     FITS lilliput_general64
