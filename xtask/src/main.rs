@@ -5,6 +5,7 @@ mod boot;
 mod build;
 mod check;
 mod clean;
+mod fuzz;
 mod gdb;
 mod image;
 mod machine;
@@ -42,6 +43,7 @@ enum Command {
     Run(run::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
+    Fuzz(fuzz::Arguments),
     Gdb(gdb::Arguments),
     Check(check::Arguments),
     Clean(clean::Arguments),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         // Its last line is the count, also where the count is bad.
         Command::Test(arguments) => return test::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
+        Command::Fuzz(arguments) => fuzz::main(arguments),
         Command::Gdb(arguments) => gdb::main(arguments),
         Command::Check(arguments) => check::main(arguments),
         Command::Clean(arguments) => clean::main(arguments),
@@ -67,5 +70,15 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_two_options_have_one_name() {
+        super::Arguments::command().debug_assert();
     }
 }

@@ -13,6 +13,8 @@ pub enum Scenario {
     Bench,
     /// The guest tests.
     Tests,
+    /// Programs that ask the kernel for anything.
+    Fuzz,
 }
 
 impl Scenario {
@@ -21,6 +23,7 @@ impl Scenario {
             Self::Workload => "workload",
             Self::Bench => "bench",
             Self::Tests => "tests",
+            Self::Fuzz => "fuzz",
         }
     }
 }

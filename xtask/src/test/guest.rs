@@ -21,6 +21,8 @@ pub struct GuestBoot {
     count_instructions: bool,
     /// With the kernel checking itself.
     check_invariants: bool,
+    /// Further settings.
+    settings: &'static [(&'static str, &'static str)],
 }
 
 /// What a boot has unless it says otherwise.
@@ -31,10 +33,11 @@ const PLAIN: GuestBoot = GuestBoot {
     scenario: Scenario::Tests,
     count_instructions: false,
     check_invariants: false,
+    settings: &[],
 };
 
 /// All of them. Under TCG, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 7] = [
+pub const BOOTS: [GuestBoot; 8] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -44,6 +47,15 @@ pub const BOOTS: [GuestBoot; 7] = [
     GuestBoot { name: "intel", cpu: "Skylake-Client", ..PLAIN },
     GuestBoot { name: "checked", check_invariants: true, ..PLAIN },
     GuestBoot { name: "budgets", scenario: Scenario::Bench, count_instructions: true, ..PLAIN },
+    // Counting instructions, it goes the same way each time.
+    GuestBoot {
+        name: "fuzz",
+        scenario: Scenario::Fuzz,
+        count_instructions: true,
+        check_invariants: true,
+        settings: &[("seed", "1,1000,2000"), ("fuzz_rounds", "40")],
+        ..PLAIN
+    },
 ];
 
 impl GuestBoot {
@@ -52,6 +64,7 @@ impl GuestBoot {
         let config = Config {
             instructions: self.count_instructions,
             check_invariants: self.check_invariants,
+            extra: self.settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             ..Config::new([self.scenario])
         };
         tally.suite(self.name, |tally| match prepared.boot(self.name, &self.machine(), &config, limit, verbose) {
