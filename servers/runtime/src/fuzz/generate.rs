@@ -133,7 +133,11 @@ impl Generator {
         };
         let words: [Word; 4] = match label {
             1 => {
-                let frames = if self.one_in(4) { self.place() } else { place::FRAMES };
+                let frames = match self.random.below(4) {
+                    0 => self.place(),
+                    1 => self.pick(&self.recent.clone()),
+                    _ => place::FRAMES,
+                };
                 let range = map_range(self.random.below(40) as u16, self.random.below(9) as u16);
                 [frames as Word, self.address(), range as Word, self.pick(&RIGHTS) as Word]
             }
@@ -161,7 +165,7 @@ impl Generator {
             }
             7 => [task, self.random.below(70) as Word, 0, 0],
             8 => [self.pick(&[1, 2, 3, 16, 100, 600, 0x1_0000, 0, Word::MAX, 0x1000_0000]), 0, 0, 0],
-            9 => [self.pick(&self.recent.clone()) as Word, 0, 0, 0],
+            9 => [task, 0, 0, 0],
             _ => [0; 4],
         };
         self.method(at::FACTORY, label, &words)

@@ -136,7 +136,9 @@ impl Round {
             }
             child.grant(at::NOTIFICATIONS[0], any(&notifications), all, 1 << number)?;
             child.grant(at::NOTIFICATIONS[1], any(&notifications), send, 1 << 30)?;
-            child.grant(place::TASK, child.task.place(), if fuzzer.steady { send } else { all }, 0)?;
+            // Of itself a steady task gives nothing away.
+            let of_itself = if fuzzer.steady { send | Rights::DESTROY } else { all };
+            child.grant(place::TASK, child.task.place(), of_itself, 0)?;
             child.grant(place::FRAMES, frames, all, 0)?;
             child.grant(at::READ_ONLY_FRAMES, shared, Rights::READ | grant, 0)?;
             child.grant(at::WITNESS, standing.witness(random.below(2) as usize).place(), send, badge)?;
@@ -158,7 +160,7 @@ impl Round {
             ]);
             child.start(kit::PRIORITY, [role::FUZZ, 0])?;
             let thread = child.threads[0].place();
-            child.grant(at::THREAD, thread, if fuzzer.steady { send } else { all }, 0)?;
+            child.grant(at::THREAD, thread, of_itself, 0)?;
             give(poker::THREADS, number, thread, send, 0)?;
         }
         self.introduce(supervisor, random)
