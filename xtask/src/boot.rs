@@ -1,5 +1,6 @@
 //! One boot: the emulator started, watched to its end, and what the guest told.
 
+mod bochs;
 mod ending;
 mod output;
 mod record;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+pub use self::bochs::BochsBoot;
 pub use self::ending::Ending;
 pub use self::record::{Outcome, Record};
 use crate::build::Symbols;

@@ -1,6 +1,7 @@
 //! The emulated machine.
 
 pub mod accelerator;
+pub mod bochs;
 pub mod firmware;
 pub mod qmp;
 

@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is done with Lilliput's sources, one module for each subcommand.
 
+mod attack;
 mod bench;
 mod boot;
 mod build;
@@ -42,6 +43,7 @@ enum Command {
     Image(image::Arguments),
     Run(run::Arguments),
     Test(test::Arguments),
+    Attack(attack::Arguments),
     Bench(bench::Arguments),
     Fuzz(fuzz::Arguments),
     Gdb(gdb::Arguments),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::main(arguments),
         // Its last line is the count, also where the count is bad.
         Command::Test(arguments) => return test::main(arguments),
+        Command::Attack(arguments) => attack::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
         Command::Fuzz(arguments) => fuzz::main(arguments),
         Command::Gdb(arguments) => gdb::main(arguments),

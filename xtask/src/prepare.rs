@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::boot::{Boot, Report};
+use crate::boot::{BochsBoot, Boot, Report};
 use crate::build::{Build, Config};
 use crate::image::ImageMaker;
-use crate::machine::Machine;
+use crate::machine::bochs::Bochs;
+use crate::machine::{Firmware, Machine};
 use crate::setup::{self, Needs};
 use crate::workspace::Workspace;
 
@@ -39,6 +40,20 @@ impl Prepared {
     /// Makes the disk image of a boot.
     pub fn image(&self, name: &str, machine: &Machine, config: &Config) -> Result<PathBuf> {
         self.maker.make(&self.build, config, machine.firmware, &self.folder(name))
+    }
+
+    /// The same in Bochs.
+    pub fn boot_bochs(
+        &self,
+        name: &str,
+        machine: Bochs,
+        config: &Config,
+        limit: Duration,
+        stream: bool,
+    ) -> Result<Report> {
+        let folder = self.folder(name);
+        let image = self.maker.make(&self.build, config, Firmware::Bios, &folder)?;
+        BochsBoot { machine, image: &image, folder: &folder, limit, stream }.run()
     }
 
     /// Boots and gives the guest's report, whatever it says.

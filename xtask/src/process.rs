@@ -121,6 +121,14 @@ impl KilledOnDrop {
         self.0.wait()
     }
 
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        if let Some(pid) = rustix::process::Pid::from_raw(self.0.id() as i32) {
+            // An error means that it has ended already.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+    }
+
     /// Takes the reading end of its standard output, if that is a pipe.
     pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.0.stdout.take()

@@ -20,7 +20,7 @@ use crate::workspace::Workspace;
 ///                  system's keys, nothing is installed), else from ../shared/toolchain
 ///   llvm-objcopy,  by rustup (llvm-tools), else as links to the compiler's own rust-objcopy
 ///   llvm-objdump
-///   QEMU, OVMF     by apt-get, as root or by sudo
+///   QEMU, OVMF     by apt-get, as root or by sudo; so are gdb and Bochs where they are needed
 ///
 /// What can't be got is named, with the command to install it. All other commands do the same first, for
 /// what they need themselves.
@@ -30,14 +30,18 @@ pub struct Arguments {
     /// Get gdb as well, which `cargo xtask gdb` needs.
     #[arg(long)]
     debugger: bool,
+    /// Get Bochs as well, which `cargo xtask attack` and `cargo xtask test` need.
+    #[arg(long)]
+    bochs: bool,
 }
 
 /// Runs the subcommand.
-pub fn main(Arguments { debugger }: Arguments) -> Result<()> {
+pub fn main(Arguments { debugger, bochs }: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
-    let toolchain = require(&workspace, Needs { debugger, ..Needs::EMULATOR })?;
+    let needs = Needs { debugger, bochs, ..Needs::EMULATOR };
+    let toolchain = require(&workspace, needs)?;
     println!("rustc {}, its sources in {}", toolchain.version, toolchain.library().display());
-    for (package, file) in packages::found(Needs { debugger, ..Needs::EMULATOR }) {
+    for (package, file) in packages::found(needs) {
         println!("{package}: {}", file.display());
     }
     println!("all is set up");
@@ -51,15 +55,17 @@ pub struct Needs {
     pub emulator: bool,
     /// gdb.
     pub debugger: bool,
+    /// Bochs, its firmware, and a screen for it.
+    pub bochs: bool,
 }
 
 impl Needs {
     /// The toolchain only.
-    pub const BUILD: Self = Self { emulator: false, debugger: false };
+    pub const BUILD: Self = Self { emulator: false, debugger: false, bochs: false };
     /// What it takes to boot.
-    pub const EMULATOR: Self = Self { emulator: true, debugger: false };
+    pub const EMULATOR: Self = Self { emulator: true, debugger: false, bochs: false };
     /// What it takes to debug.
-    pub const DEBUGGER: Self = Self { emulator: true, debugger: true };
+    pub const DEBUGGER: Self = Self { debugger: true, ..Self::EMULATOR };
 }
 
 /// Sees to it that everything needed is there.

@@ -19,6 +19,8 @@ pub struct Settings {
     pub tests: Vec<String>,
     /// The attacks to run; empty for all.
     pub attacks: Vec<String>,
+    /// Whether attacks by selectors try all 65,536 of them, at least once.
+    pub all_selectors: bool,
     /// Isolation of small tasks.
     pub isolation: Isolation,
     /// Small tasks of the mixed workload.
@@ -50,6 +52,8 @@ impl Settings {
         let names = modes.map(Isolation::name);
         let isolation = config.choice("isolation", &names);
         let isolation = isolation.map_err(|error| Failure::new(format!("{error}")))?;
+        let selectors = config.choice("selectors", &["all", "some"]);
+        let selectors = selectors.map_err(|error| Failure::new(format!("{error}")))?;
         let list = |key: &str, separator: char| -> Vec<String> {
             config.words(key, separator).filter(|word| *word != "all").map(str::to_string).collect()
         };
@@ -66,6 +70,7 @@ impl Settings {
             scenarios,
             tests: list("tests", ','),
             attacks: list("attacks", ','),
+            all_selectors: selectors != Some("some"),
             isolation: isolation.and_then(Isolation::from_name).unwrap_or(Isolation::Auto),
             small: number("small", 200)?,
             wide: number("wide", 16)?,

@@ -39,6 +39,8 @@ pub mod parameter {
     pub const SIZE: Word = 8;
     /// How 32-bit programs enter, as `lilliput_abi::object::fact::COMPAT_ENTRY` has it.
     pub const ENTRY: Word = 9;
+    /// 1 where sweeps over selectors are to leave none out.
+    pub const THOROUGH: Word = 10;
 }
 
 /// Exit code of an attack that got what it must not get; the text says what.

@@ -2,6 +2,7 @@
 //!
 //! - `@row {JSON}`: a row of the switch-cost table
 //! - `@test NAME ok`, `@test NAME FAILED reason`, `@test NAME skipped reason`
+//! - `@attack NAME MODE contained`, `@attack NAME MODE ESCAPED reason`, `... unexpected reason`, `... skipped reason`
 //! - `@budget NAME MEASURED LIMIT`: an instruction count that must not exceed its limit
 
 use crate::report::Row;
@@ -16,6 +17,15 @@ pub enum Record {
         /// Its name.
         name: String,
         /// What came of it.
+        outcome: Outcome,
+    },
+    /// What came of an attack.
+    Attack {
+        /// Its name.
+        name: String,
+        /// The isolation mode of small tasks.
+        mode: String,
+        /// What came of it; the reason of a failure begins with `ESCAPED` or `unexpected`.
         outcome: Outcome,
     },
     /// Something that begins like a record but is none, and why.
@@ -40,6 +50,7 @@ impl Record {
         let record = match kind {
             "row" => serde_json::from_str(rest).map(Self::Row).map_err(|error| error.to_string()),
             "test" => test(rest).ok_or_else(|| "it names no outcome".to_owned()),
+            "attack" => attack(rest).ok_or_else(|| "it names no outcome".to_owned()),
             "budget" => budget(rest).ok_or_else(|| "it is not a name and two numbers".to_owned()),
             _ => Err("its kind is unknown".to_owned()),
         };
@@ -51,9 +62,23 @@ impl Record {
         match self {
             Self::Malformed(complaint) => Some(complaint.clone()),
             Self::Test { name, outcome: Outcome::Failed(reason) } => Some(format!("{name} failed: {reason}")),
+            Self::Attack { name, mode, outcome: Outcome::Failed(reason) } => Some(format!("{name} ({mode}): {reason}")),
             _ => None,
         }
     }
+}
+
+fn attack(text: &str) -> Option<Record> {
+    let mut words = text.splitn(4, ' ');
+    let (name, mode, word) = (words.next()?, words.next()?, words.next()?);
+    let reason = words.next().unwrap_or("no reason given").trim();
+    let outcome = match word {
+        "contained" => Outcome::Passed,
+        "ESCAPED" | "unexpected" => Outcome::Failed(format!("{word}: {reason}")),
+        "skipped" => Outcome::Skipped(reason.to_owned()),
+        _ => return None,
+    };
+    Some(Record::Attack { name: name.to_owned(), mode: mode.to_owned(), outcome })
 }
 
 fn test(text: &str) -> Option<Record> {
@@ -104,6 +129,21 @@ mod tests {
         assert_eq!(outcome("@budget small -> host 210 236"), Outcome::Passed);
         assert_eq!(outcome("@budget call 236 236"), Outcome::Passed);
         assert!(matches!(outcome("@budget call 237 236"), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn attacks_have_a_mode() {
+        let attack = |line: &str| match Record::parse(line) {
+            Some(Record::Attack { name, mode, outcome }) => (name, mode, outcome),
+            other => panic!("{line} gives {other:?}"),
+        };
+        let (name, mode) = ("hlt-small".to_owned(), "segment".to_owned());
+        assert_eq!(attack("@attack hlt-small segment contained"), (name, mode, Outcome::Passed));
+        let escaped = attack("@attack read-by-ds page ESCAPED 0x5ec20000 was read");
+        assert_eq!(escaped.2, Outcome::Failed("ESCAPED: 0x5ec20000 was read".into()));
+        assert_eq!(attack("@attack a page skipped no limits").2, Outcome::Skipped("no limits".into()));
+        assert!(matches!(Record::parse("@attack a page"), Some(Record::Malformed(_))));
+        assert!(matches!(Record::parse("@attack a page ok"), Some(Record::Malformed(_))));
     }
 
     #[test]

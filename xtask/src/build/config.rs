@@ -13,6 +13,8 @@ pub enum Scenario {
     Bench,
     /// The guest tests.
     Tests,
+    /// The attack suite.
+    Attack,
     /// Programs that ask the kernel for anything.
     Fuzz,
 }
@@ -23,6 +25,7 @@ impl Scenario {
             Self::Workload => "workload",
             Self::Bench => "bench",
             Self::Tests => "tests",
+            Self::Attack => "attack",
             Self::Fuzz => "fuzz",
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::Needs;
-use crate::machine::firmware;
+use crate::machine::{bochs, firmware};
 use crate::process;
 use crate::progress::Step;
 
@@ -22,13 +22,18 @@ struct Package {
     file: fn() -> Option<PathBuf>,
 }
 
-const PACKAGES: [Package; 3] = [
+const PACKAGES: [Package; 8] = [
     Package {
         name: "qemu-system-x86",
         needed: |needs| needs.emulator,
         file: || process::find_program("qemu-system-x86_64"),
     },
     Package { name: "ovmf", needed: |needs| needs.emulator, file: || firmware::find().map(|(code, _)| code) },
+    Package { name: "bochs", needed: |needs| needs.bochs, file: bochs::program },
+    Package { name: "bochsbios", needed: |needs| needs.bochs, file: bochs::bios },
+    Package { name: "vgabios", needed: |needs| needs.bochs, file: bochs::vga_bios },
+    Package { name: "bochs-x", needed: |needs| needs.bochs, file: bochs::plug_in },
+    Package { name: "xvfb", needed: |needs| needs.bochs, file: bochs::screen },
     Package { name: "gdb", needed: |needs| needs.debugger, file: || process::find_program("gdb") },
 ];
 

@@ -9,7 +9,9 @@ mod privileged;
 mod selectors;
 mod strays;
 
-use lilliput_abi::object::kind::{SMALL, WIDE};
+use core::fmt;
+
+use lilliput_abi::object::kind::{self, SMALL, WIDE};
 
 /// What must come of an attack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +116,34 @@ const fn beyond(name: &'static str, tries: &'static str, manual: &'static str, v
 }
 
 impl Attack {
+    /// Its name where it is run in a task of this kind: `registers-at-start-64`; that of one kind only is bare.
+    pub const fn named(&'static self, kind: u64) -> Name {
+        Name { attack: self, kind }
+    }
+
     const fn variants(self, variants: u16) -> Self {
         Self { variants, ..self }
     }
 
     const fn not_unenforced(self, reason: &'static str) -> Self {
         Self { not_unenforced: Some(reason), ..self }
+    }
+}
+
+/// The name of an attack in a kind of task.
+#[derive(Clone, Copy, Debug)]
+pub struct Name {
+    attack: &'static Attack,
+    kind: u64,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(self.attack.name)?;
+        match self.attack.kinds {
+            [_] => Ok(()),
+            _ => write!(formatter, "-{}", kind::name(self.kind)),
+        }
     }
 }
 
@@ -131,8 +155,10 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_words() {
-        let names: BTreeSet<_> = all().map(|attack| attack.name).collect();
-        assert_eq!(names.len(), all().count());
+        let full = || all().flat_map(|attack| attack.kinds.iter().map(|&kind| attack.named(kind).to_string()));
+        let names: BTreeSet<_> = full().collect();
+        assert_eq!(names.len(), full().count());
+        assert!(names.contains("control-nothing-64") && names.contains("heavens-gate"));
         assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')));
     }
 

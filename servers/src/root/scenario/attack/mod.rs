@@ -7,11 +7,11 @@ mod verdict;
 mod witness;
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use lilliput_abi::Isolation;
-use lilliput_abi::object::{fact, kind};
+use lilliput_abi::object::fact;
 use lilliput_attack::table::{self, Attack};
 
 use crate::SYSTEM;
@@ -51,6 +51,8 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     let limits = context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1;
     let mut tally = Tally::default();
     supervisor.expects_failures = true;
+    // What a selector gives does not depend on the isolation mode: all 65,536 are tried in the first one only.
+    let mut thorough = settings.all_selectors;
     for &isolation in modes(settings.isolation) {
         let mode = mode_name(isolation, limits);
         say!("attacks in `{mode}` mode:");
@@ -60,7 +62,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
             }
             continue;
         }
-        let mut scene = Scene::new(supervisor, isolation)?;
+        let mut scene = Scene::new(supervisor, isolation, thorough)?;
         for (number, kind, name) in wanted(settings) {
             let attack = table::numbered(number).ok_or_else(|| Failure::new("the table of attacks changed"))?;
             let verdict = judge(supervisor, &scene, attack, number, kind, limits)?;
@@ -68,10 +70,11 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
             // Witnesses that were harmed testify no more.
             if !verdict.is_well() {
                 scene.end(supervisor)?;
-                scene = Scene::new(supervisor, isolation)?;
+                scene = Scene::new(supervisor, isolation, thorough)?;
             }
         }
         scene.end(supervisor)?;
+        thorough = false;
     }
     supervisor.expects_failures = false;
     let Tally { contained, escaped, unexpected, skipped } = tally;
@@ -107,10 +110,7 @@ fn wanted(settings: &Settings) -> Vec<(usize, u64, String)> {
     let mut all = Vec::new();
     for (number, attack) in table::all().enumerate() {
         for &kind in attack.kinds {
-            let name = match attack.kinds {
-                [_] => String::from(attack.name),
-                _ => format!("{}-{}", attack.name, kind::name(kind)),
-            };
+            let name = attack.named(kind).to_string();
             let asked = |filter: &String| *filter == name || *filter == attack.name;
             if settings.attacks.is_empty() || settings.attacks.iter().any(asked) {
                 all.push((number, kind, name));

@@ -37,6 +37,8 @@ pub struct Scene {
     khz: u64,
     /// How 32-bit programs enter.
     entry: u64,
+    /// Whether sweeps over selectors leave none out.
+    thorough: bool,
 }
 
 /// What an attack is given besides its capabilities to witnesses.
@@ -44,7 +46,7 @@ struct Equipment(Vec<u32>);
 
 impl Scene {
     /// Sets the scene.
-    pub fn new(supervisor: &mut Supervisor, isolation: Isolation) -> Result<Self, Failure> {
+    pub fn new(supervisor: &mut Supervisor, isolation: Isolation, thorough: bool) -> Result<Self, Failure> {
         for (_, program) in PROGRAMS {
             supervisor.programs.find(program)?;
         }
@@ -65,7 +67,7 @@ impl Scene {
             let interval = if number == 0 { INTERVAL * khz } else { 0 };
             witness.patrol(supervisor, interval as Word)?;
         }
-        Ok(Self { arena, isolation, witnesses, khz, entry })
+        Ok(Self { arena, isolation, witnesses, khz, entry, thorough })
     }
 
     /// Clears the scene.
@@ -142,6 +144,7 @@ impl Scene {
             (parameter::BASE, half(info.base as u64)),
             (parameter::SIZE, half(info.size as u64)),
             (parameter::ENTRY, self.entry as Word),
+            (parameter::THOROUGH, self.thorough.into()),
         ]);
         Ok(Equipment(alloc::vec![service.place(), notification.place(), frames.place()]))
     }

@@ -6,7 +6,7 @@ use lilliput_attack::{Outcome, escaped, kit, must};
 use lilliput_user32::Native;
 
 use crate::Routines;
-use crate::sweep::{every, is_own_data};
+use crate::sweep::is_own_data;
 use crate::target::{size, target};
 
 pub const ROUTINES: Routines = &[
@@ -25,7 +25,7 @@ fn is_own(selector: u16) -> bool {
 
 fn by_lar() -> Outcome {
     const CONFORMING_CODE: u32 = 0xc00;
-    for selector in every() {
+    for selector in 0..=u16::MAX {
         let (access, visible): (u32, u32);
         // SAFETY: the instruction reads access rights into a register and sets a flag.
         unsafe {
@@ -46,7 +46,7 @@ fn by_lar() -> Outcome {
 
 fn by_lsl() -> Outcome {
     let size = size();
-    for selector in every() {
+    for selector in 0..=u16::MAX {
         let (limit, visible): (u32, u32);
         // SAFETY: the instruction reads a limit into a register and sets a flag.
         unsafe {
@@ -60,7 +60,7 @@ fn by_lsl() -> Outcome {
 }
 
 fn by_verify() -> Outcome {
-    for selector in every() {
+    for selector in 0..=u16::MAX {
         let (readable, writable): (u8, u8);
         // SAFETY: the instructions set a flag.
         unsafe {

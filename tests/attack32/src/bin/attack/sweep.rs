@@ -3,6 +3,7 @@
 use core::sync::atomic::Ordering::SeqCst;
 
 use lilliput_abi::Error;
+use lilliput_attack::kit::{self, parameter};
 use lilliput_attack::{catcher, must};
 use lilliput_user32::Native;
 
@@ -14,14 +15,19 @@ pub const DATA: u16 = 0x23;
 /// Exceptions by which a selector is refused.
 const REFUSALS: [u8; 4] = [10, 11, 12, 13];
 
-/// All selectors.
+/// All selectors; those of [`some`] where the sweep need not be thorough.
 pub fn every() -> impl Iterator<Item = u16> {
-    0..=u16::MAX
+    let thorough = kit::parameter::<Native>(parameter::THOROUGH) == 1;
+    (0..=u16::MAX).filter(move |&selector| thorough || is_sample(selector))
 }
 
 /// Selectors of all kinds: those that a table could have, and some of all others.
 pub fn some() -> impl Iterator<Item = u16> {
-    (0..0x400).chain((0x400..=u16::MAX).step_by(251)).chain([0xfff8, 0xfffb, 0xfffc, u16::MAX])
+    (0..=u16::MAX).filter(|&selector| is_sample(selector))
+}
+
+const fn is_sample(selector: u16) -> bool {
+    selector < 0x400 || selector >= 0xfff0 || selector % 251 == 0
 }
 
 /// Selectors that can be loaded into CS: the task's own code, whose RPL becomes 3.

@@ -6,7 +6,7 @@ use lilliput_attack::{Outcome, kit, must};
 use lilliput_user64::Native;
 
 use crate::Routines;
-use crate::sweep::{every, is_own_data};
+use crate::sweep::is_own_data;
 
 pub const ROUTINES: Routines = &[
     ("descriptors-by-lar", by_lar),
@@ -23,7 +23,7 @@ fn is_own(selector: u16) -> bool {
 fn by_lar() -> Outcome {
     const LONG_OR_32: u32 = 0x60_0000;
     const LONG: u32 = 0x20_0000;
-    for selector in every() {
+    for selector in 0..=u16::MAX {
         let (access, visible): (u32, u32);
         // SAFETY: the instruction reads access rights into a register and sets a flag.
         unsafe {
@@ -40,7 +40,7 @@ fn by_lar() -> Outcome {
 
 /// The data segment of a 64-bit task covers a byte that is never mapped: 64-bit code ignores that, others could not use it.
 fn by_lsl() -> Outcome {
-    for selector in every() {
+    for selector in 0..=u16::MAX {
         let (limit, visible): (u32, u32);
         // SAFETY: the instruction reads a limit into a register and sets a flag.
         unsafe {
@@ -57,7 +57,7 @@ fn by_lsl() -> Outcome {
 }
 
 fn by_verify() -> Outcome {
-    for selector in every() {
+    for selector in 0..=u16::MAX {
         let (readable, writable): (u8, u8);
         // SAFETY: the instructions set a flag.
         unsafe {

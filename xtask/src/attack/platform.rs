@@ -1,0 +1,138 @@
+//! Where attacks can be run.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::boot::Report;
+use crate::build::Config;
+use crate::machine::accelerator::{self, Accelerator};
+use crate::machine::bochs::Bochs;
+use crate::machine::{Firmware, Machine};
+use crate::options::Accel;
+use crate::prepare::Prepared;
+use crate::setup::Needs;
+
+/// A platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// QEMU in software: checks no segment limits.
+    Tcg,
+    /// QEMU by the processor.
+    Kvm,
+    /// Bochs with a model of AMD.
+    BochsAmd,
+    /// Bochs with a model of Intel, which has PCIDs.
+    BochsIntel,
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Choice {
+    /// QEMU in software: checks no segment limits, so that only `page` mode confines there.
+    Tcg,
+    /// QEMU by the processor, where that has hardware virtualisation.
+    Kvm,
+    /// Bochs with a model of AMD.
+    BochsAmd,
+    /// Bochs with a model of Intel, which has PCIDs.
+    BochsIntel,
+    /// All that can be had on this machine.
+    All,
+}
+
+impl Choice {
+    /// The platforms, those of `all` as far as they can be had.
+    pub fn platforms(self) -> Vec<Platform> {
+        match self {
+            Self::Tcg => vec![Platform::Tcg],
+            Self::Kvm => vec![Platform::Kvm],
+            Self::BochsAmd => vec![Platform::BochsAmd],
+            Self::BochsIntel => vec![Platform::BochsIntel],
+            Self::All => {
+                let kvm = matches!(accelerator::choose(Accel::Auto), (Accelerator::Kvm, _)).then_some(Platform::Kvm);
+                let always = [Platform::Tcg, Platform::BochsAmd, Platform::BochsIntel];
+                always.into_iter().chain(kvm).collect()
+            }
+        }
+    }
+}
+
+/// What has to be installed for these.
+pub fn needs(platforms: &[Platform]) -> Needs {
+    Needs { bochs: platforms.iter().any(|platform| platform.bochs().is_some()), ..Needs::EMULATOR }
+}
+
+impl Platform {
+    /// Its word on the command line and in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tcg => "tcg",
+            Self::Kvm => "kvm",
+            Self::BochsAmd => "bochs-amd",
+            Self::BochsIntel => "bochs-intel",
+        }
+    }
+
+    /// What it is, for people.
+    pub fn description(self) -> String {
+        match self.bochs() {
+            Some(bochs) => bochs.platform(),
+            None => self.qemu().platform().unwrap_or_else(|_| "QEMU".to_owned()),
+        }
+    }
+
+    fn bochs(self) -> Option<Bochs> {
+        match self {
+            Self::BochsAmd => Some(Bochs { model: "ryzen" }),
+            Self::BochsIntel => Some(Bochs { model: "corei7_skylake_x" }),
+            Self::Tcg | Self::Kvm => None,
+        }
+    }
+
+    fn qemu(self) -> Machine {
+        // Far and interrupt returns of user code fault under SMAP in TCG, as of QEMU 7.2: it reads the user's stack as the
+        // kernel would. Other test boots have SMAP.
+        let (accelerator, cpu) = match self {
+            Self::Kvm => (Accelerator::Kvm, "host"),
+            _ => (Accelerator::Tcg, "max,smap=off"),
+        };
+        Machine {
+            accelerator,
+            firmware: Firmware::Bios,
+            cpus: 1,
+            memory: "512M".to_owned(),
+            cpu: cpu.to_owned(),
+            count_instructions: false,
+        }
+    }
+
+    /// Boots there.
+    pub fn boot(
+        self,
+        prepared: &Prepared,
+        name: &str,
+        config: &Config,
+        limit: Duration,
+        stream: bool,
+    ) -> Result<Report> {
+        match self.bochs() {
+            // It is some ten times slower.
+            Some(bochs) => prepared.boot_bochs(name, bochs, config, 10 * limit, stream),
+            None => prepared.boot(name, &self.qemu(), config, limit, stream),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_has_two_makes() {
+        let platforms = Choice::All.platforms();
+        assert!(platforms.contains(&Platform::BochsAmd) && platforms.contains(&Platform::BochsIntel));
+        assert!(needs(&platforms).bochs && !needs(&[Platform::Tcg]).bochs);
+    }
+}
