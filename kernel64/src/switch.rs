@@ -39,6 +39,14 @@ pub fn to(this: &mut PerCpu, thread: &mut Thread) {
     this.current = thread;
 }
 
+/// Loads the segment registers anew with what they are taken to hold: a user got something else into them.
+#[cold]
+pub fn reload_segments(this: &mut PerCpu) {
+    let [code, data] = [USER_CODE_ENTRY, USER_DATA_ENTRY].map(|entry| this.gdt.0[entry]);
+    // SAFETY: the table is this CPU's, and the descriptors are those that it has.
+    unsafe { load_segments(&raw mut this.gdt.0, code, data) };
+}
+
 /// Writes the two user descriptors, and loads DS, ES, FS and GS with the user data selector: their hidden parts are then
 /// those of the descriptor just written. A null selector would do as well and costs six times as much on a Zen 3.
 ///

@@ -12,13 +12,15 @@ use crate::cpu::percpu::{self, PerCpu};
 use crate::entry::exit;
 use crate::entry::trap::TrapFrame;
 use crate::state::{self, Kernel};
-use crate::{dispatch, fault, invariants, panic, probe, vector};
+use crate::{dispatch, fault, invariants, panic, probe, switch, vector};
 
 /// The kernel is to be gone back into: see the common path of the stubs.
 const RESUME: u64 = 1;
 
 /// The single-step flag.
 const TF: u64 = 1 << 8;
+/// VM and IOPL, which no user has.
+const NEVER_OF_A_USER: u64 = 1 << 17 | 3 << 12;
 
 /// Called by the stubs. Returns the block of the thread to leave to, 0 to wait, 1 to go back into the kernel.
 pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
@@ -47,6 +49,9 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
             unexpected(trap);
         }
     }
+    if trap.is_from_virtual_8086() {
+        switch::reload_segments(this);
+    }
     // SAFETY: as above; the kernel was not in the middle of anything: it was in user mode, about to be, or idle.
     let kernel = unsafe { state::get() };
     if kernel.facts.check_invariants {
@@ -60,7 +65,8 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
         thread.full_frame = true;
         if !faulted_return {
             // No other selectors are a user's, on a CPU that checks them.
-            thread.frame = Frame { cs: u64::from(USER_CODE), ss: u64::from(USER_DATA), ..trap.frame };
+            let flags = trap.frame.flags & !NEVER_OF_A_USER;
+            thread.frame = Frame { cs: u64::from(USER_CODE), ss: u64::from(USER_DATA), flags, ..trap.frame };
         }
     }
     let decision = match vector {

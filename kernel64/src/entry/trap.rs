@@ -30,7 +30,13 @@ pub struct TrapFrame {
 impl TrapFrame {
     /// Whether it came from user mode.
     pub fn is_from_user(&self) -> bool {
-        self.frame.cs & 3 == 3
+        self.frame.cs & 3 == 3 || self.is_from_virtual_8086()
+    }
+
+    /// Whether it came from virtual-8086 mode, which long mode has not (AMD64 APM vol. 2, 1.3). QEMU's TCG lets a user's
+    /// IRET of 32 bits enter it all the same.
+    pub fn is_from_virtual_8086(&self) -> bool {
+        self.frame.flags & VM != 0
     }
 
     /// The registers, for a report.
@@ -47,6 +53,9 @@ impl TrapFrame {
         }
     }
 }
+
+/// The flag of virtual-8086 mode.
+const VM: u64 = 1 << 17;
 
 /// Bytes between two stubs.
 const STUB_SIZE: u64 = 16;

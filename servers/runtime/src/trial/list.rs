@@ -112,6 +112,7 @@ pub const TRIALS: &[Trial] = &[
     alone("interrupted-with-bad-stack", BOTH),
     alone("visible-descriptors", BOTH),
     ends("entry-by-sysenter", LONG, AnyEnd),
+    ends("iret-to-virtual-8086", BOTH, Fault(&[PROTECTION, PAGE_FAULT])),
     // Exceptions.
     ends("fault-invalid-opcode", BOTH, Fault(&[INVALID_OPCODE])),
     ends("fault-divide", BOTH, Fault(&[0])),

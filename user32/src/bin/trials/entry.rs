@@ -20,6 +20,7 @@ pub fn find(name: &str) -> Option<fn() -> Outcome> {
         "entry-single-stepped" => single_stepped,
         "entry-at-end-of-page" => at_end_of_page,
         "entry-at-end-of-space" => at_end_of_space,
+        "iret-to-virtual-8086" => iret_to_virtual_8086,
         _ => return None,
     })
 }
@@ -175,4 +176,11 @@ fn enter_from_end_of(page: Word) -> Outcome {
     kit::task::<Native>().map(kit::frames(), page, 0, 1, Rights::READ | Rights::EXECUTE)?;
     // SAFETY: the code that was put there makes the null call and then leaves the page, which ends this task.
     unsafe { asm!("jmp {}", in(reg) page + last, in("eax") NULL.0, in("edx") 0, options(noreturn)) }
+}
+
+/// A return from an interrupt with VM set, to a selector that asks for no user's privilege: a CPU refuses the selector, QEMU's
+/// TCG changes to that mode, where a selector means something else. Either way this task ends, and nobody else.
+fn iret_to_virtual_8086() -> Outcome {
+    // SAFETY: the frame leads to an exception, which ends this task.
+    unsafe { asm!("push 0x20202", "push 0x28", "push 0x1000", "iretd", options(noreturn)) }
 }

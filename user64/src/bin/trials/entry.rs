@@ -17,6 +17,7 @@ pub fn find(name: &str) -> Option<fn() -> Outcome> {
         "entry-single-stepped" => single_stepped,
         "entry-at-end-of-page" => at_end_of_page,
         "entry-by-sysenter" => by_sysenter,
+        "iret-to-virtual-8086" => iret_to_virtual_8086,
         _ => return None,
     })
 }
@@ -174,4 +175,20 @@ fn by_sysenter() -> Outcome {
     // SAFETY: should the kernel take this for a system call of a 32-bit task, it returns somewhere else, if
     // at all: this task ends one way or another.
     unsafe { asm!("sysenter", "ud2", in("eax") NULL.0, in("edx") 0, in("ecx") 0, options(noreturn)) }
+}
+
+/// A return from an interrupt with VM set, to a selector that asks for no user's privilege: a CPU refuses the selector, QEMU's
+/// TCG changes to that mode, where a selector means something else. Either way this task ends, and nobody else.
+fn iret_to_virtual_8086() -> Outcome {
+    // SAFETY: the frame leads to an exception, which ends this task.
+    unsafe {
+        asm!(
+            "mov dword ptr [rsp - 40], 0x1000",
+            "mov dword ptr [rsp - 36], 0x28",
+            "mov dword ptr [rsp - 32], 0x20202",
+            "sub rsp, 40",
+            "iretd",
+            options(noreturn)
+        );
+    }
 }
