@@ -49,6 +49,12 @@ pub struct Arguments {
     /// Have the kernel check the rules of confinement at every entry and exit. Slow.
     #[arg(long)]
     check_invariants: bool,
+    /// So many seeds for attacks by random code, instead of a few.
+    #[arg(long, value_name = "N")]
+    seeds: Option<u32>,
+    /// The first of them.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "seeds")]
+    first_seed: u32,
     /// List the attacks and what they try, and run none.
     #[arg(long)]
     list: bool,
@@ -115,6 +121,10 @@ fn config(arguments: &Arguments) -> Config {
     config.check_invariants = arguments.check_invariants;
     if !arguments.only.is_empty() {
         config.extra.push(("attacks".to_owned(), arguments.only.join(",")));
+    }
+    if let Some(seeds) = arguments.seeds {
+        config.extra.push(("code_seeds".to_owned(), seeds.to_string()));
+        config.extra.push(("first_code_seed".to_owned(), arguments.first_seed.to_string()));
     }
     config
 }

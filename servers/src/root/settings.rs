@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use lilliput_abi::Isolation;
 use lilliput_abi::boot::file;
@@ -21,6 +22,8 @@ pub struct Settings {
     pub attacks: Vec<String>,
     /// Whether attacks by selectors try all 65,536 of them, at least once.
     pub all_selectors: bool,
+    /// Seeds for attacks by random code, instead of those in the table.
+    pub code_seeds: Option<Range<usize>>,
     /// Isolation of small tasks.
     pub isolation: Isolation,
     /// Small tasks of the mixed workload.
@@ -70,6 +73,7 @@ impl Settings {
             scenarios,
             tests: list("tests", ','),
             attacks: list("attacks", ','),
+            code_seeds: code_seeds(number("first_code_seed", 0)?, number("code_seeds", 0)?),
             all_selectors: selectors != Some("some"),
             isolation: isolation.and_then(Isolation::from_name).unwrap_or(Isolation::Auto),
             small: number("small", 200)?,
@@ -81,4 +85,9 @@ impl Settings {
             fuzz_tasks: number("fuzz_tasks", 5)?,
         })
     }
+}
+
+/// So many seeds from the first one on; none if there are to be none.
+fn code_seeds(first: usize, count: usize) -> Option<Range<usize>> {
+    (count > 0).then(|| first..first.saturating_add(count))
 }

@@ -11,6 +11,7 @@
 
 pub mod catcher;
 pub mod kit;
+pub mod random;
 pub mod table;
 pub mod witness;
 

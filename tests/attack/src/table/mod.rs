@@ -6,6 +6,7 @@ mod leaks;
 mod limits;
 mod memory;
 mod privileged;
+mod random;
 mod selectors;
 mod strays;
 
@@ -25,6 +26,8 @@ pub enum Expected {
     /// It reached for what lies beyond its space: the segment limit stops it by #GP or #SS. Where limits are not
     /// enforced, the page table does, by #PF.
     Beyond,
+    /// It may end in any way or none, if only nobody else comes to harm.
+    Any,
 }
 
 /// An attack.
@@ -48,7 +51,7 @@ pub struct Attack {
 }
 
 /// All attacks, subject by subject, in the order in which they run.
-pub const SUBJECTS: [&[Attack]; 9] = [
+pub const SUBJECTS: [&[Attack]; 10] = [
     CONTROL,
     gates::ATTACKS,
     selectors::ATTACKS,
@@ -58,6 +61,7 @@ pub const SUBJECTS: [&[Attack]; 9] = [
     entries::ATTACKS,
     leaks::ATTACKS,
     memory::ATTACKS,
+    random::ATTACKS,
 ];
 
 /// What shows that the suite itself works.

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use lilliput_abi::Isolation;
 use lilliput_abi::object::fact;
-use lilliput_attack::table::{self, Attack};
+use lilliput_attack::table::{self, Expected};
 
 use crate::SYSTEM;
 use crate::failure::{Failure, context};
@@ -48,24 +48,24 @@ impl Tally {
 /// Runs the attacks that the configuration names, or all, in the isolation modes that it names; fails if one of them
 /// was not contained.
 pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
-    let limits = context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1;
+    let limits = limits_enforced()?;
     let mut tally = Tally::default();
     supervisor.expects_failures = true;
     // What a selector gives does not depend on the isolation mode: all 65,536 are tried in the first one only.
     let mut thorough = settings.all_selectors;
     for &isolation in modes(settings.isolation) {
         let mode = mode_name(isolation, limits);
-        say!("attacks in `{mode}` mode:");
         if isolation == Isolation::Segment && !limits && settings.isolation == Isolation::Auto {
+            let mode = isolation.name();
             for (_, _, name) in wanted(settings) {
                 tally.count(&name, mode, &Verdict::Skipped("limits not enforced on this platform"));
             }
             continue;
         }
+        say!("attacks in `{mode}` mode:");
         let mut scene = Scene::new(supervisor, isolation, thorough)?;
         for (number, kind, name) in wanted(settings) {
-            let attack = table::numbered(number).ok_or_else(|| Failure::new("the table of attacks changed"))?;
-            let verdict = judge(supervisor, &scene, attack, number, kind, limits)?;
+            let verdict = judge(supervisor, &scene, settings, number, kind)?;
             tally.count(&name, mode, &verdict);
             // Witnesses that were harmed testify no more.
             if !verdict.is_well() {
@@ -86,6 +86,10 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
         (0, _) => Ok(()),
         (bad, _) => Err(Failure::new(format!("{bad} attacks were not contained as they must be"))),
     }
+}
+
+fn limits_enforced() -> Result<bool, Failure> {
+    context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced").map(|fact| fact == 1)
 }
 
 /// Where nothing else is asked for, small tasks are attacked from in both modes that confine them.
@@ -124,17 +128,20 @@ fn wanted(settings: &Settings) -> Vec<(usize, u64, String)> {
 fn judge(
     supervisor: &mut Supervisor,
     scene: &Scene,
-    attack: &Attack,
+    settings: &Settings,
     number: usize,
     kind: u64,
-    limits: bool,
 ) -> Result<Verdict, Failure> {
+    let attack = table::numbered(number).ok_or_else(|| Failure::new("the table of attacks changed"))?;
+    let limits = limits_enforced()?;
     if let Some(reason) = attack.not_unenforced.filter(|_| !limits) {
         return Ok(Verdict::Skipped(reason));
     }
     let mut last = Verdict::Skipped("it has no variant");
-    for variant in 0..attack.variants {
-        let ended = scene.run(supervisor, number, kind, variant.into())?;
+    let seeds =
+        settings.code_seeds.clone().filter(|_| attack.expected == Expected::Any).unwrap_or(0..attack.variants.into());
+    for variant in seeds {
+        let ended = scene.run(supervisor, number, kind, variant)?;
         last = Verdict::new(attack.expected, limits, &ended);
         if !last.is_well() {
             return Ok(if attack.variants > 1 { last.of_variant(variant) } else { last });

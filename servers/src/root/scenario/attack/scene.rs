@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use lilliput_abi::object::{fact, kind};
 use lilliput_abi::{Isolation, Operation, Rights};
 use lilliput_attack::kit::{self, parameter, role};
+use lilliput_attack::table::{self, Expected};
 use lilliput_runtime::invoke::invoke;
 use lilliput_runtime::object::Arena;
 use lilliput_runtime::{Machine, Message, Word, place};
@@ -19,8 +20,9 @@ use crate::spawn::Space;
 use crate::supervisor::{Id, Supervisor};
 use crate::{FACTORY, SYSTEM};
 
-/// How long an attack may last, in milliseconds.
+/// How long an attack may last, in milliseconds, and one that need not end.
 const LIMIT: u64 = 60_000;
+const SHORT_LIMIT: u64 = 100;
 /// Between two signs of life of the witness that gives them, in milliseconds.
 const INTERVAL: u64 = 50;
 
@@ -88,7 +90,9 @@ impl Scene {
         let id = supervisor.create(program, "attacker", space)?;
         let equipment = self.equip(supervisor, id, variant)?;
         supervisor.child_mut(id).start(kit::PRIORITY, [role::ATTACK, number])?;
-        let deadline = Native::ticks() + LIMIT * self.khz;
+        let endless = table::numbered(number).is_some_and(|attack| attack.expected == Expected::Any);
+        let limit = if endless { SHORT_LIMIT } else { LIMIT };
+        let deadline = Native::ticks() + limit * self.khz;
         let is_harmed = |supervisor: &Supervisor| {
             self.witnesses.iter().any(|witness| supervisor.child(witness.id).ending.is_some())
         };

@@ -49,8 +49,14 @@ impl Verdict {
             Expected::HarmlessOr(vectors) => (true, vectors),
             Expected::Beyond if limits => (false, &[STACK_FAULT, PROTECTION]),
             Expected::Beyond => (false, &[STACK_FAULT, PROTECTION, PAGE_FAULT]),
+            Expected::Any => (true, &[]),
         };
         match ended.ending {
+            // Whatever it said, nobody came to harm.
+            ending if expected == Expected::Any => Self::Contained(match ending {
+                Some(ending) => format!("ended by {ending}"),
+                None => "it did not end by itself".to_string(),
+            }),
             None => Self::Unexpected("it did not end".to_string()),
             Some(Ending::Exit(parent::SUCCESS)) if goes_on => Self::Contained("it got nothing".to_string()),
             Some(Ending::Exit(parent::SUCCESS)) => Self::Escaped("it went on".to_string()),
@@ -68,7 +74,7 @@ impl Verdict {
     }
 
     /// The same, with the number of the variant.
-    pub fn of_variant(self, variant: u16) -> Self {
+    pub fn of_variant(self, variant: usize) -> Self {
         match self {
             Self::Escaped(reason) => Self::Escaped(format!("variant {variant}: {reason}")),
             Self::Unexpected(reason) => Self::Unexpected(format!("variant {variant}: {reason}")),

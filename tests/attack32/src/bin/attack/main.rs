@@ -12,6 +12,7 @@ mod limits;
 mod memory;
 mod pages;
 mod privileged;
+mod random;
 mod registers;
 mod selectors;
 mod stacks;
@@ -65,7 +66,12 @@ fn start(role: Word, number: Word) -> Word {
 
 fn run(number: Word) {
     let Some(attack) = table::numbered(number) else { panic!("there is no attack {number}") };
-    let routine = ROUTINES.iter().chain([&memory::ROUTINES]).copied().flatten().find(|(name, _)| *name == attack.name);
+    let routine = ROUTINES
+        .iter()
+        .chain([&memory::ROUTINES, &random::ROUTINES])
+        .copied()
+        .flatten()
+        .find(|(name, _)| *name == attack.name);
     let Some((_, routine)) = routine else { panic!("no routine of this name") };
     if let Err(error) = routine() {
         panic!("the kernel said {}", error.name());

@@ -22,13 +22,18 @@ pub fn map_data(page: u32) -> Result<(), Error> {
 /// Maps the first page of the frames as code, with these bytes at this offset and no-operations elsewhere.
 pub fn map_code(page: u32, offset: u32, code: &[u8]) -> Result<(), Error> {
     const NOP: u8 = 0x90;
-    let window = (size() - 8 * PAGE) as usize;
-    kit::task::<Native>().map(kit::frames(), window, 0, 1, Rights::READ | Rights::WRITE)?;
-    for at in 0..PAGE {
-        let byte = at.checked_sub(offset).and_then(|place| code.get(place as usize)).unwrap_or(&NOP);
+    let byte = |at: u32| at.checked_sub(offset).and_then(|place| code.get(place as usize)).unwrap_or(&NOP);
+    map_bytes(page, (0..PAGE).map(|at| *byte(at)))
+}
+
+/// Maps the first page of the frames as code: these bytes.
+pub fn map_bytes(page: u32, code: impl Iterator<Item = u8>) -> Result<(), Error> {
+    let window = size() - 8 * PAGE;
+    map_data(window)?;
+    for (at, byte) in (window..window + PAGE).zip(code) {
         // SAFETY: the page was mapped just now, for this, and nothing else of the program is there.
-        unsafe { ((window + at as usize) as *mut u8).write_volatile(*byte) };
+        unsafe { (at as *mut u8).write_volatile(byte) };
     }
-    kit::task::<Native>().unmap(window, 1)?;
+    kit::task::<Native>().unmap(window as usize, 1)?;
     kit::task::<Native>().map(kit::frames(), page as usize, 0, 1, Rights::READ | Rights::EXECUTE)
 }

@@ -10,6 +10,7 @@ mod memory;
 mod pages;
 mod places;
 mod privileged;
+mod random;
 mod registers;
 mod selectors;
 mod steps;
@@ -56,7 +57,12 @@ fn start(role: Word, number: Word) -> Word {
 
 fn run(number: Word) {
     let Some(attack) = table::numbered(number) else { panic!("there is no attack {number}") };
-    let routine = ROUTINES.iter().chain([&memory::ROUTINES]).copied().flatten().find(|(name, _)| *name == attack.name);
+    let routine = ROUTINES
+        .iter()
+        .chain([&memory::ROUTINES, &random::ROUTINES])
+        .copied()
+        .flatten()
+        .find(|(name, _)| *name == attack.name);
     let Some((_, routine)) = routine else { panic!("no routine of this name") };
     if let Err(error) = routine() {
         panic!("the kernel said {}", error.name());
