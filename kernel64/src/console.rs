@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use lilliput_abi::boot::UNENFORCED;
 use spin::Mutex;
 use uart_16550::backend::PioBackend;
 use uart_16550::spec::registers::LSR;
@@ -14,9 +15,11 @@ const COM1_PORT: u16 = 0x3f8;
 pub struct Console {
     uart: Uart16550<PioBackend>,
     present: bool,
+    /// Whether lines are marked: see [`mark_unenforced`].
+    unenforced: bool,
 }
 
-static CONSOLE: Mutex<Console> = Mutex::new(Console { uart: com1(), present: false });
+static CONSOLE: Mutex<Console> = Mutex::new(Console { uart: com1(), present: false, unenforced: false });
 
 const fn com1() -> Uart16550<PioBackend> {
     // SAFETY: COM1's eight ports are the console's alone; `CONSOLE` is the only user.
@@ -36,6 +39,10 @@ impl Console {
             match line.strip_suffix(b"\n") {
                 Some(text) => {
                     self.uart.send_bytes_exact(text);
+                    if self.unenforced {
+                        self.uart.send_bytes_exact(b" ");
+                        self.uart.send_bytes_exact(UNENFORCED.as_bytes());
+                    }
                     self.uart.send_bytes_exact(b"\r\n");
                 }
                 None => self.uart.send_bytes_exact(line),
@@ -56,6 +63,11 @@ pub fn init() {
     let mut console = CONSOLE.lock();
     let config = Config { baud_rate: BaudRate::Baud115200, ..Config::DEFAULT };
     console.present = console.uart.init(config).is_ok();
+}
+
+/// From now on every line, whoever prints it, ends with a word that says that small tasks are not confined.
+pub fn mark_unenforced() {
+    CONSOLE.lock().unenforced = true;
 }
 
 /// Writes bytes.

@@ -91,7 +91,8 @@ pub fn main(arguments: Arguments) -> Result<()> {
             }
             _ => None,
         }));
-        println!("--- {} records after {:.1} s", attacks.rows.len() - before, started.elapsed().as_secs_f64());
+        let (records, seconds) = (attacks.rows.len() - before, started.elapsed().as_secs_f64());
+        println!("--- {records} records after {seconds:.1} s{}", report.mark());
         // What failed is in the records; anything else is the boot's own failure.
         let failed = attacks.rows[before..].iter().any(|row| matches!(row.outcome, Outcome::Failed(_)));
         let told = failed && report.ending == Ending::Exit(lilliput_abi::boot::exit::FAILURE);

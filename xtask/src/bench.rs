@@ -30,6 +30,7 @@ use crate::setup::Needs;
 ///   platform           of the boot that measured the ticks
 ///   accelerator        of the same boot: tcg or kvm
 ///   limits_enforced    whether that platform enforces segment limits: true or false
+///   mark               UNENFORCED where it does not, or null
 ///
 /// A figure that was not measured is null.
 #[derive(Debug, Args)]
@@ -100,6 +101,7 @@ fn boot(prepared: &Prepared, name: &str, machine: &Machine, config: &Config, tim
     let started = Instant::now();
     let report = prepared.boot(name, machine, config, timeout.duration(), true)?;
     report.check().with_context(|| format!("boot `{name}`"))?;
-    println!("--- boot `{name}` ended well after {:.1} s", started.elapsed().as_secs_f64());
+    let seconds = started.elapsed().as_secs_f64();
+    println!("--- boot `{name}` ended well after {seconds:.1} s{}", report.mark());
     Ok(report)
 }

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 
 pub use self::bochs::BochsBoot;
 pub use self::ending::Ending;
-pub use self::record::{Outcome, Record};
+pub use self::record::{Outcome, Record, unmarked};
 use crate::build::Symbols;
 use crate::machine::Machine;
 use crate::machine::qmp::Monitor;
@@ -73,6 +73,12 @@ impl Report {
             Some(complaint) => bail!("{complaint}{}", self.cause()),
             None => Ok(()),
         }
+    }
+
+    /// What xtask's own lines about this boot end with: a mark if the guest's last line had it, as then all have from some point on.
+    pub fn mark(&self) -> &'static str {
+        let marked = self.last_lines.back().is_some_and(|line| unmarked(line) != line);
+        if marked { " UNENFORCED" } else { "" }
     }
 
     /// What the guest's records complain about.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::boot::{Outcome, Record, Report};
+use crate::boot::{Outcome, Record, Report, unmarked};
 use crate::build::{Config, Scenario};
 use crate::machine::Machine;
 use crate::machine::accelerator::Accelerator;
@@ -60,7 +60,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
     let first = arguments.seed.unwrap_or_else(seed_of_the_clock);
     let end = Instant::now() + Duration::from_secs_f64(60.0 * arguments.minutes);
     let step = Step::start("fuzzing");
-    let (mut next, mut boots) = (first, 0);
+    let (mut next, mut boots, mut mark) = (first, 0, "");
     while boots == 0 || arguments.rounds.is_none() && Instant::now() < end {
         let model = MODELS[boots % MODELS.len()];
         let chosen = arguments.machine.cpu.is_some() || machine.accelerator != Accelerator::Tcg;
@@ -68,12 +68,12 @@ pub fn main(arguments: Arguments) -> Result<()> {
         let rounds = arguments.rounds.unwrap_or(ROUNDS);
         step.note(&format!("at seed {next}, {} seeds done", next - first));
         let boot = Boot { arguments: &arguments, machine, first: next, rounds };
-        boot.run(&prepared)?;
+        mark = boot.run(&prepared)?;
         next += rounds;
         boots += 1;
     }
     step.finish("nothing found");
-    println!("{} seeds from {first} on, in {boots} boots: nothing found", next - first);
+    println!("{} seeds from {first} on, in {boots} boots: nothing found{mark}", next - first);
     Ok(())
 }
 
@@ -86,13 +86,14 @@ struct Boot<'a> {
 }
 
 impl Boot<'_> {
-    fn run(&self, prepared: &Prepared) -> Result<()> {
+    /// What lines about it end with.
+    fn run(&self, prepared: &Prepared) -> Result<&'static str> {
         let config = Config::new([Scenario::Fuzz]);
         let mut config = self.arguments.config.apply(config, self.machine.accelerator)?;
         let setting = |key: &str, value: u64| (key.to_owned(), value.to_string());
         config.extra.extend([setting("seed", self.first), setting("fuzz_rounds", self.rounds)]);
         let report = prepared.boot("fuzz", &self.machine, &config, self.arguments.timeout.duration(), false)?;
-        let Some((seed, what)) = finding(&report) else { return Ok(()) };
+        let Some((seed, what)) = finding(&report) else { return Ok(report.mark()) };
         let reached = report.last_lines.iter().map(String::as_str);
         reached.for_each(|line| println!("    | {line}"));
         match seed {
@@ -130,7 +131,7 @@ fn finding(report: &Report) -> Option<(Option<u64>, String)> {
         Record::Test { name, outcome: Outcome::Failed(reason) } => Some((seed_in(name), reason.clone())),
         _ => None,
     });
-    let at_work = || report.last_lines.iter().rev().find_map(|line| line.strip_prefix("fuzz: seed ")?.parse().ok());
+    let at_work = || report.last_lines.iter().rev().find_map(|line| unmarked(line).strip_prefix("fuzz: seed ")?.parse().ok());
     let tests = report.records.iter().filter(|record| matches!(record, Record::Test { .. })).count();
     let ended = || match report.check() {
         Err(complaint) => Some((at_work(), format!("{complaint:#}"))),

@@ -29,6 +29,10 @@ pub mod file {
     pub const SYMBOLS: &str = "kernel.sym";
 }
 
+/// What stands at the end of each line that is printed from the moment on in which a small task is confined by limits that this CPU
+/// does not enforce, that is, not at all. A space stands before it.
+pub const UNENFORCED: &str = "UNENFORCED";
+
 /// Exit codes of the machine. QEMU's `isa-debug-exit` turns a code C into the process status `2 C + 1`.
 pub mod exit {
     /// All went well (status 33).

@@ -12,6 +12,7 @@ use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
 use lilliput_core::thread::{Frame as ReturnFrame, Kind, PRIORITIES, Thread};
 
+use crate::console;
 use crate::memory::Charged;
 use crate::objects::{ArenaObject, Factory, Frames, HOST_END};
 use crate::state::Kernel;
@@ -161,6 +162,9 @@ fn small_space(
     let mut memory = Charged { frames, quota: &mut factories[payer].frames };
     let placed = arena_of.create_space(&mut memory, request, policy, entry_page)?;
     let PlacedSpace { space, isolation, root } = placed;
+    if isolation == Isolation::Segment && !policy.limits_enforced {
+        console::mark_unenforced();
+    }
     let root = root.start().as_u64();
     let cr3 = match isolation {
         Isolation::Page => kernel.pcids.tag(root),

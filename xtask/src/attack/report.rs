@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use lilliput_abi::boot::UNENFORCED;
 use lilliput_abi::object::kind;
 use lilliput_attack::table;
 use serde::Serialize;
@@ -115,8 +116,9 @@ impl Attacks {
         let count = |word| self.rows.iter().filter(|row| parts(&row.outcome).0 == word).count();
         let (contained, escaped, unexpected, skipped) =
             (count("contained"), count("ESCAPED"), count("unexpected"), count("skipped"));
+        let mark = if self.rows.iter().any(|row| row.mode.contains(UNENFORCED)) { " UNENFORCED" } else { "" };
         text + &format!(
-            "{} attacks: {contained} contained, {escaped} ESCAPED, {unexpected} ended otherwise than expected, {skipped} skipped\n",
+            "{} attacks: {contained} contained, {escaped} ESCAPED, {unexpected} ended otherwise than expected, {skipped} skipped{mark}\n",
             names.len()
         )
     }
@@ -193,6 +195,14 @@ mod tests {
         assert_eq!(lines[1], "heavens-gate skipped [1] contained");
         assert_eq!(lines[2], "hlt-64 skipped [1] ESCAPED [2]");
         assert_eq!(lines[5], "2 attacks: 1 contained, 1 ESCAPED, 0 ended otherwise than expected, 2 skipped");
+        let row = |mode: &str| Row {
+            name: "hlt-64".into(),
+            platform: Platform::Tcg,
+            mode: mode.into(),
+            outcome: Outcome::Passed,
+        };
+        let marked = Attacks { rows: vec![row("segment-UNENFORCED"), row("page")], ..Attacks::default() };
+        assert!(marked.text().ends_with("0 skipped UNENFORCED\n"));
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! - `@test NAME ok`, `@test NAME FAILED reason`, `@test NAME skipped reason`
 //! - `@attack NAME MODE contained`, `@attack NAME MODE ESCAPED reason`, `... unexpected reason`, `... skipped reason`
 //! - `@budget NAME MEASURED LIMIT`: an instruction count that must not exceed its limit
+//!
+//! Where small tasks are not confined, every line ends with a mark that says so: see [`unmarked`].
+
+use lilliput_abi::boot::UNENFORCED;
 
 use crate::report::Row;
 
@@ -43,9 +47,15 @@ pub enum Outcome {
     Skipped(String),
 }
 
+/// A line of the guest's without the mark that it has where `segment` mode is used though nothing enforces limits.
+pub fn unmarked(line: &str) -> &str {
+    line.strip_suffix(UNENFORCED).map_or(line, |line| line.strip_suffix(' ').unwrap_or(line))
+}
+
 impl Record {
     /// Reads a line; `None` if it is for people.
     pub fn parse(line: &str) -> Option<Self> {
+        let line = unmarked(line);
         let (kind, rest) = line.strip_prefix('@')?.split_once(' ')?;
         let record = match kind {
             "row" => serde_json::from_str(rest).map(Self::Row).map_err(|error| error.to_string()),
@@ -153,6 +163,14 @@ mod tests {
         let Some(Record::Row(row)) = Record::parse(line) else { panic!("not a row") };
         assert_eq!((row.words, row.isolation, row.limits_enforced), (4, None, Some(false)));
         assert!(row.instructions.is_none() && row.ticks.is_some());
+    }
+
+    #[test]
+    fn a_mark_is_no_part_of_a_record() {
+        assert_eq!(outcome("@test a FAILED got 3 UNENFORCED"), Outcome::Failed("got 3".into()));
+        assert_eq!(outcome("@test a ok UNENFORCED"), Outcome::Passed);
+        assert_eq!(unmarked("fuzz: seed 7 UNENFORCED"), "fuzz: seed 7");
+        assert_eq!((unmarked(" UNENFORCED"), unmarked("fuzz: seed 7")), ("", "fuzz: seed 7"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One row of the switch-cost table: what is measured about one operation.
 
+use lilliput_abi::boot::UNENFORCED;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
@@ -84,12 +85,15 @@ pub struct Measured<'a> {
     accelerator: &'a str,
     /// In place of the row's own, which may be missing: what was not shown to be enforced is not.
     limits_enforced: bool,
+    /// A word for who reads nothing else: the figures are of a run in which small tasks were not confined in `segment` mode.
+    mark: Option<&'static str>,
 }
 
 impl<'a> Measured<'a> {
     /// A row with its origin.
     pub fn new(row: &'a Row, platform: &'a str, accelerator: &'a str) -> Self {
-        Self { row, platform, accelerator, limits_enforced: row.limits_enforced == Some(true) }
+        let limits_enforced = row.limits_enforced == Some(true);
+        Self { row, platform, accelerator, limits_enforced, mark: (!limits_enforced).then_some(UNENFORCED) }
     }
 }
 
@@ -138,6 +142,7 @@ pub mod tests {
             "platform",
             "accelerator",
             "limits_enforced",
+            "mark",
         ] {
             assert_eq!(text.matches(&format!("\"{key}\":")).count(), 1, "{key} in {text}");
         }

@@ -65,6 +65,9 @@ impl AttackBoot {
         let outcome = match report.ending.complaint() {
             _ if attacks == 0 => Outcome::Failed("the guest reported no attack".to_owned()),
             Some(complaint) if report.ending != counted => Outcome::Failed(complaint),
+            _ if report.mark().is_empty() == self.must_escape => {
+                Outcome::Failed("the guest's lines say UNENFORCED where they must not, or the other way round".to_owned())
+            }
             _ => Outcome::Passed,
         };
         tally.count(self.name, "boot", &outcome);
@@ -95,7 +98,8 @@ mod tests {
     fn tally(boot: &AttackBoot, lines: &[&str], ending: Ending) -> String {
         let records = lines.iter().filter_map(|line| Record::parse(line)).collect();
         let mut tally = Tally::new(false);
-        boot.count(&Report { records, ending, last_lines: VecDeque::new() }, false, &mut tally);
+        let last_lines = VecDeque::from_iter(boot.must_escape.then(|| "the end UNENFORCED".to_owned()));
+        boot.count(&Report { records, ending, last_lines }, false, &mut tally);
         tally.counts().to_string()
     }
 
