@@ -1,7 +1,7 @@
 //! The rules of confinement, checked while the kernel runs: at every entry to the general path and before every exit from it.
 //!
 //! Only where the boot configuration says `check_invariants = yes`: it costs time by the number of threads. What the fast
-//! path left is checked at the next entry to the general path, which the timer brings at the latest.
+//! path left is checked before the thread that it left to executes an instruction: see `entry/checked.rs`.
 
 use lilliput_compat32::descriptor::{Descriptor, Extent};
 use lilliput_compat32::gdt::{self, Running, TASK_STATE, USER_CODE, USER_DATA};
@@ -9,10 +9,14 @@ use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::{Kind, Thread};
 use x86_64::VirtAddr;
-use x86_64::registers::control::Cr3;
-use x86_64::registers::model_specific::{FsBase, KernelGsBase};
+use x86_64::instructions::segmentation::{DS, ES, FS, GS, Segment};
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr4};
+use x86_64::registers::model_specific::{Efer, FsBase, KernelGsBase, SFMask};
+use x86_64::registers::rflags;
 
 use crate::cpu::percpu::PerCpu;
+use crate::cpu::{control, features, idt};
+use crate::entry;
 use crate::state::Kernel;
 use crate::tlb::KEEP;
 
@@ -20,6 +24,8 @@ use crate::tlb::KEEP;
 const FLAGS_SET: u64 = 0x202;
 /// IOPL and VM.
 const FLAGS_CLEAR: u64 = 0x2_3000;
+/// Where addresses of the lower half end.
+const LOWER_HALF: u64 = 1 << 47;
 
 /// Checks everything.
 ///
@@ -31,9 +37,33 @@ pub fn check(kernel: &Kernel, this: &PerCpu) {
         Some(current) => check_running(kernel, this, &kernel.machine.threads[current]),
         None => Ok(()),
     };
-    if let Err(rule) = kernel.machine.check(&this.cpu).and(running) {
+    if let Err(rule) = kernel.machine.check(&this.cpu).and(check_machine(this)).and(running) {
         panic!("invariant broken: {rule}; descriptors {:x?}, {:x?}", this.gdt.0, this.cpu.loaded);
     }
+}
+
+/// What holds whoever runs.
+fn check_machine(this: &PerCpu) -> Result<(), &'static str> {
+    ensure(!rflags::read().intersects(entry::CLEARED), "flags of a user's in the kernel")?;
+    ensure(SFMask::read() == entry::CLEARED, "flags that SYSCALL leaves")?;
+    let cr0 = Cr0::read();
+    ensure(cr0 | Cr0Flags::TASK_SWITCHED == control::cr0(), "CR0: write protection, alignment checks")?;
+    ensure(Cr4::read() == control::cr4(features::get()), "CR4: SMEP, SMAP, UMIP, XSAVE or FSGSBASE")?;
+    ensure(Efer::read() == control::EFER, "EFER: NX")?;
+    let vectors = this.cpu.vector_enabled;
+    ensure(cr0.contains(Cr0Flags::TASK_SWITCHED) != vectors, "CR0.TS is not what it is taken for")?;
+    ensure(!vectors || this.cpu.vector_owner == this.cpu.current, "vector registers of another thread")?;
+    let (local, task): (u16, u16);
+    // SAFETY: reads two selectors.
+    unsafe { core::arch::asm!("sldt {0:x}", "str {1:x}", out(reg) local, out(reg) task, options(nomem, nostack)) };
+    ensure(local == 0 && task == TASK_STATE, "a local descriptor table, or another TSS")?;
+    ensure(idt::is_whole(), "the interrupt table, or a gate's stack")?;
+    let mut stacks = this.tss.0.interrupt_stack_table.into_iter().chain([this.tss.0.privilege_stack_table[0]]);
+    ensure(stacks.all(|stack| stack.as_u64() >= LOWER_HALF), "a stack of the kernel's")?;
+    ensure(usize::from(this.tss.0.iomap_base) >= size_of_val(&this.tss.0), "I/O ports are permitted")?;
+    let selectors = [DS::get_reg(), ES::get_reg(), FS::get_reg(), GS::get_reg()];
+    let of_a_user = |selector: u16| matches!(selector | 3, 3 | USER_CODE | USER_DATA);
+    ensure(selectors.into_iter().all(|selector| of_a_user(selector.0)), "a selector that is no user's")
 }
 
 fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), &'static str> {
@@ -70,6 +100,9 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     ensure(right, "a root of another task")?;
 
     let frame = &thread.frame;
+    // By SYSRETQ, that is: IRETQ faults where it must.
+    let canonical = thread.full_frame || frame.ip < LOWER_HALF;
+    ensure(canonical, "a system call returns to a non-canonical address")?;
     ensure(frame.cs == u64::from(USER_CODE) && frame.ss == u64::from(USER_DATA), "selectors that are no user's")?;
     ensure(frame.flags & (FLAGS_SET | FLAGS_CLEAR) == FLAGS_SET, "flags that are no user's")
 }

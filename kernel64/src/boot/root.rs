@@ -18,7 +18,7 @@ use super::acpi::Platform;
 use super::handoff::Handoff;
 use super::objects;
 use crate::cpu::percpu::{self, PerCpu};
-use crate::cpu::{clock, features};
+use crate::cpu::{apic, clock, features};
 use crate::invoke::{self, NewTask};
 use crate::mm::{kernel_map, physmap, tables::Tables};
 use crate::state::{self, Kernel};
@@ -101,7 +101,10 @@ fn prepare_isolation(kernel: &mut Kernel, this: &mut PerCpu) {
     }
     let tags = if kernel.facts.pcid { "tagged by PCID" } else { "not tagged: no PCID" };
     if kernel.facts.check_invariants {
-        log!("invariants: checked at every entry and exit");
+        let command = apic::command();
+        command.into_iter().for_each(entry::checked::install);
+        let fast = if command.is_some() { "" } else { ", but not after the fast path: x2APIC" };
+        log!("invariants: checked at every entry and exit{fast}");
     }
     log!("isolation: auto means {}; page-table roots {tags}", kernel.facts.auto_isolation.name());
 }

@@ -29,6 +29,7 @@ enum Register {
     TaskPriority = 0x80,
     EndOfInterrupt = 0xb0,
     Spurious = 0xf0,
+    Command = 0x300,
     Timer = 0x320,
     PerformanceCounters = 0x340,
     Line0 = 0x350,
@@ -141,6 +142,14 @@ fn timer_kilohertz(apic: LocalApic) -> u64 {
     });
     apic.write(Register::InitialCount, 0);
     rate.unwrap_or(0)
+}
+
+/// Where a word stored makes this CPU's local APIC send an interrupt; `None` where registers are no memory.
+pub fn command() -> Option<VirtAddr> {
+    match local() {
+        LocalApic::Memory(base) => Some(VirtAddr::from_ptr(base.as_ptr()) + Register::Command as u64),
+        LocalApic::Msr => None,
+    }
 }
 
 /// Tells this CPU's local APIC that the interrupt that it delivered last is dealt with.

@@ -5,18 +5,19 @@ use x86_64::registers::model_specific::{Efer, EferFlags};
 
 use super::features::Features;
 
+/// EFER: long mode, SYSCALL and NX.
+pub const EFER: EferFlags = EferFlags::SYSTEM_CALL_EXTENSIONS
+    .union(EferFlags::LONG_MODE_ENABLE)
+    .union(EferFlags::LONG_MODE_ACTIVE)
+    .union(EferFlags::NO_EXECUTE_ENABLE);
+
 /// Sets CR0, CR4 and EFER. The CR3 in force must have no PCID: setting CR4.PCIDE with one is an exception
 /// (AMD64 APM volume 2, 5.5.1).
 pub fn set(features: &Features) {
     // SAFETY: long mode and paging stay on; the bits are ones that this CPU has; NX and write protection
     // forbid only what the kernel's page table forbids.
     unsafe {
-        Efer::write(
-            EferFlags::SYSTEM_CALL_EXTENSIONS
-                | EferFlags::LONG_MODE_ENABLE
-                | EferFlags::LONG_MODE_ACTIVE
-                | EferFlags::NO_EXECUTE_ENABLE,
-        );
+        Efer::write(EFER);
         Cr0::write(cr0());
         // A change of PGE flushes the firmware's global pages, if it had any (AMD64 APM volume 2, 5.5.3).
         Cr4::write(cr4(features) - Cr4Flags::PAGE_GLOBAL);
@@ -26,7 +27,7 @@ pub fn set(features: &Features) {
 
 /// TS is set: vector instructions fault until their owner's state is loaded. AM is clear: no user can ask for
 /// alignment checks, so that entries need not clear AC for their sake.
-fn cr0() -> Cr0Flags {
+pub fn cr0() -> Cr0Flags {
     Cr0Flags::PROTECTED_MODE_ENABLE
         | Cr0Flags::MONITOR_COPROCESSOR
         | Cr0Flags::TASK_SWITCHED
@@ -38,7 +39,7 @@ fn cr0() -> Cr0Flags {
 
 /// Off are: XSAVE, whose state is not switched; FSGSBASE, by which users could move GS under the kernel; and
 /// TSD, since users may read the time-stamp counter.
-fn cr4(features: &Features) -> Cr4Flags {
+pub fn cr4(features: &Features) -> Cr4Flags {
     let always =
         Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::PAGE_GLOBAL | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
     let optional = [

@@ -4,7 +4,7 @@ use lilliput_abi::layout::SYSTEM_CALL_VECTOR;
 use lilliput_compat32::gdt::KERNEL_CODE;
 use spin::Once;
 use x86_64::VirtAddr;
-use x86_64::instructions::tables::lidt;
+use x86_64::instructions::tables::{lidt, sidt};
 use x86_64::structures::DescriptorTablePointer;
 
 use crate::entry::trap;
@@ -52,6 +52,9 @@ const OWN_STACK: [u8; 7] = [
     vector::NOT_PRESENT,
 ];
 
+/// Those of them that need it most: they come at any instruction of the kernel's, even where the stack pointer is a user's.
+const ANYWHERE: [u8; 4] = [vector::DEBUG, vector::NMI, vector::DOUBLE_FAULT, vector::MACHINE_CHECK];
+
 /// What `int n` may raise from user mode. Any other vector is a general protection fault there.
 const FOR_USERS: [u8; 3] = [vector::BREAKPOINT, vector::OVERFLOW, SYSTEM_CALL_VECTOR];
 
@@ -89,6 +92,15 @@ impl Gate {
 struct Table([Gate; 256]);
 
 static TABLE: Once<Table> = Once::new();
+
+/// Whether the table in force is the kernel's, and exceptions that come anywhere have stacks of their own there.
+pub fn is_whole() -> bool {
+    let has_stack = |&vector: &u8| {
+        TABLE.get().is_some_and(|table| table.0[usize::from(vector)].0[0] >> STACK_SHIFT & 7 != 0)
+    };
+    let address = TABLE.get().map(|table| VirtAddr::from_ptr(table.0.as_ptr()));
+    Some(sidt().base) == address && ANYWHERE.iter().all(has_stack)
+}
 
 /// Loads the table, after filling it if it is the first time.
 pub fn load() {
