@@ -18,6 +18,7 @@ pub mod message;
 pub mod object;
 pub mod parent;
 pub mod place;
+pub mod random;
 pub mod role;
 pub mod text;
 pub mod trial;

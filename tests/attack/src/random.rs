@@ -1,22 +1,6 @@
 //! Code that nobody wrote, but a generator of random numbers.
 
-/// A generator (xorshift64*): the same seed gives the same numbers everywhere.
-pub struct Random(u64);
-
-impl Random {
-    /// The generator of a seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-}
+use lilliput_runtime::random::Random;
 
 /// First bytes of instructions about segments, stacks, flags, strings, far transfers and the system, and prefixes.
 const OPCODES: &[&[u8]] = &[

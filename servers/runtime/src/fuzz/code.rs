@@ -9,7 +9,7 @@ mod finale;
 use super::generate::Step;
 use super::kit;
 use crate::message::Word;
-use crate::work::payload::Random;
+use crate::random::Random;
 use assembler::{Assembler, Segment, register};
 pub use finale::Finale;
 

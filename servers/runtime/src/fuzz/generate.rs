@@ -7,7 +7,7 @@ use lilliput_abi::{Operation, Selector, Tag};
 use super::kit::{self, at};
 use crate::message::{Message, WORDS, Word};
 use crate::place;
-use crate::work::payload::Random;
+use crate::random::Random;
 
 /// One system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

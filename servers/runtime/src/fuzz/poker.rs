@@ -8,7 +8,7 @@ use crate::invoke::{Invoke, give_way};
 use crate::message::{Message, WORDS, Word};
 use crate::object::{Endpoint, Task, Thread, reply};
 use crate::parent;
-use crate::work::payload::Random;
+use crate::random::Random;
 
 /// Rounds between two signs of life, which are when the root task looks after the others.
 const ROUNDS_PER_SIGN: u32 = 4;

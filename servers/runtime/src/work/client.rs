@@ -7,7 +7,8 @@ use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_abi::{Error, Operation, Selector};
 
 use super::ledger::Ledger;
-use super::payload::{Random, answer};
+use super::payload::answer;
+use crate::random::Random;
 use super::{KINDS, NARROW, NOTE, SIGNAL, SIGNAL_LATER, SUM, WIDE, outcome, parameter};
 use crate::machine::{Machine, Vectors};
 use crate::message::{Message, WORDS, Word};

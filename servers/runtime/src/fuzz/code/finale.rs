@@ -5,7 +5,7 @@ use lilliput_abi::layout::{ENTRY_PAGE, SYSTEM_CALL_VECTOR, USER_END};
 use super::assembler::Assembler;
 use crate::fuzz::kit;
 use crate::message::Word;
-use crate::work::payload::Random;
+use crate::random::Random;
 
 const WIDE: bool = size_of::<Word>() == 8;
 

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use lilliput_abi::{Isolation, Rights};
 use lilliput_runtime::fuzz::kit::{self, at, mix, parameter, poker};
 use lilliput_runtime::object::Arena;
-use lilliput_runtime::work::payload::Random;
+use lilliput_runtime::random::Random;
 use lilliput_runtime::{Word, place, role};
 use lilliput_user64::Native;
 

@@ -33,7 +33,7 @@ type Routine = fn() -> Outcome;
 /// Routines by the names of their attacks.
 type Routines = &'static [(&'static str, Routine)];
 
-const ROUTINES: [Routines; 15] = [
+const ROUTINES: [Routines; 17] = [
     CONTROL,
     gates::ROUTINES,
     selectors::ROUTINES,
@@ -49,6 +49,8 @@ const ROUTINES: [Routines; 15] = [
     steps::ROUTINES,
     registers::ROUTINES,
     vectors::ROUTINES,
+    memory::ROUTINES,
+    random::ROUTINES,
 ];
 
 const CONTROL: Routines = &[("control-nothing", || Ok(())), ("control-own-fault", privileged::undefined)];
@@ -66,12 +68,7 @@ fn start(role: Word, number: Word) -> Word {
 
 fn run(number: Word) {
     let Some(attack) = table::numbered(number) else { panic!("there is no attack {number}") };
-    let routine = ROUTINES
-        .iter()
-        .chain([&memory::ROUTINES, &random::ROUTINES])
-        .copied()
-        .flatten()
-        .find(|(name, _)| *name == attack.name);
+    let routine = ROUTINES.into_iter().flatten().find(|(name, _)| *name == attack.name);
     let Some((_, routine)) = routine else { panic!("no routine of this name") };
     if let Err(error) = routine() {
         panic!("the kernel said {}", error.name());

@@ -2,9 +2,9 @@
 
 use core::arch::asm;
 
-use lilliput_attack::random::{self, Random};
-use lilliput_attack::{Outcome, kit};
+use lilliput_attack::{Outcome, kit, random};
 use lilliput_user32::Native;
+use lilliput_user32::runtime::random::Random;
 
 use crate::Routines;
 use crate::pages::{PAGE, last, map_bytes};

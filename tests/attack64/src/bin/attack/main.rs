@@ -28,7 +28,7 @@ type Routine = fn() -> Outcome;
 /// Routines by the names of their attacks.
 type Routines = &'static [(&'static str, Routine)];
 
-const ROUTINES: [Routines; 11] = [
+const ROUTINES: [Routines; 13] = [
     CONTROL,
     gates::ROUTINES,
     selectors::ROUTINES,
@@ -40,6 +40,8 @@ const ROUTINES: [Routines; 11] = [
     steps::ROUTINES,
     registers::ROUTINES,
     vectors::ROUTINES,
+    memory::ROUTINES,
+    random::ROUTINES,
 ];
 
 const CONTROL: Routines = &[("control-nothing", || Ok(())), ("control-own-fault", privileged::undefined)];
@@ -57,12 +59,7 @@ fn start(role: Word, number: Word) -> Word {
 
 fn run(number: Word) {
     let Some(attack) = table::numbered(number) else { panic!("there is no attack {number}") };
-    let routine = ROUTINES
-        .iter()
-        .chain([&memory::ROUTINES, &random::ROUTINES])
-        .copied()
-        .flatten()
-        .find(|(name, _)| *name == attack.name);
+    let routine = ROUTINES.into_iter().flatten().find(|(name, _)| *name == attack.name);
     let Some((_, routine)) = routine else { panic!("no routine of this name") };
     if let Err(error) = routine() {
         panic!("the kernel said {}", error.name());

@@ -2,9 +2,9 @@
 
 use core::arch::asm;
 
-use lilliput_attack::random::{self, Random};
-use lilliput_attack::{Outcome, kit};
+use lilliput_attack::{Outcome, kit, random};
 use lilliput_user64::Native;
+use lilliput_user64::runtime::random::Random;
 
 use crate::Routines;
 use crate::pages::{FREE, PAGE, map_bytes};
