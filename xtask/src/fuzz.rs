@@ -131,7 +131,8 @@ fn finding(report: &Report) -> Option<(Option<u64>, String)> {
         Record::Test { name, outcome: Outcome::Failed(reason) } => Some((seed_in(name), reason.clone())),
         _ => None,
     });
-    let at_work = || report.last_lines.iter().rev().find_map(|line| unmarked(line).strip_prefix("fuzz: seed ")?.parse().ok());
+    let at_work =
+        || report.last_lines.iter().rev().find_map(|line| unmarked(line).strip_prefix("fuzz: seed ")?.parse().ok());
     let tests = report.records.iter().filter(|record| matches!(record, Record::Test { .. })).count();
     let ended = || match report.check() {
         Err(complaint) => Some((at_work(), format!("{complaint:#}"))),

@@ -95,9 +95,8 @@ static TABLE: Once<Table> = Once::new();
 
 /// Whether the table in force is the kernel's, and exceptions that come anywhere have stacks of their own there.
 pub fn is_whole() -> bool {
-    let has_stack = |&vector: &u8| {
-        TABLE.get().is_some_and(|table| table.0[usize::from(vector)].0[0] >> STACK_SHIFT & 7 != 0)
-    };
+    let has_stack =
+        |&vector: &u8| TABLE.get().is_some_and(|table| table.0[usize::from(vector)].0[0] >> STACK_SHIFT & 7 != 0);
     let address = TABLE.get().map(|table| VirtAddr::from_ptr(table.0.as_ptr()));
     Some(sidt().base) == address && ANYWHERE.iter().all(has_stack)
 }

@@ -65,9 +65,9 @@ impl AttackBoot {
         let outcome = match report.ending.complaint() {
             _ if attacks == 0 => Outcome::Failed("the guest reported no attack".to_owned()),
             Some(complaint) if report.ending != counted => Outcome::Failed(complaint),
-            _ if report.mark().is_empty() == self.must_escape => {
-                Outcome::Failed("the guest's lines say UNENFORCED where they must not, or the other way round".to_owned())
-            }
+            _ if report.mark().is_empty() == self.must_escape => Outcome::Failed(
+                "the guest's lines say UNENFORCED where they must not, or the other way round".to_owned(),
+            ),
             _ => Outcome::Passed,
         };
         tally.count(self.name, "boot", &outcome);

@@ -8,11 +8,11 @@ use lilliput_abi::{Error, Operation, Selector};
 
 use super::ledger::Ledger;
 use super::payload::answer;
-use crate::random::Random;
 use super::{KINDS, NARROW, NOTE, SIGNAL, SIGNAL_LATER, SUM, WIDE, outcome, parameter};
 use crate::machine::{Machine, Vectors};
 use crate::message::{Message, WORDS, Word};
 use crate::object::{Endpoint, Notification};
+use crate::random::Random;
 use crate::{parent, place};
 
 /// Bytes that the arena host sums up in place.

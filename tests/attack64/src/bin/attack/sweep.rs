@@ -27,7 +27,7 @@ pub fn some() -> impl Iterator<Item = u16> {
 }
 
 const fn is_sample(selector: u16) -> bool {
-    selector < 0x400 || selector >= 0xfff0 || selector % 251 == 0
+    selector < 0x400 || selector >= 0xfff0 || selector.is_multiple_of(251)
 }
 
 /// Selectors that can be loaded into CS: the task's own code, whose RPL becomes 3.
