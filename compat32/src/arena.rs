@@ -11,7 +11,7 @@ use core::ops::Range;
 use lilliput_abi::layout::{HOST_START, PAGE_SIZE, SLOT_UNIT};
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_core::frames::Frame;
-use lilliput_core::paging::{self, ENTRIES, Leaf, MapError, TableMemory, Tables, UPPER_HALF};
+use lilliput_core::paging::{self, Clearing, ENTRIES, Leaf, MapError, TableMemory, Tables, UPPER_HALF};
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags;
 
@@ -246,6 +246,18 @@ impl Arena {
 }
 
 impl PlacedSpace {
+    /// All that is mapped in the space, with its page tables, for who takes it apart in steps. Afterwards
+    /// [`Arena::remove_space`] finds nothing. None of its threads may run any more, and no CPU may have a root of its own loaded.
+    pub fn clearing(&self) -> Clearing {
+        match self.isolation {
+            Isolation::Segment => {
+                let slot = self.space.slot();
+                Clearing::new(VirtAddr::new_truncate(slot.start()), slot.bytes() / PAGE_SIZE, Tables::Free)
+            }
+            _ => Clearing::below(SLOTS_P4),
+        }
+    }
+
     /// Maps a page of the space, at an address of the space.
     pub fn map(&self, memory: &mut impl TableMemory, address: u64, frame: Frame, rights: Rights) -> Result<(), Error> {
         let page = self.space.page(address)?;

@@ -5,11 +5,12 @@ use core::cell::RefCell;
 use lilliput_abi::Error;
 use lilliput_core::capability::Capability;
 use lilliput_core::frames::{Frame, FrameAllocator};
-use lilliput_core::paging::{MapError, TableMemory};
+use lilliput_core::paging::{Leaf, MapError, TableMemory};
+use lilliput_core::slab::{Index, Slab};
 use x86_64::structures::paging::PageTable;
 
 use crate::mm::physmap;
-use crate::objects::Quota;
+use crate::objects::{Frames, Quota};
 
 /// Capabilities in a page of them.
 const CAPABILITIES: usize = Frame::SIZE as usize / size_of::<Capability>();
@@ -33,19 +34,16 @@ impl Charged<'_> {
             self.quota.refund(pages);
             return Err(Error::NoMemory);
         };
-        // SAFETY: the frames are allocated, mapped in the map of physical memory, and nobody has them yet.
-        unsafe { core::ptr::write_bytes(address(first), 0, (pages * Frame::SIZE) as usize) };
+        // SAFETY: the frames are allocated, and nobody has them yet.
+        unsafe { zero(first, pages) };
         Ok(first)
     }
 
-    /// Gives frames back.
-    ///
-    /// # Errors
-    /// `Busy` where one of them is mapped; nothing is given back.
-    pub fn free(&mut self, first: Frame, pages: u64) -> Result<(), Error> {
-        self.frames.borrow_mut().free_run(first, pages).map_err(|_| Error::Busy)?;
+    /// Gives frames back that were allocated here, and that nothing points to any more.
+    pub fn free(&mut self, first: Frame, pages: u64) {
+        let freed = self.frames.borrow_mut().free_run(first, pages);
+        debug_assert!(freed.is_ok(), "frames are freed once");
         self.quota.refund(pages);
-        Ok(())
     }
 
     /// A capability table of so many pages, empty.
@@ -61,8 +59,7 @@ impl Charged<'_> {
     /// Takes a capability table back.
     pub fn free_capability_table(&mut self, table: &'static mut [Capability]) {
         let frame = Frame::containing(physmap::physical(x86_64::VirtAddr::from_ptr(table.as_ptr())));
-        let freed = self.free(frame, (table.len() / CAPABILITIES) as u64);
-        debug_assert!(freed.is_ok(), "a capability table is mapped nowhere");
+        self.free(frame, (table.len() / CAPABILITIES) as u64);
     }
 }
 
@@ -78,9 +75,30 @@ impl TableMemory for Charged<'_> {
     }
 
     fn free_table(&mut self, frame: Frame) {
-        let freed = self.free(frame, 1);
-        debug_assert!(freed.is_ok(), "a page table is mapped nowhere");
+        self.free(frame, 1);
     }
+}
+
+/// Clears frames.
+///
+/// # Safety
+/// They are allocated, and nobody has a reference into them.
+pub unsafe fn zero(first: Frame, pages: u64) {
+    // SAFETY: all frames are mapped in the map of physical memory; the rest is the caller's.
+    unsafe { core::ptr::write_bytes(address(first), 0, (pages * Frame::SIZE) as usize) };
+}
+
+/// Notes in its frames object that a page is unmapped. Those of no object, as the boot archive's, are not counted: they are never freed.
+pub fn uncount(frame_sets: &mut Slab<Frames>, frames: &RefCell<FrameAllocator>, frame: Frame) {
+    let owner = frames.borrow().owner(frame).map(Index::new).and_then(Index::some);
+    if let Some(owner) = owner {
+        frame_sets[owner].set.remove_map();
+    }
+}
+
+/// The same for a page that [`lilliput_core::paging`] tells of.
+pub fn forget<'a>(frame_sets: &'a mut Slab<Frames>, frames: &'a RefCell<FrameAllocator>) -> impl FnMut(Leaf) + 'a {
+    move |leaf| uncount(frame_sets, frames, leaf.frame)
 }
 
 fn address(frame: Frame) -> *mut u8 {

@@ -3,7 +3,8 @@
 use lilliput_abi::layout::SLOT_UNIT;
 use lilliput_abi::{Error, ObjectType};
 use lilliput_compat32::arena::{Arena, HOST_RANGE};
-use lilliput_core::frames::Frame;
+use lilliput_core::frames::FrameSet;
+use lilliput_core::paging::Clearing;
 use lilliput_core::slab::{Header, Index, Object};
 use lilliput_core::task::Task;
 
@@ -66,15 +67,13 @@ pub struct Factory {
 
 object!(Factory, Factory);
 
-/// A run of page frames that tasks can map.
+/// Page frames that tasks can map.
 #[derive(Default)]
 pub struct Frames {
     /// Table bookkeeping.
     pub header: Header,
-    /// The first; `None` only while the table's entry is free.
-    pub first: Option<Frame>,
-    /// How many.
-    pub count: u32,
+    /// Which. Pages that are not ready yet are not there for anybody but who makes it.
+    pub set: FrameSet,
 }
 
 object!(Frames, Frames);
@@ -90,6 +89,15 @@ pub struct ArenaObject {
     pub arena: Option<Arena>,
     /// The task that is its host.
     pub host: Index<Task>,
+    /// What is left to take apart of it, once its end has begun.
+    pub clearing: Option<Clearing>,
 }
 
 object!(ArenaObject, Arena);
+
+impl ArenaObject {
+    /// Whether it has a host or small tasks.
+    pub fn is_used(&self) -> bool {
+        !self.host.is_none() || self.arena.as_ref().is_some_and(|arena| arena.spaces() > 0)
+    }
+}

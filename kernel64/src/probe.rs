@@ -148,7 +148,7 @@ pub fn run(this: &mut PerCpu, memory: &mut Charged<'_>, kernel_root: Frame) -> R
     this.gdt.0[USER_DATA_ENTRY] = 0;
     paging::free_tables(memory, root, 0..UPPER_HALF, &mut |_| {});
     for frame in [code, data, behind, root] {
-        memory.free(frame, 1)?;
+        memory.free(frame, 1);
     }
     Ok(report)
 }

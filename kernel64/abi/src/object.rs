@@ -86,7 +86,9 @@ methods! {
         CreateSmall = 6,
         /// A thread, stopped: `(task, priority 0..=63) -> (capability)`
         CreateThread = 7,
-        /// Zeroed frames, contiguous in memory: `(pages) -> (capability)`
+        /// Zeroed frames: `(pages, 0, colours' low 32 bits, their high 32 bits) -> (capability)`. Without colours they are contiguous, and
+        /// begin at a multiple of the power of two that is not less than their number. Colours are numbers of frames modulo 64; frames
+        /// of certain ones are at most 16, and anywhere. Word 1 is what the kernel goes on by: frames that it has begun to make.
         CreateFrames = 8,
         /// Destroys the object of a capability of the caller's, which must have [`Rights::DESTROY`]: `(capability)`.
         /// Threads that wait on it get [`Error::Gone`](crate::Error::Gone).
@@ -99,10 +101,11 @@ methods! {
 methods! {
     /// Methods of a task.
     TaskMethod {
-        /// Maps frames: `(frames, address, page range packed by `[`map_range`]`, rights)`.
-        /// Rights are [`Rights::READ`], `WRITE`, `EXECUTE`, never the last two together.
+        /// Maps frames: `(frames, address, page range packed by `[`map_range`]`, rights and flags)`.
+        /// Rights are [`Rights::READ`], `WRITE`, `EXECUTE`, never the last two together; flags those of [`map`].
+        /// Where it fails, words 1 and 2 are address and range of what was not mapped.
         Map = 1,
-        /// Unmaps pages: `(address, count)`. Pages that are not mapped are passed over.
+        /// Unmaps pages: `(address, count)`. Pages that are not mapped are passed over. Neither end may lie within a large page.
         Unmap = 2,
         /// Copies a capability of the caller's, which needs [`Rights::GRANT`], into this task:
         /// `(capability, rights, badge, place or 0 for any) -> (place)`. A badge other than zero can't be changed.
@@ -113,7 +116,18 @@ methods! {
         SetFaultHandler = 5,
         /// What it is: `() -> (kind, isolation, linear address of its address 0, size)`, see [`kind`]
         Info = 6,
+        /// Moves pages of this task to another, where they have the rights that they have here: `(address, pages, task, address there)`.
+        /// Pages that are not mapped are passed over, large ones refused. Where it fails, all words are those of what was not moved.
+        Move = 7,
     }
+}
+
+/// Flags of [`TaskMethod::Map`], above the rights.
+pub mod map {
+    /// Pages may take the place of others of their size: so rights are changed, or frames exchanged.
+    pub const REPLACE: u32 = 1 << 8;
+    /// Pages of 2 MiB, in 64-bit tasks: address and frames are multiples of that, the range counts such pages.
+    pub const LARGE: u32 = 1 << 9;
 }
 
 /// Packs the page range of [`TaskMethod::Map`] so that it fits a 32-bit word: at most 65,535 of each.

@@ -1,17 +1,26 @@
-//! Page frames: a buddy allocator that also knows who owns a frame and how often it is mapped.
+//! Page frames: a buddy allocator that also knows who owns a frame, and gives frames by cache colour.
 //!
 //! One 16-byte record stands for each 4-KiB frame, in a table that the kernel sizes from the memory map.
-//! The records of free frames hold the free lists, those of allocated frames hold owner and map count:
-//! the allocator needs no memory of its own. A frame that still is mapped can't be freed, and no call
-//! with wrong arguments changes anything, so that a mistake of a caller never hands a frame out twice.
+//! The records of free frames hold the free lists, those of allocated frames hold their owner: the allocator needs no
+//! memory of its own. No call with wrong arguments changes anything, so that a mistake of a caller never hands a
+//! frame out twice.
+//!
+//! Every call takes time by the number of orders at most, but those that are said to write a record for each frame.
 
 use core::fmt;
 use core::ops::Range;
 
 use x86_64::PhysAddr;
 
+mod colour;
+mod set;
 #[cfg(test)]
 mod tests;
+
+pub use colour::{COLOURS, Colours};
+pub use set::{FrameSet, MAX_COLOURED};
+
+use colour::Lists;
 
 /// Largest block: 2^18 frames, 1 GiB.
 pub const MAX_ORDER: u8 = 18;
@@ -20,7 +29,7 @@ pub const KERNEL_OWNER: u32 = 0;
 
 /// Physical addresses have at most 52 bits (AMD64 APM vol. 2, section 5.1), frame numbers 40.
 const FRAME_NUMBERS: u64 = 1 << 40;
-/// End of a free list.
+/// End of a list.
 const NONE: u32 = u32::MAX;
 
 /// A 4-KiB page frame, by its number.
@@ -77,17 +86,14 @@ impl fmt::Debug for Frame {
 enum State {
     /// Not memory, or memory that the allocator was never given.
     Reserved,
-    /// The first frame of a free block, linked into the list of its order.
-    FreeHead {
-        order: u8,
-        next: u32,
-        previous: u32,
-    },
-    /// Another frame of a free block.
+    /// The first frame of a free block, linked into the list of its order and place.
+    FreeHead { order: u8, next: u32, previous: u32 },
+    /// Another frame of a free block, or a frame of a [`Run`] that nobody has claimed.
     FreePart,
     Allocated {
         owner: u32,
-        maps: u32,
+        /// The next frame of a coloured set.
+        next: u32,
     },
 }
 
@@ -103,22 +109,39 @@ impl FrameInfo {
     pub const RESERVED: Self = Self(State::Reserved);
 }
 
-/// Why frames were not freed. Nothing was changed.
+/// Frames that were not freed, since not all of them are allocated. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FreeError {
-    /// Not all of them are allocated.
-    NotAllocated,
-    /// One of them still is mapped.
-    Mapped,
+pub struct NotAllocated;
+
+/// Contiguous frames that are in no free list. Who has it may claim them, part by part, and must give it back whole.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Run {
+    first: u32,
+    pages: u32,
+}
+
+impl Run {
+    /// Its first frame.
+    pub const fn first(&self) -> Frame {
+        Frame(self.first as u64)
+    }
+
+    /// How many frames it has.
+    pub const fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    fn part(&self, part: Range<u32>) -> Range<usize> {
+        let end = part.end.min(self.pages);
+        (self.first + part.start.min(end)) as usize..(self.first + end) as usize
+    }
 }
 
 /// All page frames of the machine.
 pub struct FrameAllocator {
     frames: &'static mut [FrameInfo],
-    /// First free block of each order.
-    lists: [u32; MAX_ORDER as usize + 1],
-    /// Bit N is set where the list of order N is not empty.
-    filled: u32,
+    lists: Lists,
     free: u64,
 }
 
@@ -129,17 +152,18 @@ impl FrameAllocator {
         let usable = frames.len().min(NONE as usize);
         let frames = &mut frames[..usable];
         frames.fill(FrameInfo::RESERVED);
-        Self { frames, lists: [NONE; MAX_ORDER as usize + 1], filled: 0, free: 0 }
+        Self { frames, lists: Lists::new(), free: 0 }
     }
 
-    /// Frees the reserved frames among these numbers, and says how many they were.
+    /// Frees the reserved frames among these numbers, and says how many they were. Writes a record for each.
     pub fn release(&mut self, numbers: Range<u64>) -> u64 {
         let end = numbers.end.min(self.frames.len() as u64) as u32;
         let mut at = numbers.start.min(u64::from(end)) as u32;
         let before = self.free;
         while at < end {
             let run = self.run_of_reserved(at, end);
-            self.insert_run(at, run);
+            self.frames[at as usize..(at + run) as usize].fill(FrameInfo(State::FreePart));
+            self.link_run(at, run);
             // Past the run stands one frame that is not reserved.
             at += run + 1;
         }
@@ -147,34 +171,65 @@ impl FrameAllocator {
     }
 
     /// A block of 2^order frames, aligned to its size, owned by the kernel. Its contents are whatever they were.
+    /// Writes a record for each.
     pub fn allocate(&mut self, order: u8) -> Option<Frame> {
-        let first = self.take(order)?;
-        self.mark_allocated(first, 1 << order);
-        Some(Frame(u64::from(first)))
+        if order > MAX_ORDER {
+            return None;
+        }
+        self.allocate_run(1 << order)
     }
 
-    /// Contiguous frames, owned by the kernel. What the block they come from has beyond `pages` stays free.
+    /// Contiguous frames, owned by the kernel, aligned as [`FrameAllocator::take_run`] says. Writes a record for each.
     pub fn allocate_run(&mut self, pages: u64) -> Option<Frame> {
+        let run = self.take_run(pages)?;
+        self.claim(&run, 0..run.pages, KERNEL_OWNER);
+        Some(run.first())
+    }
+
+    /// Frees allocated frames, all or none of them. They may be a part of what one call allocated. Writes a record for each.
+    pub fn free_run(&mut self, first: Frame, pages: u64) -> Result<(), NotAllocated> {
+        let numbers = self.allocated(first, pages).ok_or(NotAllocated)?;
+        self.frames[numbers.clone()].fill(FrameInfo(State::FreePart));
+        self.link_run(numbers.start as u32, numbers.len() as u32);
+        Ok(())
+    }
+
+    /// Contiguous frames, beginning at a multiple of the power of two that is not less than their number. What the
+    /// block they come from has beyond stays free.
+    pub fn take_run(&mut self, pages: u64) -> Option<Run> {
         if pages == 0 || pages > 1 << MAX_ORDER {
             return None;
         }
         let order = pages.next_power_of_two().trailing_zeros() as u8;
-        let first = self.take(order)?;
+        let first = self.take(order, Colours::ALL)?;
         let pages = pages as u32;
-        self.mark_allocated(first, pages);
-        self.insert_run(first + pages, (1 << order) - pages);
-        Some(Frame(u64::from(first)))
+        self.free -= 1 << order;
+        self.link_run(first + pages, (1 << order) - pages);
+        Some(Run { first, pages })
     }
 
-    /// Frees frames, all or none of them. They may be a part of what one call allocated.
-    pub fn free_run(&mut self, first: Frame, pages: u64) -> Result<(), FreeError> {
-        let numbers = self.allocated(first, pages).ok_or(FreeError::NotAllocated)?;
-        let mapped = |info: &FrameInfo| !matches!(info.0, State::Allocated { maps: 0, .. });
-        if self.frames[numbers.clone()].iter().any(mapped) {
-            return Err(FreeError::Mapped);
-        }
-        self.insert_run(numbers.start as u32, numbers.len() as u32);
-        Ok(())
+    /// Gives a part of a run to an owner. Writes a record for each of its frames.
+    pub fn claim(&mut self, run: &Run, part: Range<u32>, owner: u32) {
+        self.frames[run.part(part)].fill(FrameInfo(State::Allocated { owner, next: NONE }));
+    }
+
+    /// Takes a part of a run from its owner. Writes a record for each of its frames.
+    pub fn disclaim(&mut self, run: &Run, part: Range<u32>) {
+        self.frames[run.part(part)].fill(FrameInfo(State::FreePart));
+    }
+
+    /// Frees a run of which nothing is claimed.
+    pub fn give_back(&mut self, run: Run) {
+        debug_assert!(self.frames[run.part(0..run.pages)].iter().all(|info| info.0 == State::FreePart));
+        self.link_run(run.first, run.pages);
+    }
+
+    /// A frame of one of these colours, allocated to an owner.
+    pub fn allocate_coloured(&mut self, colours: Colours, owner: u32) -> Option<Frame> {
+        let first = self.take(0, colours)?;
+        self.free -= 1;
+        self.frames[first as usize].0 = State::Allocated { owner, next: NONE };
+        Some(Frame(u64::from(first)))
     }
 
     /// How many frames are free.
@@ -184,59 +239,25 @@ impl FrameAllocator {
 
     /// Who owns an allocated frame.
     pub fn owner(&self, frame: Frame) -> Option<u32> {
-        match self.state(frame)? {
+        match self.frames.get(frame.0 as usize)?.0 {
             State::Allocated { owner, .. } => Some(owner),
             _ => None,
         }
     }
 
-    /// Gives allocated frames to an owner. False where they are not all allocated; then nothing is changed.
-    #[must_use]
-    pub fn set_owner(&mut self, first: Frame, pages: u64, new: u32) -> bool {
-        let Some(numbers) = self.allocated(first, pages) else { return false };
-        for info in &mut self.frames[numbers] {
-            if let State::Allocated { owner, .. } = &mut info.0 {
-                *owner = new;
-            }
-        }
-        true
-    }
-
-    /// How many page-table entries map an allocated frame.
-    pub fn maps(&self, frame: Frame) -> Option<u32> {
-        match self.state(frame)? {
-            State::Allocated { maps, .. } => Some(maps),
+    /// The frame that was chained behind an allocated one.
+    fn next(&self, frame: Frame) -> Option<Frame> {
+        match self.frames.get(frame.0 as usize)?.0 {
+            State::Allocated { next, .. } if next != NONE => Some(Frame(u64::from(next))),
             _ => None,
         }
     }
 
-    /// Counts one more entry that maps a frame. False where it is not allocated or the count is full.
-    #[must_use]
-    pub fn add_map(&mut self, frame: Frame) -> bool {
-        self.change_maps(frame, |maps| maps.checked_add(1))
-    }
-
-    /// Counts one entry less. False where the frame is not allocated or not mapped.
-    #[must_use]
-    pub fn remove_map(&mut self, frame: Frame) -> bool {
-        self.change_maps(frame, |maps| maps.checked_sub(1))
-    }
-
-    fn change_maps(&mut self, frame: Frame, change: impl Fn(u32) -> Option<u32>) -> bool {
-        let Some(FrameInfo(State::Allocated { maps, .. })) = self.frames.get_mut(frame.0 as usize) else {
-            return false;
-        };
-        match change(*maps) {
-            Some(changed) => {
-                *maps = changed;
-                true
-            }
-            None => false,
+    /// Chains a frame behind an allocated one.
+    fn chain(&mut self, frame: Frame, behind: Option<Frame>) {
+        if let Some(FrameInfo(State::Allocated { next, .. })) = self.frames.get_mut(frame.0 as usize) {
+            *next = behind.map_or(NONE, |frame| frame.0 as u32);
         }
-    }
-
-    fn state(&self, frame: Frame) -> Option<State> {
-        self.frames.get(frame.0 as usize).map(|info| info.0)
     }
 
     /// The places of these frames in the table, if there is at least one and all are allocated.
@@ -255,22 +276,9 @@ impl FrameAllocator {
         frames.iter().take_while(|info| info.0 == State::Reserved).count() as u32
     }
 
-    fn mark_allocated(&mut self, first: u32, pages: u32) {
-        for info in &mut self.frames[first as usize..][..pages as usize] {
-            info.0 = State::Allocated { owner: KERNEL_OWNER, maps: 0 };
-        }
-        self.free -= u64::from(pages);
-    }
-
-    /// Makes frames free that are in no list, in the biggest blocks that their alignment allows.
-    fn insert_run(&mut self, first: u32, pages: u32) {
-        for info in &mut self.frames[first as usize..][..pages as usize] {
-            // The tail of a block just taken is counted as free still.
-            if info.0 != State::FreePart {
-                self.free += 1;
-                info.0 = State::FreePart;
-            }
-        }
+    /// Puts frames that are free and in no list into lists, in the biggest blocks that their alignment allows.
+    fn link_run(&mut self, first: u32, pages: u32) {
+        self.free += u64::from(pages);
         let (mut at, mut left) = (first, pages);
         while left > 0 {
             let order = at.trailing_zeros().min(left.ilog2()).min(u32::from(MAX_ORDER)) as u8;
@@ -295,31 +303,29 @@ impl FrameAllocator {
         self.link(first, order);
     }
 
-    /// Takes a block out of the lists, splitting a bigger one where there is none of this order.
-    fn take(&mut self, order: u8) -> Option<u32> {
-        if order > MAX_ORDER {
-            return None;
-        }
-        let fitting = self.filled >> order;
-        if fitting == 0 {
-            return None;
-        }
-        let mut found = order + fitting.trailing_zeros() as u8;
-        let first = self.lists[found as usize];
+    /// Takes a block with a frame of one of these colours out of the lists, splitting a bigger one where there is none
+    /// of this order. Its frames are all `FreePart` then.
+    fn take(&mut self, order: u8, colours: Colours) -> Option<u32> {
+        let (mut found, mut first) = self.lists.find(order, colours)?;
         self.unlink(first);
         while found > order {
             found -= 1;
-            self.link(first + (1 << found), found);
+            let upper = first + (1 << found);
+            if colours.has_one_in(first, found) {
+                self.link(upper, found);
+            } else {
+                self.link(first, found);
+                first = upper;
+            }
         }
         Some(first)
     }
 
     fn link(&mut self, first: u32, order: u8) {
-        let next = self.lists[order as usize];
+        let next = self.lists.head(order, first);
         self.frames[first as usize].0 = State::FreeHead { order, next, previous: NONE };
         self.set_previous(next, first);
-        self.lists[order as usize] = first;
-        self.filled |= 1 << order;
+        self.lists.set_head(order, first, first);
     }
 
     /// Takes the head of a free block out of its list. It is `FreePart` then.
@@ -329,12 +335,7 @@ impl FrameAllocator {
         self.set_previous(next, previous);
         match self.frames.get_mut(previous as usize) {
             Some(FrameInfo(State::FreeHead { next: link, .. })) => *link = next,
-            _ => {
-                self.lists[order as usize] = next;
-                if next == NONE {
-                    self.filled &= !(1 << order);
-                }
-            }
+            _ => self.lists.set_head(order, first, next),
         }
     }
 

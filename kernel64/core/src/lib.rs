@@ -17,6 +17,7 @@ pub mod ipc;
 pub mod machine;
 pub mod paging;
 pub mod plan;
+pub mod registers;
 pub mod scheduler;
 pub mod slab;
 pub mod task;

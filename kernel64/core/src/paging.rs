@@ -19,7 +19,7 @@ mod clear;
 #[cfg(test)]
 mod tests;
 
-pub use clear::{Leaf, Tables, clear, free_tables};
+pub use clear::{Clearing, LEAST_WORK, Leaf, Tables, clear, free_tables};
 
 /// Entries of a table, at every level.
 pub const ENTRIES: usize = 512;
@@ -43,7 +43,7 @@ pub trait TableMemory {
 pub enum MapError {
     /// There is no frame for a table. Tables made on the way stay, reachable, until they are cleared.
     NoMemory,
-    /// Something is mapped there already.
+    /// Something is mapped there already; or, for a large page, within it.
     Occupied,
     /// A larger page covers the address.
     Huge,
@@ -65,7 +65,39 @@ pub fn user_flags(rights: Rights) -> Option<PageTableFlags> {
     Some(flags)
 }
 
-/// Maps a 4-KiB page. `PRESENT` is set whether it is among the flags or not.
+/// Sizes of pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// 4 KiB.
+    Small,
+    /// 2 MiB.
+    Large,
+}
+
+impl Size {
+    /// How many frames a page has.
+    pub const fn frames(self) -> u64 {
+        match self {
+            Self::Small => 1,
+            Self::Large => LARGE_PAGE / Frame::SIZE,
+        }
+    }
+}
+
+/// A page that is to be mapped.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Its size.
+    pub size: Size,
+    /// Where, a multiple of its size.
+    pub address: VirtAddr,
+    /// Its first frame, the number of which is a multiple of its frames.
+    pub frame: Frame,
+    /// Flags of its entry. `PRESENT` is set whether it is among them or not.
+    pub flags: PageTableFlags,
+}
+
+/// Maps a 4-KiB page where nothing is mapped.
 pub fn map(
     memory: &mut impl TableMemory,
     root: Frame,
@@ -73,27 +105,55 @@ pub fn map(
     frame: Frame,
     flags: PageTableFlags,
 ) -> Result<(), MapError> {
-    if !address.is_aligned(Frame::SIZE) {
-        return Err(MapError::Misaligned);
-    }
-    let directory = make_directory(memory, root, address)?;
-    let table = make(memory, directory, address.p2_index().into(), address)?;
-    set(&mut memory.table(table)[address.p1_index()], frame, flags.difference(PageTableFlags::HUGE_PAGE))
+    put(memory, root, Page { size: Size::Small, address, frame, flags }, false).map(drop)
 }
 
-/// Maps a 2-MiB page.
+/// Maps a 2-MiB page where nothing is mapped.
 pub fn map_large(
     memory: &mut impl TableMemory,
     root: Frame,
     address: VirtAddr,
-    first: Frame,
+    frame: Frame,
     flags: PageTableFlags,
 ) -> Result<(), MapError> {
-    if !address.is_aligned(LARGE_PAGE) || !first.start().is_aligned(LARGE_PAGE) {
+    put(memory, root, Page { size: Size::Large, address, frame, flags }, false).map(drop)
+}
+
+/// Maps a page. With `replace` it may take the place of one of the same size, whose first frame is returned; without,
+/// as where pages of another size are mapped, that is an error. An empty table in a large page's way is freed.
+pub fn put(memory: &mut impl TableMemory, root: Frame, page: Page, replace: bool) -> Result<Option<Frame>, MapError> {
+    let Page { size, address, frame, flags } = page;
+    let bytes = size.frames() * Frame::SIZE;
+    if !address.is_aligned(bytes) || !frame.start().is_aligned(bytes) {
         return Err(MapError::Misaligned);
     }
     let directory = make_directory(memory, root, address)?;
-    set(&mut memory.table(directory)[address.p2_index()], first, flags | PageTableFlags::HUGE_PAGE)
+    let index = address.p2_index();
+    let entry = match size {
+        Size::Large => {
+            let lower = below(&memory.table(directory)[index]);
+            if let Some(lower) = lower {
+                if !memory.table(lower).is_empty() {
+                    return Err(MapError::Occupied);
+                }
+                memory.table(directory)[index].set_unused();
+                memory.free_table(lower);
+            }
+            &mut memory.table(directory)[index]
+        }
+        Size::Small => {
+            let table = make(memory, directory, index.into(), address)?;
+            &mut memory.table(table)[address.p1_index()]
+        }
+    };
+    let was = (!entry.is_unused()).then(|| Frame::containing(entry.addr()));
+    if was.is_some() && !replace {
+        return Err(MapError::Occupied);
+    }
+    let mut flags = flags | PageTableFlags::PRESENT;
+    flags.set(PageTableFlags::HUGE_PAGE, size == Size::Large);
+    entry.set_addr(frame.start(), flags);
+    Ok(was)
 }
 
 /// Unmaps the 4-KiB page at an address, and says what was there. Large pages stay.
@@ -170,12 +230,4 @@ fn make(memory: &mut impl TableMemory, table: Frame, index: usize, address: Virt
 fn below(entry: &PageTableEntry) -> Option<Frame> {
     let table = !entry.is_unused() && !entry.flags().contains(PageTableFlags::HUGE_PAGE);
     table.then(|| Frame::containing(entry.addr()))
-}
-
-fn set(entry: &mut PageTableEntry, frame: Frame, flags: PageTableFlags) -> Result<(), MapError> {
-    if !entry.is_unused() {
-        return Err(MapError::Occupied);
-    }
-    entry.set_addr(frame.start(), flags | PageTableFlags::PRESENT);
-    Ok(())
 }

@@ -19,7 +19,8 @@ const RIGHTS: Key = 0xff;
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Header {
-    /// The key of a capability with all rights to this object; of type `Null` while the entry is free.
+    /// The key of a capability with all rights to this object; of type `Null` from the beginning of its end on, and
+    /// without rights while the entry is free.
     key: Key,
     /// While the entry is free, the next free one.
     next_free: u32,
@@ -169,6 +170,19 @@ impl<T: Object> Slab<T> {
         Some(Index::new(number))
     }
 
+    /// Begins the end of an object: from here on no capability names it but to [`Slab::retired`].
+    pub fn retire(&mut self, index: Index<T>) {
+        let header = self[index].header_mut();
+        header.key = header.key & !(GENERATION - 1) | RIGHTS;
+    }
+
+    /// The object with this number whose end has begun and that a capability's key named, if it has all of `rights`.
+    pub fn retired(&self, number: u32, key: Key, rights: Rights) -> Option<Index<T>> {
+        let named = type_number(key) == T::TYPE as u8 && self::rights(key).contains(rights);
+        let header = self.entries.get(number as usize)?.header();
+        (named && header.key == key & !(GENERATION - 1) | RIGHTS).then_some(Index::new(number))
+    }
+
     /// Ends an object: from here on no capability names it.
     pub fn remove(&mut self, index: Index<T>) {
         let free = self.free;
@@ -269,6 +283,27 @@ mod tests {
             slab.remove(index);
         }
         assert_eq!((slab.live(), slab.iter().count()), (0, 0));
+    }
+
+    #[test]
+    fn a_retired_object_is_found_by_who_may_end_it() {
+        let mut slab = slab(4);
+        let [first, second] = [0, 0].map(|_| slab.insert(1, Thing::default()).unwrap());
+        let key = slab[first].header.key(Rights::SEND | Rights::DESTROY);
+        assert_eq!(slab.retired(first.number(), key, Rights::DESTROY), None);
+        slab.retire(first);
+        for rights in (0..=u8::MAX).map(Rights::from_bits_retain) {
+            assert_eq!(slab.admit(first.number(), key | 0x7f, rights), None, "{rights:?}");
+        }
+        assert_eq!(slab.retired(first.number(), key, Rights::DESTROY), Some(first));
+        assert_eq!(slab.retired(first.number(), key, Rights::DESTROY | Rights::RECEIVE), None);
+        assert_eq!(slab.retired(second.number(), key, Rights::DESTROY), None, "another object");
+        assert_eq!(slab.retired(first.number(), key ^ 0x300, Rights::DESTROY), None, "another type");
+        assert_eq!((slab.iter().count(), slab.live()), (2, 2));
+        slab.remove(first);
+        assert_eq!(slab.retired(first.number(), key, Rights::DESTROY), None);
+        assert_eq!(slab.insert(1, Thing::default()), Some(first));
+        assert_eq!(slab.retired(first.number(), key, Rights::DESTROY), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use x86_64::PhysAddr;
 
 use crate::capability::{Capability, CapabilityTable};
 use crate::frames::Frame;
+use crate::paging::Clearing;
 use crate::slab::{Header, Index, Object};
 use crate::thread::{Kind, Thread};
 
@@ -57,6 +58,8 @@ pub struct Task {
     pub fault_handler: Capability,
     /// Its threads, linked by `sibling`.
     pub threads: Index<Thread>,
+    /// What is left to unmap of it, once its end has begun and its threads are gone.
+    pub clearing: Option<Clearing>,
 }
 
 impl Object for Task {

@@ -144,7 +144,7 @@ fn map_new(kernel: &mut Kernel, task: Index<Task>, address: u64, pages: u64, rig
 }
 
 fn map(kernel: &mut Kernel, task: Index<Task>, address: u64, first: Frame, pages: u64, rights: Rights) {
-    invoke::map_frames(kernel, task, address, first, pages, rights)
+    invoke::map_run(kernel, task, address, first, pages, rights)
         .unwrap_or_else(|error| fail(format_args!("{} at {address:#x}", error.name())));
 }
 

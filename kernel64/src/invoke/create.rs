@@ -14,7 +14,7 @@ use lilliput_core::thread::{Frame as ReturnFrame, Kind, PRIORITIES, Thread};
 
 use crate::console;
 use crate::memory::Charged;
-use crate::objects::{ArenaObject, Factory, Frames, HOST_END};
+use crate::objects::{ArenaObject, Factory, HOST_END};
 use crate::state::Kernel;
 
 /// Flags of a new thread: interrupts on, and bit 1, which always is.
@@ -40,22 +40,6 @@ pub enum NewTask {
         /// Trust domain.
         domain: u64,
     },
-}
-
-/// Contiguous zeroed frames.
-pub fn new_frames(kernel: &mut Kernel, factory: Index<Factory>, pages: u32) -> Result<Index<Frames>, Error> {
-    if pages == 0 {
-        return Err(Error::BadArgument);
-    }
-    let first = kernel.memory(factory).allocate(u64::from(pages))?;
-    let set = Frames { first: Some(first), count: pages, ..Frames::default() };
-    let Some(index) = kernel.frame_sets.insert(factory.number(), set) else {
-        kernel.memory(factory).free(first, u64::from(pages))?;
-        return Err(Error::NoMemory);
-    };
-    let owned = kernel.frames.borrow_mut().set_owner(first, u64::from(pages), index.number());
-    debug_assert!(owned, "the frames were just allocated");
-    Ok(index)
 }
 
 /// An arena without host or tasks.

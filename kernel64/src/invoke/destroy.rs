@@ -2,75 +2,121 @@
 
 use lilliput_abi::layout::PAGE_SIZE;
 use lilliput_abi::{Error, ObjectType, Rights};
+use lilliput_compat32::arena::PlacedSpace;
+use lilliput_core::capability::Capability;
 use lilliput_core::ipc::end;
-use lilliput_core::paging::{self, Tables, UPPER_HALF};
-use lilliput_core::slab::{self, Header, Index};
+use lilliput_core::paging::{Clearing, Tables, UPPER_HALF};
+use lilliput_core::slab::{self, Header, Index, Object, Slab};
 use lilliput_core::task::Task;
 use lilliput_core::thread::{Kind, Thread};
 use x86_64::VirtAddr;
 
-use super::Call;
-use super::task::{clear, flush, payer};
+use super::memory::{ENTRIES_CLEARED, flush, payer};
+use super::{Answer, Call, DONE, Words, frames};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
-use crate::memory::Charged;
-use crate::objects::{ArenaObject, Frames, HOST_END, HOST_LOWEST};
+use crate::memory::{Charged, forget};
+use crate::objects::{ArenaObject, HOST_END, HOST_LOWEST};
 use crate::state::Kernel;
 use crate::{switch, tlb};
 
 /// Pages that a host could have.
 const HOST_PAGES: u64 = (HOST_END - HOST_LOWEST) / PAGE_SIZE;
 
+/// Threads that are ended, or woken, before interrupts have their turn.
+const THREADS_ENDED: u32 = 16;
+
 /// Destroys the object of one of the caller's capabilities, and takes the capability away.
-pub fn destroy(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Result<(), Error> {
+///
+/// What may be long goes in steps. From the first one on the object is retired: no capability names it any more, but to
+/// whoever destroys it.
+pub fn destroy(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Answer {
     let place = call.small(0)?;
     let capability = kernel.machine.tasks[call.task].capabilities.named(place)?;
+    if step(kernel, this, call.task, capability)? {
+        kernel.machine.tasks[call.task].capabilities.remove(place)?;
+        return Ok(DONE);
+    }
+    Ok(Words::again([call.words[0]]))
+}
+
+/// A step of an object's end. True when it is gone.
+fn step(kernel: &mut Kernel, this: &mut PerCpu, caller: Index<Task>, capability: Capability) -> Result<bool, Error> {
     const TYPES: [ObjectType; 6] = [
         ObjectType::Endpoint,
         ObjectType::Notification,
         ObjectType::Thread,
         ObjectType::Task,
-        ObjectType::Arena,
         ObjectType::Frames,
+        ObjectType::Arena,
     ];
     let number = slab::type_number(capability.key);
     match TYPES.into_iter().find(|&known| known as u8 == number) {
         Some(ObjectType::Endpoint) => {
-            let endpoint = object(&kernel.machine.endpoints, capability, Rights::DESTROY)?;
-            end::close_endpoint(&mut kernel.machine, &mut this.cpu, endpoint);
+            let endpoint = retire(&mut kernel.machine.endpoints, capability, |_| false)?;
+            if !end::close_endpoint(&mut kernel.machine, &mut this.cpu, endpoint, THREADS_ENDED) {
+                return Ok(false);
+            }
             let header = kernel.machine.endpoints[endpoint].header;
             kernel.machine.endpoints.remove(endpoint);
             refund_object(kernel, &header);
         }
         Some(ObjectType::Notification) => {
-            let notification = object(&kernel.machine.notifications, capability, Rights::DESTROY)?;
-            end::close_notification(&mut kernel.machine, &mut this.cpu, notification);
+            let notification = retire(&mut kernel.machine.notifications, capability, |_| false)?;
+            if !end::close_notification(&mut kernel.machine, &mut this.cpu, notification, THREADS_ENDED) {
+                return Ok(false);
+            }
             let header = kernel.machine.notifications[notification].header;
             kernel.machine.notifications.remove(notification);
             refund_object(kernel, &header);
         }
         Some(ObjectType::Thread) => {
-            let thread = object(&kernel.machine.threads, capability, Rights::DESTROY)?;
-            if thread == this.cpu.current {
-                return Err(Error::Busy);
-            }
+            let thread = retire(&mut kernel.machine.threads, capability, |thread| thread == this.cpu.current)?;
             destroy_thread(kernel, this, thread);
         }
         Some(ObjectType::Task) => {
-            let task = object(&kernel.machine.tasks, capability, Rights::DESTROY)?;
-            if task == call.task {
-                return Err(Error::Busy);
-            }
-            destroy_task(kernel, this, task);
+            let task = retire(&mut kernel.machine.tasks, capability, |task| task == caller)?;
+            return Ok(destroy_task(kernel, this, task));
         }
-        Some(ObjectType::Frames) => destroy_frames(kernel, object(&kernel.frame_sets, capability, Rights::DESTROY)?)?,
+        Some(ObjectType::Frames) => {
+            let Kernel { frame_sets, .. } = kernel;
+            let mapped = object(frame_sets, capability, Rights::DESTROY).is_ok_and(|at| frame_sets[at].set.is_mapped());
+            let frames = retire(frame_sets, capability, |_| mapped)?;
+            let header = frame_sets[frames].header;
+            if !frames::end(kernel, frames) {
+                return Ok(false);
+            }
+            refund_object(kernel, &header);
+        }
         Some(ObjectType::Arena) => {
-            let arena = object(&kernel.arenas, capability, Rights::DESTROY)?;
-            destroy_arena(kernel, this, arena)?;
+            let Kernel { arenas, .. } = kernel;
+            let used = object(arenas, capability, Rights::DESTROY).is_ok_and(|at| arenas[at].is_used());
+            let arena = retire(arenas, capability, |_| used)?;
+            return Ok(destroy_arena(kernel, this, arena));
         }
         _ => return Err(Error::WrongType),
     }
-    kernel.machine.tasks[call.task].capabilities.remove(place).map(|_| ())
+    Ok(true)
+}
+
+/// The object that a capability lets end, from now on or already nameless.
+///
+/// # Errors
+/// `Busy` where it must not end; what the capability lacks.
+fn retire<T: Object>(
+    slab: &mut Slab<T>,
+    capability: Capability,
+    busy: impl FnOnce(Index<T>) -> bool,
+) -> Result<Index<T>, Error> {
+    let index = match slab.retired(capability.object, capability.key, Rights::DESTROY) {
+        Some(index) => index,
+        None => object(slab, capability, Rights::DESTROY)?,
+    };
+    if busy(index) {
+        return Err(Error::Busy);
+    }
+    slab.retire(index);
+    Ok(index)
 }
 
 fn refund_object(kernel: &mut Kernel, header: &Header) {
@@ -94,36 +140,54 @@ fn destroy_thread(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>)
     refund_object(kernel, &header);
 }
 
-/// Ends a task: its threads, its mappings and what the TLB has of them, its tables, its place in the arena.
-fn destroy_task(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>) {
-    while let Some(thread) = kernel.machine.tasks[task].threads.some() {
+/// A step of a task's end: its threads; its mappings with its tables, and what the TLB has of them; then the rest.
+fn destroy_task(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>) -> bool {
+    for _ in 0..THREADS_ENDED {
+        let Some(thread) = kernel.machine.tasks[task].threads.some() else { break };
         destroy_thread(kernel, this, thread);
     }
-    let Task { kind, space, header, .. } = kernel.machine.tasks[task];
+    if !kernel.machine.tasks[task].threads.is_none() {
+        return false;
+    }
+    let space = kernel.machine.tasks[task].space;
     this.cpu.loaded.forget(task);
     if space.owns_root && this.cpu.loaded.cr3 == space.cr3 {
         load_kernel_root(kernel, this);
     }
-    let arena = Index::<ArenaObject>::new(space.arena);
-    match kind {
-        // Its tables are its arena's: roots of that arena share them.
-        Kind::Host => {
-            clear(kernel, task, VirtAddr::new(HOST_LOWEST), HOST_PAGES, Tables::Keep);
-            kernel.arenas[arena].host = Index::NONE;
-        }
-        Kind::Small => remove_space(kernel, task, arena),
-        Kind::Wide => {
-            let mut memory = kernel.memory(Index::new(header.factory));
-            let frames = memory.frames;
-            paging::free_tables(&mut memory, space.root(), 0..UPPER_HALF, &mut |leaf| {
-                let _counted = frames.borrow_mut().remove_map(leaf.frame);
-            });
-            let freed = memory.free(space.root(), 1);
-            debug_assert!(freed.is_ok(), "a root is mapped nowhere");
-        }
-    }
+    let mut clearing = kernel.machine.tasks[task].clearing.take().unwrap_or_else(|| whole_space(kernel, task));
+    let payer = payer(kernel, task);
+    let Kernel { frame_sets, frames, factories, .. } = kernel;
+    let mut memory = Charged { frames, quota: &mut factories[payer].frames };
+    let cleared = clearing.step(&mut memory, space.root(), ENTRIES_CLEARED, &mut forget(frame_sets, frames));
     // Frames and tables went back to the allocator, and are not used again before this.
     flush(kernel, this, task);
+    if !cleared {
+        kernel.machine.tasks[task].clearing = Some(clearing);
+        return false;
+    }
+    finish_task(kernel, task);
+    true
+}
+
+/// All that a task has in its root and nobody else has.
+fn whole_space(kernel: &Kernel, task: Index<Task>) -> Clearing {
+    match kernel.machine.tasks[task].kind {
+        // The uppermost tables are its arena's: roots of that arena share them.
+        Kind::Host => Clearing::new(VirtAddr::new(HOST_LOWEST), HOST_PAGES, Tables::Free),
+        Kind::Wide => Clearing::below(0..UPPER_HALF),
+        Kind::Small => kernel.placed[task.number() as usize].as_ref().map(PlacedSpace::clearing).unwrap_or_default(),
+    }
+}
+
+/// The end of a task that has neither threads nor mappings.
+fn finish_task(kernel: &mut Kernel, task: Index<Task>) {
+    let Task { kind, space, header, .. } = kernel.machine.tasks[task];
+    let arena = Index::<ArenaObject>::new(space.arena);
+    match kind {
+        Kind::Host => kernel.arenas[arena].host = Index::NONE,
+        Kind::Small => remove_space(kernel, task, arena),
+        Kind::Wide => kernel.memory(Index::new(header.factory)).free(space.root(), 1),
+    }
     if space.owns_root {
         kernel.pcids.release(space.cr3);
     }
@@ -133,16 +197,14 @@ fn destroy_task(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>) {
     refund_object(kernel, &header);
 }
 
-/// Takes a small space out of its arena.
+/// Takes a small space that maps nothing any more out of its arena.
 fn remove_space(kernel: &mut Kernel, task: Index<Task>, arena: Index<ArenaObject>) {
     let payer = payer(kernel, task);
     let Kernel { arenas, factories, frames, placed, .. } = kernel;
     let mut memory = Charged { frames, quota: &mut factories[payer].frames };
     let (arena, space) = (&mut arenas[arena].arena, placed[task.number() as usize].take());
     if let (Some(arena), Some(space)) = (arena, space) {
-        arena.remove_space(&mut memory, space, &mut |_, frame| {
-            let _counted = frames.borrow_mut().remove_map(frame);
-        });
+        arena.remove_space(&mut memory, space, &mut |_, _| {});
     }
 }
 
@@ -155,33 +217,28 @@ fn load_kernel_root(kernel: &Kernel, this: &mut PerCpu) {
     this.cpu.loaded.arena = 0;
 }
 
-fn destroy_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<ArenaObject>) -> Result<(), Error> {
-    let ArenaObject { cr3, host, header, .. } = kernel.arenas[index];
-    if !host.is_none() {
-        return Err(Error::Busy);
-    }
+/// A step of the end of an arena that has neither host nor tasks.
+fn destroy_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<ArenaObject>) -> bool {
     if this.cpu.loaded.arena == index.number() {
         load_kernel_root(kernel, this);
     }
     let Kernel { arenas, factories, frames, .. } = kernel;
+    let ArenaObject { cr3, arena, header, clearing, .. } = &mut arenas[index];
+    let (cr3, header) = (*cr3, *header);
     let mut memory = Charged { frames, quota: &mut factories[Index::new(header.factory)].frames };
-    if let Some(arena) = &mut arenas[index].arena {
-        arena.destroy(&mut memory, &mut |_, _| {})?;
+    if let Some(arena) = arena {
+        let clearing = clearing.get_or_insert_with(|| Clearing::below(0..UPPER_HALF));
+        let cleared = clearing.step(&mut memory, arena.root(), ENTRIES_CLEARED, &mut |_| {});
+        // The host's tables were in all roots of the arena.
+        tlb::flush_all();
+        if !cleared {
+            return false;
+        }
+        let destroyed = arena.destroy(&mut memory, &mut |_, _| {});
+        debug_assert_eq!(destroyed, Ok(()), "an arena that is retired has no spaces");
     }
-    // The host's tables were in all roots of the arena.
-    tlb::flush_all();
     kernel.pcids.release(cr3);
     kernel.arenas.remove(index);
     refund_object(kernel, &header);
-    Ok(())
-}
-
-fn destroy_frames(kernel: &mut Kernel, index: Index<Frames>) -> Result<(), Error> {
-    let Frames { first, count, header, .. } = kernel.frame_sets[index];
-    if let Some(first) = first {
-        kernel.memory(Index::new(header.factory)).free(first, u64::from(count))?;
-    }
-    kernel.frame_sets.remove(index);
-    refund_object(kernel, &header);
-    Ok(())
+    true
 }

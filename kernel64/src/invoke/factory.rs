@@ -4,19 +4,24 @@ use lilliput_abi::object::FactoryMethod;
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_core::capability::Capability;
 use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::frames::Colours;
 use lilliput_core::slab::{Index, Object, Slab};
 
-use super::create::{NewTask, new_arena, new_frames, new_task, new_thread};
-use super::{Answer, Call, DONE, destroy};
+use super::create::{NewTask, new_arena, new_task, new_thread};
+use super::{Answer, Call, Words, destroy, frames};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
 use crate::objects::Factory;
 use crate::state::Kernel;
 
+/// What [`create`] says of frames that are not all cleared.
+const UNFINISHED: u64 = u64::MAX;
+
 pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, factory: Index<Factory>, call: &Call) -> Answer {
     let method = FactoryMethod::from_label(call.label).ok_or(Error::BadOperation)?;
     match method {
-        FactoryMethod::Destroy => return destroy::destroy(kernel, this, call).map(|()| DONE),
+        FactoryMethod::Destroy => return destroy::destroy(kernel, this, call),
+        FactoryMethod::CreateFrames if call.words[1] != 0 => return more_frames(kernel, call),
         FactoryMethod::Usage => {
             let Factory { frames, objects, .. } = kernel.factories[factory];
             return Ok([frames.used, frames.limit, objects.used, objects.limit].into());
@@ -30,6 +35,9 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, factory: Index<Fact
         Ok((capability, second)) => {
             let placed = kernel.machine.tasks[call.task].capabilities.insert(place, capability);
             debug_assert_eq!(placed, Ok(place));
+            if second == UNFINISHED {
+                return Ok(Words::again([call.words[0], u64::from(place)]));
+            }
             Ok([u64::from(place), second].into())
         }
         Err(error) => {
@@ -54,8 +62,14 @@ fn create(
             plain(insert(&mut kernel.machine.notifications, number, Notification::default())?)
         }
         FactoryMethod::CreateFrames => {
-            let frames = new_frames(kernel, factory, call.small(0)?)?;
-            plain(full(&kernel.frame_sets, frames))
+            let colours = Colours(u64::from(call.small::<u32>(2)?) | u64::from(call.small::<u32>(3)?) << 32);
+            let frames = frames::new(kernel, factory, call.small(0)?, (colours != Colours(0)).then_some(colours))?;
+            let second = if frames::grow(kernel, frames).inspect_err(|_| frames::abandon(kernel, frames))? {
+                0
+            } else {
+                UNFINISHED
+            };
+            Ok((full(&kernel.frame_sets, frames), second))
         }
         FactoryMethod::CreateArena => {
             let arena = new_arena(kernel, factory)?;
@@ -78,6 +92,14 @@ fn create(
         }
         FactoryMethod::Destroy | FactoryMethod::Usage => Err(Error::BadOperation),
     }
+}
+
+/// Clears a few more pages of frames that are being made.
+fn more_frames(kernel: &mut Kernel, call: &Call) -> Answer {
+    let place: u32 = call.small(1)?;
+    let frames = object(&kernel.frame_sets, call.capability(kernel, 1)?, Rights::DESTROY)?;
+    let words = [call.words[0], u64::from(place)];
+    Ok(if frames::grow(kernel, frames)? { [words[1], 0].into() } else { Words::again(words) })
 }
 
 fn task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> Result<(Capability, u64), Error> {

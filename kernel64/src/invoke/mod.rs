@@ -6,13 +6,15 @@
 mod create;
 mod destroy;
 mod factory;
+mod frames;
+mod memory;
 mod system;
 mod task;
 mod thread;
 
 pub use create::{NewTask, new_task, new_thread};
 pub use factory::full;
-pub use task::map_frames;
+pub use memory::map_run;
 pub use thread::start;
 
 use lilliput_abi::tag::{MAX_WORDS, SHORT_WORDS};
@@ -29,23 +31,46 @@ use crate::state::Kernel;
 /// What a method answers.
 type Answer = Result<Words, Error>;
 
-/// Up to four words.
-#[derive(Clone, Copy, Default)]
+/// Up to four words, and what they mean.
+#[derive(Clone, Copy)]
 pub struct Words {
     words: [u64; 4],
     count: usize,
+    end: End,
+}
+
+/// How a step of a method ended.
+#[derive(Clone, Copy)]
+enum End {
+    /// The words are its answer.
+    Done,
+    /// More is to be done: the words are the arguments for the rest. Whatever may take long is cut in this way, so that
+    /// interrupts have their turn in between.
+    Again,
+    /// It failed; the words are arguments that say how far it got.
+    Failed(Error),
+}
+
+impl Words {
+    fn again<const N: usize>(words: [u64; N]) -> Self {
+        Self { end: End::Again, ..words.into() }
+    }
+
+    fn failed<const N: usize>(error: Error, words: [u64; N]) -> Self {
+        Self { end: End::Failed(error), ..words.into() }
+    }
 }
 
 impl<const N: usize> From<[u64; N]> for Words {
     fn from(from: [u64; N]) -> Self {
         let mut words = [0; 4];
         words[..N].copy_from_slice(&from);
-        Self { words, count: N }
+        Self { words, count: N, end: End::Done }
     }
 }
 
 /// No words.
-const DONE: Words = Words { words: [0; 4], count: 0 };
+const DONE: Words = Words { words: [0; 4], count: 0, end: End::Done };
 
 /// A 64-bit value in two words, as a 32-bit caller can take it.
 fn split(value: u64) -> Words {
@@ -95,10 +120,17 @@ pub fn invoke(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability) ->
     match answer {
         // Nothing is cut: only methods that just tell something answer in words that may be wide.
         Ok(words) if words.words.iter().any(|&word| word > mask) => thread.finish(Err(Error::WordTooWide)),
-        Ok(words) => {
-            thread.registers.words[4..].fill(0);
-            thread.answer(&words.words[..words.count]);
-        }
+        Ok(words) => match (words.end, &words.words[..words.count]) {
+            (End::Done, words) => {
+                thread.registers.words[4..].fill(0);
+                thread.answer(words);
+            }
+            (End::Again, words) => thread.repeat(words),
+            (End::Failed(error), words) => {
+                thread.registers.words[..words.len()].copy_from_slice(words);
+                thread.finish(Err(error));
+            }
+        },
         Err(error) => thread.finish(Err(error)),
     }
     Decision::Stay

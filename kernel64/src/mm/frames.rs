@@ -31,7 +31,7 @@ impl FrameSource for FrameAllocator {
 
     fn give_back(&mut self, frame: Frame) {
         let freed = self.free_run(frame, 1);
-        debug_assert_eq!(freed, Ok(()), "a frame of the kernel's own is mapped nowhere else");
+        debug_assert_eq!(freed, Ok(()), "a frame is given back once");
     }
 }
 

@@ -4,7 +4,7 @@ use lilliput_abi::error::Error;
 
 use super::general::release_caller;
 use crate::cpu::Cpu;
-use crate::endpoint::{Endpoint, Notification, Queue};
+use crate::endpoint::{Endpoint, Notification};
 use crate::machine::Machine;
 use crate::slab::Index;
 use crate::thread::{State, Thread};
@@ -36,23 +36,24 @@ pub fn detach(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
     thread.fault = None;
 }
 
-/// Ends the wait of everybody at an endpoint with `Gone`.
-pub fn close_endpoint(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>) {
-    let Endpoint { senders, receivers, .. } = machine.endpoints[endpoint];
-    machine.endpoints[endpoint].senders = Queue::default();
-    machine.endpoints[endpoint].receivers = Queue::default();
-    release_all(machine, cpu, senders);
-    release_all(machine, cpu, receivers);
-}
-
-/// Ends the wait of everybody at a notification with `Gone`.
-pub fn close_notification(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notification>) {
-    let waiters = core::mem::take(&mut machine.notifications[notification].waiters);
-    release_all(machine, cpu, waiters);
-}
-
-fn release_all(machine: &mut Machine, cpu: &mut Cpu, mut queue: Queue) {
-    while let Some(thread) = queue.pop_front(&mut machine.threads) {
+/// Ends the wait of up to `most` threads at an endpoint with `Gone`. True when nobody is left.
+pub fn close_endpoint(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, most: u32) -> bool {
+    for _ in 0..most {
+        let Machine { endpoints, threads, .. } = machine;
+        let Endpoint { senders, receivers, .. } = &mut endpoints[endpoint];
+        let Some(thread) = senders.pop_front(threads).or_else(|| receivers.pop_front(threads)) else { return true };
         release_caller(machine, cpu, thread, Error::Gone);
     }
+    let Endpoint { senders, receivers, .. } = &machine.endpoints[endpoint];
+    senders.head.is_none() && receivers.head.is_none()
+}
+
+/// Ends the wait of up to `most` threads at a notification with `Gone`. True when nobody is left.
+pub fn close_notification(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notification>, most: u32) -> bool {
+    for _ in 0..most {
+        let Machine { notifications, threads, .. } = machine;
+        let Some(thread) = notifications[notification].waiters.pop_front(threads) else { return true };
+        release_caller(machine, cpu, thread, Error::Gone);
+    }
+    machine.notifications[notification].waiters.head.is_none()
 }

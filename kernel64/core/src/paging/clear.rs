@@ -1,4 +1,4 @@
-//! Unmapping whole ranges, and freeing the tables that mapped them.
+//! Unmapping whole ranges, in steps, and freeing the tables that mapped them.
 
 use core::ops::Range;
 
@@ -12,6 +12,12 @@ use crate::frames::Frame;
 const PAGES_OF_P4: u64 = 1 << 27;
 /// Pages of the whole address space.
 const ALL_PAGES: u64 = 1 << 36;
+
+/// What a page unmapped or a table freed takes from the work of a step; an entry looked at takes 1.
+const HEAVY: u32 = 8;
+
+/// The least work that gets anywhere: an entry of each level, and a page.
+pub const LEAST_WORK: u32 = 64;
 
 /// A page that was unmapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,36 +33,110 @@ pub struct Leaf {
 }
 
 /// What becomes of tables that map nothing but the range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tables {
     /// They stay, for the next page mapped there.
+    #[default]
     Keep,
-    /// They are freed.
+    /// They are freed. Nothing may be mapped in the range until the last step.
     Free,
 }
 
-/// Unmaps all pages that lie within `pages` 4-KiB pages from `start` on, and tells of each.
-///
-/// A large page that the range covers in part stays. A call takes time by the tables it finds, not by
-/// the length of the range: at most 512 entries for each 2 MiB, so that a caller bounds it by the range.
-pub fn clear(
-    memory: &mut impl TableMemory,
-    root: Frame,
-    start: VirtAddr,
-    pages: u64,
+/// A range of pages that is being unmapped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clearing {
+    range: Range<u64>,
+    next: u64,
     tables: Tables,
-    unmapped: &mut dyn FnMut(Leaf),
-) {
-    let first = start.as_u64() / Frame::SIZE % ALL_PAGES;
-    let end = first.saturating_add(pages).min(ALL_PAGES);
-    sweep(memory, Table { frame: root, level: 4, base: 0 }, first..end, tables, unmapped);
 }
 
-/// Unmaps all below these top-level entries of the lower half, and frees the tables. The root stays.
-pub fn free_tables(memory: &mut impl TableMemory, root: Frame, indices: Range<usize>, unmapped: &mut dyn FnMut(Leaf)) {
-    let first = indices.start as u64 * PAGES_OF_P4;
-    let end = indices.end.min(UPPER_HALF) as u64 * PAGES_OF_P4;
-    sweep(memory, Table { frame: root, level: 4, base: 0 }, first..end, Tables::Free, unmapped);
+impl Clearing {
+    /// All pages that lie within `pages` 4-KiB pages from `start` on. A large page that the range covers in part stays.
+    pub fn new(start: VirtAddr, pages: u64, tables: Tables) -> Self {
+        let first = start.as_u64() / Frame::SIZE % ALL_PAGES;
+        Self { range: first..first.saturating_add(pages).min(ALL_PAGES), next: first, tables }
+    }
+
+    /// All that lies below these top-level entries of the lower half, with its tables.
+    pub fn below(indices: Range<usize>) -> Self {
+        let first = indices.start as u64 * PAGES_OF_P4;
+        let end = indices.end.min(UPPER_HALF) as u64 * PAGES_OF_P4;
+        Self { range: first..end, next: first, tables: Tables::Free }
+    }
+
+    /// Whether nothing is left to do. So it is before the first step where the range is empty.
+    pub const fn is_done(&self) -> bool {
+        self.next >= self.range.end
+    }
+
+    /// How many pages of the range lie before the next one that a step looks at.
+    pub const fn pages_done(&self) -> u64 {
+        self.next - self.range.start
+    }
+
+    /// Unmaps some pages, and tells of each. True when that was all.
+    ///
+    /// It looks at no more than `work` entries, a page unmapped or a table freed counting for eight, but at
+    /// [`LEAST_WORK`]: time goes by the tables that there are, not by the length of the range.
+    pub fn step(
+        &mut self,
+        memory: &mut impl TableMemory,
+        root: Frame,
+        work: u32,
+        unmapped: &mut dyn FnMut(Leaf),
+    ) -> bool {
+        let mut left = work.max(LEAST_WORK);
+        if !self.is_done() && self.sweep(memory, Table { frame: root, level: 4, base: 0 }, &mut left, unmapped) {
+            self.next = self.range.end;
+        }
+        self.is_done()
+    }
+
+    /// Clears what is left of the range in a table. False where the work was used up; then `next` says where.
+    fn sweep(
+        &mut self,
+        memory: &mut impl TableMemory,
+        table: Table,
+        left: &mut u32,
+        unmapped: &mut dyn FnMut(Leaf),
+    ) -> bool {
+        let step = 1 << (9 * (table.level - 1));
+        let first = self.next.saturating_sub(table.base) / step;
+        let end = self.range.end.saturating_sub(table.base).div_ceil(step).min(ENTRIES as u64);
+        for index in first..end {
+            let page = table.base + index * step;
+            if *left == 0 {
+                self.next = self.next.max(page);
+                return false;
+            }
+            *left -= 1;
+            let entry = &memory.table(table.frame)[index as usize];
+            if entry.is_unused() {
+                continue;
+            }
+            let (below, flags) = (Frame::containing(entry.addr()), entry.flags());
+            let whole = self.range.start <= page && page + step <= self.range.end;
+            if table.level == 1 || flags.contains(PageTableFlags::HUGE_PAGE) {
+                if whole {
+                    memory.table(table.frame)[index as usize].set_unused();
+                    let address = VirtAddr::new_truncate(page * Frame::SIZE);
+                    unmapped(Leaf { address, frame: below, frames: step, flags });
+                    *left = left.saturating_sub(HEAVY);
+                }
+                continue;
+            }
+            let lower = Table { frame: below, level: table.level - 1, base: page };
+            if !self.sweep(memory, lower, left, unmapped) {
+                return false;
+            }
+            if whole && self.tables == Tables::Free {
+                memory.table(table.frame)[index as usize].set_unused();
+                memory.free_table(below);
+                *left = left.saturating_sub(HEAVY);
+            }
+        }
+        true
+    }
 }
 
 /// A table, its level (4 is the root's), and the number of the first page below it.
@@ -67,37 +147,21 @@ struct Table {
     base: u64,
 }
 
-fn sweep(
+/// Does all of [`Clearing::new`] at once.
+pub fn clear(
     memory: &mut impl TableMemory,
-    table: Table,
-    range: Range<u64>,
+    root: Frame,
+    start: VirtAddr,
+    pages: u64,
     tables: Tables,
     unmapped: &mut dyn FnMut(Leaf),
 ) {
-    let step = 1 << (9 * (table.level - 1));
-    let first = range.start.saturating_sub(table.base) / step;
-    let end = range.end.saturating_sub(table.base).div_ceil(step).min(ENTRIES as u64);
-    for index in first..end {
-        let entry = &memory.table(table.frame)[index as usize];
-        if entry.is_unused() {
-            continue;
-        }
-        let (below, flags) = (Frame::containing(entry.addr()), entry.flags());
-        let page = table.base + index * step;
-        let whole = range.start <= page && page + step <= range.end;
-        if table.level == 1 || flags.contains(PageTableFlags::HUGE_PAGE) {
-            if whole {
-                memory.table(table.frame)[index as usize].set_unused();
-                let address = VirtAddr::new_truncate(page * Frame::SIZE);
-                unmapped(Leaf { address, frame: below, frames: step, flags });
-            }
-            continue;
-        }
-        let lower = Table { frame: below, level: table.level - 1, base: page };
-        sweep(memory, lower, range.clone(), tables, unmapped);
-        if whole && tables == Tables::Free {
-            memory.table(table.frame)[index as usize].set_unused();
-            memory.free_table(below);
-        }
-    }
+    let mut clearing = Clearing::new(start, pages, tables);
+    while !clearing.step(memory, root, u32::MAX, unmapped) {}
+}
+
+/// Unmaps all below these top-level entries of the lower half, and frees the tables. The root stays.
+pub fn free_tables(memory: &mut impl TableMemory, root: Frame, indices: Range<usize>, unmapped: &mut dyn FnMut(Leaf)) {
+    let mut clearing = Clearing::below(indices);
+    while !clearing.step(memory, root, u32::MAX, unmapped) {}
 }

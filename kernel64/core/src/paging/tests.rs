@@ -122,7 +122,9 @@ enum Step {
     Map(u64, u64),
     MapLarge(u64, u64),
     Unmap(u64),
-    Clear { start: u64, pages: u64, tables: Tables },
+    Replace(u64, u64),
+    ReplaceLarge(u64, u64),
+    Clear { start: u64, pages: u64, tables: Tables, work: u32 },
 }
 
 /// Page numbers that meet in tables of every level.
@@ -139,7 +141,10 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (page(), 0u64..1 << 40).prop_map(|(page, frame)| Step::Map(page, frame)),
         2 => (page(), 0u64..1 << 31).prop_map(|(page, frame)| Step::MapLarge(page >> 9 << 9, frame << 9)),
         2 => page().prop_map(Step::Unmap),
-        1 => (page(), pages, tables).prop_map(|(start, pages, tables)| Step::Clear { start, pages, tables }),
+        1 => (page(), 0u64..1 << 40).prop_map(|(page, frame)| Step::Replace(page, frame)),
+        1 => (page(), 0u64..1 << 31).prop_map(|(page, frame)| Step::ReplaceLarge(page >> 9 << 9, frame << 9)),
+        1 => (page(), pages, tables, prop_oneof![0u32..1000, Just(u32::MAX)])
+            .prop_map(|(start, pages, tables, work)| Step::Clear { start, pages, tables, work }),
     ]
 }
 
@@ -165,9 +170,13 @@ proptest! {
                     Err(error) => prop_assert_eq!(error, MapError::NoMemory),
                 },
                 Step::MapLarge(page, to) => {
-                    if map_large(&mut memory, root, address(page), frame(to), DATA).is_ok() {
-                        prop_assert_eq!(model.range(page..page + 512).next(), None);
-                        model.insert(page, (to, 512));
+                    match map_large(&mut memory, root, address(page), frame(to), DATA) {
+                        Ok(()) => {
+                            prop_assert_eq!(model.range(page..page + 512).next(), None);
+                            model.insert(page, (to, 512));
+                        }
+                        Err(MapError::Occupied) => prop_assert!(model.range(page..page + 512).next().is_some()),
+                        Err(error) => prop_assert_eq!(error, MapError::NoMemory),
                     }
                 }
                 Step::Unmap(page) => {
@@ -178,9 +187,41 @@ proptest! {
                         model.remove(&page);
                     }
                 }
-                Step::Clear { start, pages, tables } => {
+                Step::Replace(page, to) => {
+                    let new = Page { size: Size::Small, address: address(page), frame: frame(to), flags: DATA };
+                    match put(&mut memory, root, new, true) {
+                        Ok(was) => {
+                            let before = model.insert(page, (to, 1));
+                            prop_assert_eq!(was.map(|frame| (frame.number(), 1)), before);
+                        }
+                        Err(MapError::Huge) => prop_assert!(matches!(covers(&model, page), Some((_, _, 512)))),
+                        Err(error) => prop_assert_eq!(error, MapError::NoMemory),
+                    }
+                }
+                Step::ReplaceLarge(page, to) => {
+                    let new = Page { size: Size::Large, address: address(page), frame: frame(to), flags: DATA };
+                    match put(&mut memory, root, new, true) {
+                        Ok(was) => {
+                            let before = model.insert(page, (to, 512));
+                            prop_assert_eq!(was.map(|frame| (frame.number(), 512)), before);
+                        }
+                        Err(MapError::Occupied) => {
+                            prop_assert!(model.range(page..page + 512).any(|mapped| mapped.1.1 == 1));
+                        }
+                        Err(error) => prop_assert_eq!(error, MapError::NoMemory),
+                    }
+                }
+                Step::Clear { start, pages, tables, work } => {
                     let mut gone = Vec::new();
-                    clear(&mut memory, root, address(start), pages, tables, &mut |leaf| gone.push(leaf));
+                    let mut clearing = Clearing::new(address(start), pages, tables);
+                    let (mut done, mut before) = (clearing.is_done(), 0);
+                    while !done {
+                        let leaves = gone.len();
+                        done = clearing.step(&mut memory, root, work, &mut |leaf| gone.push(leaf));
+                        prop_assert!(done || clearing.pages_done() > before, "a step that gets nowhere");
+                        prop_assert!((gone.len() - leaves) as u64 <= 1 + u64::from(work.max(LEAST_WORK)) / 9);
+                        before = clearing.pages_done();
+                    }
                     let end = start.saturating_add(pages);
                     let inside = |page: u64, frames: u64| start <= page && page + frames <= end;
                     let expected: Vec<_> =

@@ -86,13 +86,13 @@ impl World {
             Step::DestroyThread(name) => self.destroy_thread(name),
             Step::DestroyEndpoint(name) => {
                 if let Some(endpoint) = admit(&machine.endpoints, self.endpoints[name]) {
-                    end::close_endpoint(machine, cpu, endpoint);
+                    while !end::close_endpoint(machine, cpu, endpoint, 1) {}
                     machine.endpoints.remove(endpoint);
                 }
             }
             Step::DestroyNotification(name) => {
                 if let Some(notification) = admit(&machine.notifications, self.notifications[name]) {
-                    end::close_notification(machine, cpu, notification);
+                    while !end::close_notification(machine, cpu, notification, 2) {}
                     machine.notifications.remove(notification);
                 }
             }

@@ -4,7 +4,7 @@ use lilliput_abi::{Error, Isolation, object::FactoryMethod};
 
 use super::{Arena, Endpoint, Frames, Notification, Task, Thread, capability};
 use crate::invoke::{Invoke, call};
-use crate::message::{Message, Word};
+use crate::message::{Message, Word, halves};
 
 capability! {
     /// A factory.
@@ -83,6 +83,15 @@ impl<K: Invoke> Factory<K> {
     /// What the kernel says.
     pub fn create_frames(self, pages: usize) -> Result<Frames<K>, Error> {
         self.create(FactoryMethod::CreateFrames, &[pages]).map(Frames::at)
+    }
+
+    /// Makes zeroed frames of certain colours (bit N of the mask for colour N), at most 16.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_coloured_frames(self, pages: usize, colours: u64) -> Result<Frames<K>, Error> {
+        let [low, high] = halves(colours);
+        self.create(FactoryMethod::CreateFrames, &[pages, 0, low, high]).map(Frames::at)
     }
 
     /// Destroys the object of the caller's capability at `place`.

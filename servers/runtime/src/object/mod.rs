@@ -11,7 +11,7 @@ pub use endpoint::{Endpoint, Received, reply};
 pub use factory::Factory;
 pub use notification::Notification;
 pub use system::System;
-pub use task::{Task, TaskInfo};
+pub use task::{MapStopped, Task, TaskInfo};
 pub use thread::{Account, Thread};
 
 /// Defines a capability of one type: a place in the caller's table, and the kernel it is used with.

@@ -1,10 +1,11 @@
 //! Tasks: protection domains.
 
+use lilliput_abi::layout::PAGE_SIZE;
 use lilliput_abi::object::{TaskMethod, map_range};
-use lilliput_abi::{Error, Rights};
+use lilliput_abi::{Error, Operation, Rights};
 
 use super::{Frames, capability};
-use crate::invoke::{Invoke, call};
+use crate::invoke::{Invoke, call, invoke};
 use crate::message::{Message, Word};
 
 capability! {
@@ -25,14 +26,58 @@ pub struct TaskInfo {
     pub size: Word,
 }
 
+/// Why and where mapping stopped: the pages before that address are mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapStopped {
+    /// What the kernel said.
+    pub error: Error,
+    /// Of the first page that was not mapped.
+    pub address: Word,
+}
+
 impl<K: Invoke> Task<K> {
-    /// Maps `count` pages of `frames`, from page `first` on, at `address`.
+    /// Maps `count` pages of `frames`, from page `first` on, at `address`: all of them or none.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn map(self, frames: Frames<K>, address: Word, first: u16, count: u16, rights: Rights) -> Result<(), Error> {
-        let words = [frames.place() as Word, address, map_range(first, count) as Word, rights.bits() as Word];
-        self.method(TaskMethod::Map, &words).map(drop)
+        self.map_pages(frames, address, first, count, rights, 0).map_err(|stopped| {
+            let mapped = stopped.address.wrapping_sub(address) / PAGE_SIZE as Word;
+            if (1..Word::from(count)).contains(&mapped) {
+                // These pages were mapped just now: this can't fail.
+                let _ = self.unmap(address, mapped);
+            }
+            stopped.error
+        })
+    }
+
+    /// The same with flags of [`lilliput_abi::object::map`], where `first` and `count` are in pages of the size that those say.
+    ///
+    /// # Errors
+    /// What the kernel says, and how far it got.
+    pub fn map_pages(
+        self,
+        frames: Frames<K>,
+        address: Word,
+        first: u16,
+        count: u16,
+        rights: Rights,
+        flags: u32,
+    ) -> Result<(), MapStopped> {
+        let how = u32::from(rights.bits()) | flags;
+        let words = [frames.place() as Word, address, map_range(first, count) as Word, how as Word];
+        let mut message = Message::new(TaskMethod::Map as u16, &words);
+        invoke::<K>(Operation::Call, self.place(), &mut message)
+            .map(drop)
+            .map_err(|error| MapStopped { error, address: message.words[1] })
+    }
+
+    /// Moves `count` pages at `address` to another task, or another place of this one.
+    ///
+    /// # Errors
+    /// What the kernel says; what was moved before stays so.
+    pub fn move_pages(self, address: Word, count: usize, to: Self, to_address: Word) -> Result<(), Error> {
+        self.method(TaskMethod::Move, &[address, count, to.place() as Word, to_address]).map(drop)
     }
 
     /// Unmaps `count` pages at `address`.

@@ -10,6 +10,7 @@ pub mod list;
 pub mod partner;
 
 mod errors;
+mod memory;
 mod messages;
 mod objects;
 mod rights;
@@ -58,6 +59,15 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "map-refusals" => spaces::map_refusals::<K>,
         "unmapped-faults" => spaces::unmapped_faults::<K>,
         "read-only-faults" => spaces::read_only_faults::<K>,
+        "many-pages" => memory::many_pages::<K>,
+        "long-calls-let-others-run" => memory::long_calls_let_others_run::<K>,
+        "mapping-stops-where-it-must" => memory::mapping_stops_where_it_must::<K>,
+        "replacing" => memory::replacing::<K>,
+        "large-pages" => memory::large_pages::<K>,
+        "no-large-pages" => memory::no_large_pages::<K>,
+        "moving" => memory::moving::<K>,
+        "coloured-frames" => memory::coloured_frames::<K>,
+        "destroyed-in-steps" => memory::destroyed_in_steps::<K>,
         "preemption" => schedule::preemption::<K>,
         "priorities" => schedule::priorities::<K>,
         "yielding" => schedule::yielding::<K>,

@@ -1,0 +1,83 @@
+//! Making and ending frames objects, a few pages at a time.
+
+use lilliput_abi::Error;
+use lilliput_core::frames::{Colours, FrameSet};
+use lilliput_core::slab::Index;
+
+use crate::memory::zero;
+use crate::objects::{Factory, Frames};
+use crate::state::Kernel;
+
+/// Pages that are cleared before interrupts have their turn.
+const PAGES_CLEARED: u32 = 16;
+
+/// Pages that are given back before interrupts have their turn: a record of 16 bytes is written for each.
+const PAGES_FREED: u32 = 1024;
+
+/// A frames object none of whose pages is ready: contiguous, or of these colours. See [`grow`].
+///
+/// # Errors
+/// `BadArgument` for no pages or more than such an object can have; `NoMemory`.
+pub fn new(
+    kernel: &mut Kernel,
+    factory: Index<Factory>,
+    pages: u32,
+    colours: Option<Colours>,
+) -> Result<Index<Frames>, Error> {
+    let Kernel { frame_sets, frames, factories, .. } = kernel;
+    let index = frame_sets.insert(factory.number(), Frames::default()).ok_or(Error::NoMemory)?;
+    let set = factories[factory].frames.charge(u64::from(pages)).and_then(|()| {
+        let set = match colours {
+            _ if pages == 0 => Err(Error::BadArgument),
+            Some(colours) => FrameSet::coloured(colours, pages).ok_or(Error::BadArgument),
+            None => FrameSet::contiguous(&mut frames.borrow_mut(), pages).ok_or(Error::NoMemory),
+        };
+        set.inspect_err(|_| factories[factory].frames.refund(u64::from(pages)))
+    });
+    match set {
+        Ok(set) => {
+            frame_sets[index].set = set;
+            Ok(index)
+        }
+        Err(error) => {
+            frame_sets.remove(index);
+            Err(error)
+        }
+    }
+}
+
+/// Clears a few more of its pages, which are ready then. True when all are.
+///
+/// # Errors
+/// `NoMemory` where no frame of its colours is left.
+pub fn grow(kernel: &mut Kernel, index: Index<Frames>) -> Result<bool, Error> {
+    let Kernel { frame_sets, frames, .. } = kernel;
+    let set = &mut frame_sets[index].set;
+    let mut left = PAGES_CLEARED;
+    while left > 0 && set.ready() < set.count() {
+        let (first, pages) = set.grow(&mut frames.borrow_mut(), index.number(), left).ok_or(Error::NoMemory)?;
+        // SAFETY: the frames became this object's just now, which nobody could map before.
+        unsafe { zero(first, u64::from(pages)) };
+        left -= pages;
+    }
+    Ok(set.ready() == set.count())
+}
+
+/// Takes back what could not be finished: a coloured object, which is small.
+pub fn abandon(kernel: &mut Kernel, index: Index<Frames>) {
+    let ended = end(kernel, index);
+    debug_assert!(ended, "a coloured object ends in one step");
+}
+
+/// Gives some of its pages back. True when it was all of them; then the object is gone, but for what it is charged as an object.
+pub fn end(kernel: &mut Kernel, index: Index<Frames>) -> bool {
+    let Kernel { frame_sets, frames, factories, .. } = kernel;
+    let Frames { set, header } = &mut frame_sets[index];
+    let (count, payer) = (u64::from(set.count()), Index::<Factory>::new(header.factory));
+    if !set.shrink(&mut frames.borrow_mut(), PAGES_FREED) {
+        return false;
+    }
+    factories[payer].frames.refund(count);
+    frame_sets.remove(index);
+    true
+}
