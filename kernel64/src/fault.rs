@@ -8,6 +8,7 @@ use lilliput_core::slab::Index;
 use lilliput_core::thread::{Fault, State, Thread};
 
 use crate::cpu::percpu::PerCpu;
+use crate::devices;
 use crate::log;
 use crate::power;
 use crate::state::Kernel;
@@ -64,10 +65,13 @@ fn report(thread: &Thread, index: Index<Thread>, raised: Fault, why: &str) {
     );
 }
 
-/// Nobody is ready. Until interrupts are delivered to user threads, nothing that could come would make anybody ready: every
-/// thread waits for another, for ever. Says who waits for whom, and ends the machine.
+/// Nobody is ready. Unless a device could make somebody ready, every thread waits for another, for ever: says who waits for whom, and
+/// ends the machine.
 #[cold]
 pub fn check_deadlock(kernel: &Kernel, _this: &PerCpu) {
+    if devices::can_wake(kernel) {
+        return;
+    }
     log!("every thread waits for another:");
     list_threads(kernel);
     power::exit(exit::DEADLOCK)

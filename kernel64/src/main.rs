@@ -7,6 +7,7 @@ mod bochs;
 mod boot;
 mod console;
 mod cpu;
+mod devices;
 mod dispatch;
 mod entry;
 mod facts;
@@ -31,7 +32,8 @@ use bootloader_api::BootInfo;
 use boot::acpi::Platform;
 use boot::handoff::Handoff;
 use boot::{report, root};
-use cpu::{apic, control, percpu, stacks};
+use cpu::{apic, control, io_apic, percpu, stacks};
+use devices::Devices;
 use mm::early::EarlyFrames;
 use mm::tables::Tables;
 use mm::{frames, kernel_map};
@@ -66,5 +68,8 @@ extern "C" fn boot(info: &'static mut BootInfo) -> ! {
 
     apic::init(platform.local_apic, &mut frames);
     report::timer(apic::start_timer(), platform.cpus);
-    root::start(handoff, platform, frames, tables)
+    let io_apics = io_apic::init(&platform, &mut frames);
+    report::interrupts(&io_apics);
+    let devices = Devices::new(&handoff, &platform, io_apics, &mut tables, &mut frames);
+    root::start(handoff, platform, devices, frames, tables)
 }

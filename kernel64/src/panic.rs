@@ -99,6 +99,7 @@ fn begin(headline: fmt::Arguments) {
     }
     // SAFETY: who held the console, if anybody, was interrupted for good: nothing returns from here.
     unsafe { console::seize() };
+    console::take_back();
     if depth > 0 {
         // The first report was cut off in the middle of a line.
         console::write(format_args!("\n"));

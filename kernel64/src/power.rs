@@ -12,6 +12,7 @@ use crate::{bochs, console, log};
 /// are nobody's, and the CPU is halted: what there is to read is on the console.
 pub fn exit(code: u32) -> ! {
     interrupts::disable();
+    console::take_back();
     let mut port = PortWriteOnly::<u32>::new(exit::PORT);
     // SAFETY: the port ends the emulator or is unassigned; no device of a PC answers at it.
     unsafe { port.write(code) };

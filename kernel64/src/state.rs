@@ -7,6 +7,7 @@ use lilliput_core::frames::FrameAllocator;
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Slab};
 
+use crate::devices::Devices;
 use crate::facts::Facts;
 use crate::memory::Charged;
 use crate::objects::{ArenaObject, Factory, Frames};
@@ -22,6 +23,8 @@ pub struct Kernel {
     pub factories: Slab<Factory>,
     /// Runs of page frames that tasks can map.
     pub frame_sets: Slab<Frames>,
+    /// What drivers have of the machine's devices.
+    pub devices: Devices,
     /// Where small tasks lie in their arenas, by the numbers of the tasks.
     pub placed: &'static mut [Option<PlacedSpace>],
     /// All page frames.

@@ -12,7 +12,7 @@ use crate::cpu::percpu::{self, PerCpu};
 use crate::entry::exit;
 use crate::entry::trap::TrapFrame;
 use crate::state::{self, Kernel};
-use crate::{dispatch, fault, invariants, panic, probe, switch, vector};
+use crate::{devices, dispatch, fault, invariants, panic, probe, switch, vector};
 
 /// The kernel is to be gone back into: see the common path of the stubs.
 const RESUME: u64 = 1;
@@ -76,17 +76,16 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
             this.cpu.tick(&mut kernel.machine)
         }
         number::SPURIOUS => Decision::Stay,
-        // A device that nobody asked for. Users can't raise these vectors.
-        _ if is_interrupt(vector) => {
-            apic::end_of_interrupt();
-            Decision::Stay
-        }
+        // Users can't raise these vectors.
+        _ if is_interrupt(vector) => devices::interrupted(kernel, this, vector),
         number::DEVICE_NOT_AVAILABLE => {
             vector::device_not_available(kernel, this);
             Decision::Stay
         }
         _ => exception(kernel, this, vector, trap.code),
     };
+    // Whoever became ready on an idle CPU stands in the queue.
+    let decision = if entered.is_none() { Decision::Block } else { decision };
     dispatch::leave_to(kernel, this, entered, decision)
 }
 

@@ -10,8 +10,10 @@ pub mod capability {
     pub const THREAD: u32 = 3;
     /// The machine.
     pub const SYSTEM: u32 = 4;
+    /// Authority over devices.
+    pub const DEVICES: u32 = 5;
     /// First place that is free.
-    pub const FIRST_FREE: u32 = 5;
+    pub const FIRST_FREE: u32 = 6;
 }
 
 /// Where the kernel maps the boot archive in the root task, read-only.

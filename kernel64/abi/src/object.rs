@@ -28,6 +28,12 @@ pub enum ObjectType {
     Frames = 7,
     /// The machine: log, information, power.
     System = 8,
+    /// Authority over devices: what interrupts, ports and memory of devices are made from.
+    Devices = 16,
+    /// An interrupt of a device.
+    Interrupt = 17,
+    /// A range of I/O ports.
+    IoPorts = 18,
 }
 
 bitflags! {
@@ -95,6 +101,15 @@ methods! {
         Destroy = 9,
         /// What is charged to this factory and what it may be: `() -> (frames in use, frames allowed, objects in use, objects allowed)`
         Usage = 10,
+        /// The interrupt of a line, closed: `(devices, line) -> (capability)`. Lines 0 to 15 are those of ISA, wherever they lead; from
+        /// 16 on they are ACPI's global ones.
+        CreateInterrupt = 32,
+        /// An interrupt that a device raises by a message, closed: `(devices) -> (capability)`
+        CreateMessageInterrupt = 33,
+        /// I/O ports: `(devices or ports, first, count) -> (capability)`
+        CreatePorts = 34,
+        /// Frames of a device's memory: `(devices, number of the first page, pages) -> (capability)`
+        CreateDeviceFrames = 35,
     }
 }
 
@@ -194,6 +209,42 @@ methods! {
         Exit = 2,
         /// Reads one fact: `(number, see [`fact`]) -> (low 32 bits, high 32 bits)`
         Fact = 3,
+    }
+}
+
+methods! {
+    /// Methods of the devices object.
+    DevicesMethod {
+        /// The physical address of a page of frames, which the capability must let be read and written:
+        /// `(frames, page) -> (low 32 bits, high 32 bits)`. Needs [`Rights::READ`].
+        Address = 1,
+    }
+}
+
+methods! {
+    /// Methods of an interrupt.
+    InterruptMethod {
+        /// Which notification is signalled: `(notification or 0, bits)`. The capability needs SEND and GRANT.
+        Bind = 1,
+        /// Lets the next interrupt through. Each closes it again, and so it is when it is made.
+        Acknowledge = 2,
+        /// What a device must write where to raise it, for one raised by messages: `() -> (address, data)`
+        Message = 3,
+        /// How often it was raised: `() -> (low 32 bits, high 32 bits)`
+        Count = 4,
+    }
+}
+
+methods! {
+    /// Methods of I/O ports. Ports have their numbers in the machine; an access covers as many as it has bytes: 1, 2 or 4.
+    PortsMethod {
+        /// `(port, bytes) -> (value)`
+        Read = 1,
+        /// `(port, bytes, value)`
+        Write = 2,
+        /// Writes bytes to one port, one after another: `(port, count, bytes...)`, packed as for [`SystemMethod::Write`]. At most 8 bytes from
+        /// a 32-bit caller, 72 from a 64-bit one.
+        WriteBytes = 3,
     }
 }
 

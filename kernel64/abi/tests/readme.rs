@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use lilliput_abi::boot::{capability, exit};
-use lilliput_abi::object::{FactoryMethod, SystemMethod, TaskMethod, ThreadMethod};
+use lilliput_abi::object::{
+    DevicesMethod, FactoryMethod, InterruptMethod, PortsMethod, SystemMethod, TaskMethod, ThreadMethod,
+};
 use lilliput_abi::{Error, ObjectType, Operation, Rights, layout};
 
 const README: &str = include_str!("../README.md");
@@ -69,6 +71,9 @@ fn methods_are_numbered_as_documented() {
     check("Task", ObjectType::Task, TaskMethod::from_label);
     check("Thread", ObjectType::Thread, ThreadMethod::from_label);
     check("System", ObjectType::System, SystemMethod::from_label);
+    check("Devices", ObjectType::Devices, DevicesMethod::from_label);
+    check("Interrupt", ObjectType::Interrupt, InterruptMethod::from_label);
+    check("I/O ports", ObjectType::IoPorts, PortsMethod::from_label);
 }
 
 #[test]
@@ -84,8 +89,14 @@ fn addresses_and_codes_are_those_documented() {
     for code in [exit::SUCCESS, exit::FAILURE, exit::PANIC, exit::DEADLOCK, exit::UNSUPPORTED] {
         has(last, &format!("| {code:#x} | {} |", 2 * code + 1));
     }
-    let places = [capability::FACTORY, capability::TASK, capability::THREAD, capability::SYSTEM];
-    for (place, what) in places.iter().zip(["the factory", "its own task", "its own thread", "the system object"]) {
+    let places = [
+        (capability::FACTORY, "the factory"),
+        (capability::TASK, "its own task"),
+        (capability::THREAD, "its own thread"),
+        (capability::SYSTEM, "the system object"),
+        (capability::DEVICES, "the devices object"),
+    ];
+    for (place, what) in places {
         has(last, &format!("| {place} | {what}"));
     }
 }

@@ -13,11 +13,13 @@ use core::ops::Range;
 use x86_64::PhysAddr;
 
 mod colour;
+mod devices;
 mod set;
 #[cfg(test)]
 mod tests;
 
 pub use colour::{COLOURS, Colours};
+pub use devices::{DeviceError, DeviceRuns};
 pub use set::{FrameSet, MAX_COLOURED};
 
 use colour::Lists;
@@ -143,6 +145,8 @@ pub struct FrameAllocator {
     frames: &'static mut [FrameInfo],
     lists: Lists,
     free: u64,
+    /// Frames of device memory that are handed out: these are not in the table, or reserved.
+    pub devices: DeviceRuns,
 }
 
 impl FrameAllocator {
@@ -152,7 +156,7 @@ impl FrameAllocator {
         let usable = frames.len().min(NONE as usize);
         let frames = &mut frames[..usable];
         frames.fill(FrameInfo::RESERVED);
-        Self { frames, lists: Lists::new(), free: 0 }
+        Self { frames, lists: Lists::new(), free: 0, devices: DeviceRuns::default() }
     }
 
     /// Frees the reserved frames among these numbers, and says how many they were. Writes a record for each.
@@ -237,11 +241,11 @@ impl FrameAllocator {
         self.free
     }
 
-    /// Who owns an allocated frame.
+    /// Who owns a frame that is allocated, or a device's that is handed out.
     pub fn owner(&self, frame: Frame) -> Option<u32> {
-        match self.frames.get(frame.0 as usize)?.0 {
-            State::Allocated { owner, .. } => Some(owner),
-            _ => None,
+        match self.frames.get(frame.0 as usize) {
+            Some(FrameInfo(State::Allocated { owner, .. })) => Some(*owner),
+            _ => self.devices.owner(frame),
         }
     }
 

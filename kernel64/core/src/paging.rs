@@ -65,6 +65,13 @@ pub fn user_flags(rights: Rights) -> Option<PageTableFlags> {
     Some(flags)
 }
 
+/// The same for a page of device memory: never executable, and uncached whatever the firmware put in the MTRRs (Intel SDM volume 3,
+/// 13.5.2.2).
+pub fn device_flags(rights: Rights) -> Option<PageTableFlags> {
+    let uncached = PageTableFlags::NO_CACHE | PageTableFlags::WRITE_THROUGH;
+    user_flags(rights).filter(|_| !rights.contains(Rights::EXECUTE)).map(|flags| flags | uncached)
+}
+
 /// Sizes of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {

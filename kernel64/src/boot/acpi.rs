@@ -5,8 +5,10 @@ use core::ptr::NonNull;
 use acpi::sdt::madt::{Madt, MadtEntry};
 use acpi::sdt::{SdtHeader, Signature};
 use acpi::{AcpiTables, Handler, PciAddress, PhysicalMapping};
+use lilliput_core::interrupt::IsaLines;
 use x86_64::PhysAddr;
 
+use crate::cpu::io_apic;
 use crate::mm::physmap;
 
 /// Where a local APIC is unless somebody says otherwise (Intel SDM volume 3, 12.4.1).
@@ -21,6 +23,9 @@ pub struct Platform {
     pub local_apic: PhysAddr,
     /// CPUs that can be used.
     pub cpus: u32,
+    /// Where ISA's interrupt lines lead.
+    pub isa: IsaLines,
+    io_apics: [Option<io_apic::Place>; io_apic::MOST],
 }
 
 impl Platform {
@@ -28,7 +33,12 @@ impl Platform {
     ///
     /// The boot loader's page table must still be in force: it maps all addresses that tables can be at.
     pub fn read(rsdp: Option<PhysAddr>) -> Self {
-        let mut platform = Self { local_apic: PhysAddr::new(DEFAULT_LOCAL_APIC), cpus: 1 };
+        let mut platform = Self {
+            local_apic: PhysAddr::new(DEFAULT_LOCAL_APIC),
+            cpus: 1,
+            isa: IsaLines::new(),
+            io_apics: [None; io_apic::MOST],
+        };
         // SAFETY: the address is the firmware's own, by way of the boot loader.
         let tables = rsdp.and_then(|rsdp| unsafe { AcpiTables::from_rsdp(Memory, rsdp.as_u64() as usize) }.ok());
         let Some(madt) = tables.as_ref().and_then(|tables| tables.find_table::<Madt>()) else {
@@ -47,13 +57,30 @@ impl Platform {
                 MadtEntry::LocalApicAddressOverride(entry) => {
                     platform.local_apic = PhysAddr::new_truncate(entry.local_apic_address);
                 }
+                MadtEntry::IoApic(entry) => {
+                    let place = (PhysAddr::new(u64::from(entry.io_apic_address)), entry.global_system_interrupt_base);
+                    if let Some(free) = platform.io_apics.iter_mut().find(|place| place.is_none()) {
+                        *free = Some(place);
+                    }
+                }
+                MadtEntry::InterruptSourceOverride(entry) if entry.bus == ISA_BUS => {
+                    platform.isa.override_with(entry.irq, entry.global_system_interrupt, entry.flags);
+                }
                 _ => (),
             }
         }
         platform.cpus = platform.cpus.max(1);
         platform
     }
+
+    /// The machine's I/O APICs.
+    pub fn io_apics(&self) -> impl Iterator<Item = io_apic::Place> {
+        self.io_apics.into_iter().flatten()
+    }
 }
+
+/// The number of the ISA bus.
+const ISA_BUS: u8 = 0;
 
 /// Whether a CPU's flags say that it is there (ACPI 6.5, 5.2.12.2).
 const fn is_enabled(flags: u32) -> bool {

@@ -7,7 +7,9 @@ use x86_64::{PhysAddr, VirtAddr};
 use crate::mm::physmap;
 
 /// Memory regions that are kept; firmware with more than this many is cut off at the end.
-pub const MAX_REGIONS: usize = 256;
+const MAX_REGIONS: usize = 256;
+/// The same of those that the firmware keeps for itself.
+const MAX_FIRMWARE_REGIONS: usize = 64;
 
 /// Who started the boot loader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +42,53 @@ pub struct Region {
     pub usable: bool,
 }
 
+/// Regions in the order of the firmware's map.
+struct Regions<const MOST: usize> {
+    all: [Region; MOST],
+    count: usize,
+}
+
+impl<const MOST: usize> Regions<MOST> {
+    const NONE: Self = Self { all: [Region { start: 0, end: 0, usable: false }; MOST], count: 0 };
+
+    const fn is_full(&self) -> bool {
+        self.count == MOST
+    }
+
+    /// Adds a region, to the one before where it goes on: UEFI's map is in many small pieces.
+    fn add(&mut self, region: Region) {
+        if let Some(last) = self.all[..self.count].last_mut()
+            && last.end == region.start
+            && last.usable == region.usable
+        {
+            last.end = region.end;
+        } else if self.count < MOST {
+            self.all[self.count] = region;
+            self.count += 1;
+        }
+    }
+
+    fn all(&self) -> &[Region] {
+        &self.all[..self.count]
+    }
+}
+
+/// Whether what the firmware calls this may be a device's memory: reserved, or memory-mapped I/O (ACPI 6.5, tables 15.1 and 15.3; UEFI
+/// 2.10, 7.2.3). The rest is memory with tables and code of the firmware's.
+const fn may_be_a_device(kind: MemoryRegionKind) -> bool {
+    const BIOS_RESERVED: u32 = 2;
+    const UEFI_RESERVED: u32 = 0;
+    const UEFI_MAPPED: u32 = 11;
+    matches!(
+        kind,
+        MemoryRegionKind::UnknownBios(BIOS_RESERVED) | MemoryRegionKind::UnknownUefi(UEFI_RESERVED | UEFI_MAPPED)
+    )
+}
+
 /// All that the kernel knows from the boot loader.
 pub struct Handoff {
-    regions: [Region; MAX_REGIONS],
-    count: usize,
+    regions: Regions<MAX_REGIONS>,
+    firmware_regions: Regions<MAX_FIRMWARE_REGIONS>,
     /// Who started the boot loader.
     pub firmware: Firmware,
     /// Where the ACPI tables' root pointer is.
@@ -56,8 +101,8 @@ impl Handoff {
     /// Copies what is needed. The boot loader's page table must still be in force.
     pub fn take(info: &BootInfo) -> Self {
         let mut handoff = Self {
-            regions: [Region::default(); MAX_REGIONS],
-            count: 0,
+            regions: Regions::NONE,
+            firmware_regions: Regions::NONE,
             firmware: Firmware::Bios,
             rsdp: option(&info.rsdp_addr).map(PhysAddr::new),
             archive: None,
@@ -66,13 +111,17 @@ impl Handoff {
             let usable = match region.kind {
                 MemoryRegionKind::Usable => true,
                 MemoryRegionKind::Bootloader => false,
-                MemoryRegionKind::UnknownUefi(_) => {
-                    handoff.firmware = Firmware::Uefi;
+                kind => {
+                    if let MemoryRegionKind::UnknownUefi(_) = kind {
+                        handoff.firmware = Firmware::Uefi;
+                    }
+                    if !may_be_a_device(kind) {
+                        handoff.firmware_regions.add(Region { start: region.start, end: region.end, usable: false });
+                    }
                     continue;
                 }
-                _ => continue,
             };
-            handoff.add(Region { start: region.start, end: region.end, usable });
+            handoff.regions.add(Region { start: region.start, end: region.end, usable });
         }
         // The boot loader reads the archive into one run of frames and maps that: the first page tells where.
         handoff.archive = option(&info.ramdisk_addr)
@@ -81,22 +130,19 @@ impl Handoff {
         handoff
     }
 
-    /// Adds a region, to the one before where it goes on: UEFI's map is in many small pieces.
-    fn add(&mut self, region: Region) {
-        if let Some(last) = self.regions[..self.count].last_mut()
-            && last.end == region.start
-            && last.usable == region.usable
-        {
-            last.end = region.end;
-        } else if self.count < MAX_REGIONS {
-            self.regions[self.count] = region;
-            self.count += 1;
-        }
-    }
-
     /// Memory that exists: usable, or holding what the boot loader left.
     pub fn regions(&self) -> &[Region] {
-        &self.regions[..self.count]
+        self.regions.all()
+    }
+
+    /// Memory that the firmware keeps.
+    pub fn firmware_regions(&self) -> &[Region] {
+        self.firmware_regions.all()
+    }
+
+    /// Whether nothing of the firmware's map was cut off.
+    pub const fn is_complete(&self) -> bool {
+        !self.regions.is_full() && !self.firmware_regions.is_full()
     }
 
     /// Bytes of memory that exist.

@@ -9,6 +9,7 @@ use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
 use lilliput_core::thread::Thread;
 
+use crate::devices::Devices;
 use crate::facts::Facts;
 use crate::mm::layout::{ENDPOINTS, THREADS};
 use crate::mm::tables::Tables;
@@ -30,7 +31,7 @@ const ARENAS: usize = 64;
 const FACTORIES: usize = 256;
 
 /// Makes the kernel's state, with one factory.
-pub fn build(mut frames: FrameAllocator, tables: &mut Tables, facts: Facts) -> Kernel {
+pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, facts: Facts) -> Kernel {
     let mebibytes = frames.free_count() / FRAMES_PER_MEBIBYTE;
     let threads = (mebibytes * THREADS_PER_MEBIBYTE).clamp(*THREAD_COUNT.start(), *THREAD_COUNT.end()) as usize;
     let mut make = Maker { frames: &mut frames, tables };
@@ -58,7 +59,7 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, facts: Facts) -> K
     let root_factory = factories.insert(0, all);
     debug_assert_eq!(root_factory, Some(ROOT_FACTORY));
     let pcids = Pcids::new(facts.pcid);
-    Kernel { machine, arenas, factories, frame_sets, placed, frames: RefCell::new(frames), pcids, facts }
+    Kernel { machine, arenas, factories, frame_sets, devices, placed, frames: RefCell::new(frames), pcids, facts }
 }
 
 struct Maker<'a> {

@@ -2,11 +2,13 @@
 
 use lilliput_abi::boot::exit;
 use lilliput_core::frames::{Frame, FrameAllocator};
+use lilliput_core::interrupt::VECTORS;
 
 use super::handoff::Handoff;
 use crate::cpu::apic::TIMER_HERTZ;
 use crate::cpu::clock;
 use crate::cpu::features::{self, Features};
+use crate::cpu::io_apic::IoApics;
 use crate::{bochs, log, power};
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -57,6 +59,11 @@ pub fn memory(handoff: &Handoff, frames: &FrameAllocator) {
 pub fn timer(kilohertz: u64, cpus: u32) {
     log!("timer: local APIC at {}.{:03} MHz, {TIMER_HERTZ} Hz", kilohertz / 1000, kilohertz % 1000);
     log!("CPUs: 1 of {cpus} in use");
+}
+
+/// What devices can interrupt by.
+pub fn interrupts(io_apics: &IoApics) {
+    log!("interrupts: {} lines, {VECTORS} vectors", io_apics.inputs());
 }
 
 fn unsupported(reason: core::fmt::Arguments) -> ! {

@@ -19,6 +19,7 @@ use super::handoff::Handoff;
 use super::objects;
 use crate::cpu::percpu::{self, PerCpu};
 use crate::cpu::{apic, clock, features};
+use crate::devices::Devices;
 use crate::invoke::{self, NewTask};
 use crate::mm::{kernel_map, physmap, tables::Tables};
 use crate::state::{self, Kernel};
@@ -33,11 +34,11 @@ const CAPABILITY_PAGES: u64 = 64;
 const PRIORITY: u8 = 48;
 
 /// Makes the kernel's state and the root task, and goes to user mode.
-pub fn start(handoff: Handoff, platform: Platform, frames: FrameAllocator, mut tables: Tables) -> ! {
+pub fn start(handoff: Handoff, platform: Platform, devices: Devices, frames: FrameAllocator, mut tables: Tables) -> ! {
     let archive = Archive::new(handoff.archive()).unwrap_or_else(|error| fail(format_args!("{error}")));
     let config = archive.find(file::CONFIG).unwrap_or_default();
     let config = Config::parse(config).unwrap_or_else(|error| fail(format_args!("{}: {error}", file::CONFIG)));
-    let kernel = objects::build(frames, &mut tables, facts(&platform, &config));
+    let kernel = objects::build(frames, &mut tables, devices, facts(&platform, &config));
     // SAFETY: boot runs once, and nobody has a reference to either yet.
     let (kernel, this) = unsafe {
         state::set(kernel);
@@ -166,13 +167,17 @@ fn start_thread(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, argum
 
 /// Puts the first capabilities where the interface says.
 fn give_capabilities(kernel: &mut Kernel, task: Index<Task>, thread: Index<Thread>) {
-    let system =
-        Capability { object: 0, badge: 0, key: (ObjectType::System as u64) << 8 | u64::from(Rights::all().bits()) };
+    // There is one of each: they stand in no table.
+    let single = |object_type: ObjectType| {
+        let key = (object_type as u64) << 8 | u64::from(Rights::all().bits());
+        Capability { object: 0, badge: 0, key }
+    };
     let first = [
         (capability::FACTORY, invoke::full(&kernel.factories, objects::ROOT_FACTORY)),
         (capability::TASK, invoke::full(&kernel.machine.tasks, task)),
         (capability::THREAD, invoke::full(&kernel.machine.threads, thread)),
-        (capability::SYSTEM, system),
+        (capability::SYSTEM, single(ObjectType::System)),
+        (capability::DEVICES, single(ObjectType::Devices)),
     ];
     for (place, capability) in first {
         let placed = kernel.machine.tasks[task].capabilities.insert(place, capability);

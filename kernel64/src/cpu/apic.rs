@@ -26,6 +26,7 @@ const X2APIC_FIRST: u32 = 0x800;
 #[derive(Clone, Copy)]
 #[repr(u32)]
 enum Register {
+    Identifier = 0x20,
     TaskPriority = 0x80,
     EndOfInterrupt = 0xb0,
     Spurious = 0xf0,
@@ -39,6 +40,9 @@ enum Register {
     CurrentCount = 0x390,
     Divide = 0x3e0,
 }
+
+/// Physical addresses at which devices' messages become interrupts, and a local APIC's registers usually are.
+pub const MESSAGES: core::ops::Range<u64> = 0xfee0_0000..0xfef0_0000;
 
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 const MASKED: u32 = 1 << 16;
@@ -150,6 +154,20 @@ pub fn command() -> Option<VirtAddr> {
         LocalApic::Memory(base) => Some(VirtAddr::from_ptr(base.as_ptr()) + Register::Command as u64),
         LocalApic::Msr => None,
     }
+}
+
+/// The number of this CPU's local APIC, if it has the 8 bits of an I/O APIC's destination and of a device's message.
+pub fn short_id() -> Option<u8> {
+    let identifier = local().read(Register::Identifier);
+    match local() {
+        LocalApic::Memory(_) => Some((identifier >> 24) as u8),
+        LocalApic::Msr => u8::try_from(identifier).ok(),
+    }
+}
+
+/// Where a device writes to, and what, to raise a vector on this CPU (Intel SDM volume 3, 12.11).
+pub fn message(vector: u8) -> Option<(u32, u32)> {
+    short_id().map(|apic| (MESSAGES.start as u32 | u32::from(apic) << 12, u32::from(vector)))
 }
 
 /// Tells this CPU's local APIC that the interrupt that it delivered last is dealt with.

@@ -20,6 +20,8 @@ pub struct Features {
     pub smap: bool,
     /// Users can't read the addresses of descriptor tables.
     pub umip: bool,
+    /// Bits of a physical address.
+    pub physical_bits: u8,
     /// 1-GiB pages.
     pub gigabyte_pages: bool,
     /// SYSENTER.
@@ -81,6 +83,10 @@ pub fn detect() -> Result<&'static Features, Lacking> {
         smep: more.is_some_and(|info| info.has_smep()),
         smap: more.is_some_and(|info| info.has_smap()),
         umip: more.is_some_and(|info| info.has_umip()),
+        // Where CPUID does not say, it is as in the first 64-bit CPUs.
+        physical_bits: cpuid
+            .get_processor_capacity_feature_info()
+            .map_or(36, |info| info.physical_address_bits().min(52)),
         gigabyte_pages: long.is_some_and(|info| info.has_1gib_pages()),
         sysenter,
         compat_entry: compat_entry(&cpuid, sysenter),

@@ -6,6 +6,7 @@ pub mod control;
 pub mod features;
 pub mod gdt;
 pub mod idt;
+pub mod io_apic;
 mod measure;
 pub mod percpu;
 mod pic;

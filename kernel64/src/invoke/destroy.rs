@@ -18,7 +18,7 @@ use crate::dispatch::object;
 use crate::memory::{Charged, forget};
 use crate::objects::{ArenaObject, HOST_END, HOST_LOWEST};
 use crate::state::Kernel;
-use crate::{switch, tlb};
+use crate::{devices, switch, tlb};
 
 /// Pages that a host could have.
 const HOST_PAGES: u64 = (HOST_END - HOST_LOWEST) / PAGE_SIZE;
@@ -42,13 +42,15 @@ pub fn destroy(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Answer {
 
 /// A step of an object's end. True when it is gone.
 fn step(kernel: &mut Kernel, this: &mut PerCpu, caller: Index<Task>, capability: Capability) -> Result<bool, Error> {
-    const TYPES: [ObjectType; 6] = [
+    const TYPES: [ObjectType; 8] = [
         ObjectType::Endpoint,
         ObjectType::Notification,
         ObjectType::Thread,
         ObjectType::Task,
         ObjectType::Frames,
         ObjectType::Arena,
+        ObjectType::Interrupt,
+        ObjectType::IoPorts,
     ];
     let number = slab::type_number(capability.key);
     match TYPES.into_iter().find(|&known| known as u8 == number) {
@@ -86,6 +88,18 @@ fn step(kernel: &mut Kernel, this: &mut PerCpu, caller: Index<Task>, capability:
             if !frames::end(kernel, frames) {
                 return Ok(false);
             }
+            refund_object(kernel, &header);
+        }
+        Some(ObjectType::Interrupt) => {
+            let interrupt = retire(&mut kernel.devices.interrupts, capability, |_| false)?;
+            let header = kernel.devices.interrupts[interrupt].header;
+            devices::remove_interrupt(kernel, interrupt);
+            refund_object(kernel, &header);
+        }
+        Some(ObjectType::IoPorts) => {
+            let ports = retire(&mut kernel.devices.ports, capability, |_| false)?;
+            let header = kernel.devices.ports[ports].header;
+            kernel.devices.ports.remove(ports);
             refund_object(kernel, &header);
         }
         Some(ObjectType::Arena) => {

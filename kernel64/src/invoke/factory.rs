@@ -8,7 +8,7 @@ use lilliput_core::frames::Colours;
 use lilliput_core::slab::{Index, Object, Slab};
 
 use super::create::{NewTask, new_arena, new_task, new_thread};
-use super::{Answer, Call, Words, destroy, frames};
+use super::{Answer, Call, Words, destroy, device, frames};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
 use crate::objects::Factory;
@@ -90,6 +90,10 @@ fn create(
             let isolation = Isolation::from_number(call.words[2]).ok_or(Error::BadArgument)?;
             task(kernel, factory, NewTask::Small { arena, size: call.words[1], isolation, domain: call.small(3)? })
         }
+        FactoryMethod::CreateInterrupt => plain(device::interrupt(kernel, number, call, Some(call.small(1)?))?),
+        FactoryMethod::CreateMessageInterrupt => plain(device::interrupt(kernel, number, call, None)?),
+        FactoryMethod::CreatePorts => plain(device::ports(kernel, number, call)?),
+        FactoryMethod::CreateDeviceFrames => plain(device::frames(kernel, factory, call)?),
         FactoryMethod::Destroy | FactoryMethod::Usage => Err(Error::BadOperation),
     }
 }
@@ -108,7 +112,7 @@ fn task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> Result<(C
     Ok((full(&kernel.machine.tasks, task), isolation.map_or(0, |isolation| isolation as u64)))
 }
 
-fn insert<T: Object>(slab: &mut Slab<T>, factory: u32, new: T) -> Result<Capability, Error> {
+pub(super) fn insert<T: Object>(slab: &mut Slab<T>, factory: u32, new: T) -> Result<Capability, Error> {
     let index = slab.insert(factory, new).ok_or(Error::NoMemory)?;
     Ok(full(slab, index))
 }

@@ -1,7 +1,7 @@
 //! Making and ending frames objects, a few pages at a time.
 
 use lilliput_abi::Error;
-use lilliput_core::frames::{Colours, FrameSet};
+use lilliput_core::frames::{Colours, DeviceError, Frame, FrameSet};
 use lilliput_core::slab::Index;
 
 use crate::memory::zero;
@@ -46,6 +46,25 @@ pub fn new(
     }
 }
 
+/// Device memory.
+///
+/// # Errors
+/// `Occupied` where some of it is handed out; `NoMemory` where a table is full.
+pub fn new_device(
+    kernel: &mut Kernel,
+    factory: Index<Factory>,
+    first: Frame,
+    count: u32,
+) -> Result<Index<Frames>, Error> {
+    let set = Frames { set: FrameSet::device(first, count), ..Frames::default() };
+    let index = kernel.frame_sets.insert(factory.number(), set).ok_or(Error::NoMemory)?;
+    let taken = kernel.frames.borrow_mut().devices.take(first, count, index.number());
+    taken.map(|()| index).map_err(|error| {
+        kernel.frame_sets.remove(index);
+        if error == DeviceError::Overlaps { Error::Occupied } else { Error::NoMemory }
+    })
+}
+
 /// Clears a few more of its pages, which are ready then. True when all are.
 ///
 /// # Errors
@@ -73,11 +92,13 @@ pub fn abandon(kernel: &mut Kernel, index: Index<Frames>) {
 pub fn end(kernel: &mut Kernel, index: Index<Frames>) -> bool {
     let Kernel { frame_sets, frames, factories, .. } = kernel;
     let Frames { set, header } = &mut frame_sets[index];
-    let (count, payer) = (u64::from(set.count()), Index::<Factory>::new(header.factory));
+    // Device memory is charged to nobody.
+    let charged = if set.is_device() { 0 } else { u64::from(set.count()) };
+    let payer = Index::<Factory>::new(header.factory);
     if !set.shrink(&mut frames.borrow_mut(), PAGES_FREED) {
         return false;
     }
-    factories[payer].frames.refund(count);
+    factories[payer].frames.refund(charged);
     frame_sets.remove(index);
     true
 }

@@ -35,7 +35,9 @@ pub(super) fn map(kernel: &mut Kernel, this: &PerCpu, task: Index<Task>, call: &
         return Err(Error::BadArgument);
     }
     let frames = object(&kernel.frame_sets, capability, rights)?;
-    let flags = paging::user_flags(rights).ok_or(Error::BadArgument)?;
+    let device = kernel.frame_sets[frames].set.is_device();
+    let flags = if device { paging::device_flags(rights) } else { paging::user_flags(rights) };
+    let flags = flags.ok_or(Error::BadArgument)?;
     let range: u32 = call.small(2)?;
     let (first, count) = (range & 0xffff, range >> 16);
     let size = if large { Size::Large } else { Size::Small };

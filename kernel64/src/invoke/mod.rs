@@ -5,6 +5,7 @@
 
 mod create;
 mod destroy;
+mod device;
 mod factory;
 mod frames;
 mod memory;
@@ -97,6 +98,16 @@ impl Call {
         self.words[at].try_into().map_err(|_| Error::BadArgument)
     }
 
+    /// So many bytes that are packed into the words from `first` on.
+    fn bytes(&self, first: usize, count: u32) -> Result<impl Iterator<Item = u8>, Error> {
+        let (count, available) = (count as usize, (self.count as usize).saturating_sub(first) * self.word_size);
+        if count > available {
+            return Err(Error::BadArgument);
+        }
+        let bytes = self.words[first..].iter().flat_map(|word| word.to_le_bytes().into_iter().take(self.word_size));
+        Ok(bytes.take(count))
+    }
+
     /// A word as the place of a capability of the caller's.
     fn capability(&self, kernel: &Kernel, at: usize) -> Result<Capability, Error> {
         kernel.machine.tasks[self.task].capabilities.named(self.small(at)?)
@@ -138,7 +149,8 @@ pub fn invoke(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability) ->
 
 fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call: &Call) -> Answer {
     use lilliput_abi::ObjectType as Type;
-    const TYPES: [Type; 4] = [Type::Factory, Type::Task, Type::Thread, Type::System];
+    const TYPES: [Type; 7] =
+        [Type::Factory, Type::Task, Type::Thread, Type::System, Type::Devices, Type::Interrupt, Type::IoPorts];
     let number = slab::type_number(capability.key);
     let Some(object_type) = TYPES.into_iter().find(|&known| known as u8 == number) else {
         return Err(if capability.is_null() { Error::BadCapability } else { Error::WrongType });
@@ -156,11 +168,16 @@ fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call:
             let thread = dispatch::object(&kernel.machine.threads, capability, Rights::SEND)?;
             thread::invoke(kernel, this, thread, call)
         }
-        _ => {
-            if !capability.rights().contains(Rights::SEND) {
-                return Err(Error::NoRight);
-            }
-            system::invoke(kernel, this, call)
+        Type::Interrupt => {
+            let interrupt = dispatch::object(&kernel.devices.interrupts, capability, Rights::SEND)?;
+            device::invoke_interrupt(kernel, this, interrupt, call)
         }
+        Type::IoPorts => {
+            let ports = dispatch::object(&kernel.devices.ports, capability, Rights::SEND)?;
+            device::invoke_ports(kernel.devices.ports[ports].range, call)
+        }
+        _ if !capability.rights().contains(Rights::SEND) => Err(Error::NoRight),
+        Type::Devices => device::invoke_devices(kernel, capability, call),
+        _ => system::invoke(kernel, this, call),
     }
 }

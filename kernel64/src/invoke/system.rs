@@ -17,13 +17,7 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Ans
 }
 
 fn write(call: &Call) -> Answer {
-    let count: usize = call.small(0)?;
-    let available = (call.count.saturating_sub(1) as usize) * call.word_size;
-    if count > available {
-        return Err(Error::BadArgument);
-    }
-    let bytes = call.words[1..].iter().flat_map(|word| word.to_le_bytes().into_iter().take(call.word_size));
-    console::write_bytes(bytes.take(count));
+    console::write_bytes(call.bytes(1, call.small(0)?)?);
     Ok(DONE)
 }
 

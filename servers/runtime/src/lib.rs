@@ -28,4 +28,4 @@ pub use invoke::Invoke;
 pub use lilliput_abi as abi;
 pub use machine::Machine;
 pub use message::{Message, WORDS, Word};
-pub use object::{Endpoint, Factory, Frames, Notification, System, Task, Thread};
+pub use object::{Devices, Endpoint, Factory, Frames, Interrupt, IoPorts, Notification, System, Task, Thread};

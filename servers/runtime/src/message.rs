@@ -53,6 +53,17 @@ pub const fn halves(value: u64) -> [Word; 2] {
     [value as u32 as Word, (value >> 32) as u32 as Word]
 }
 
+/// Packs bytes into words, little-endian, as many as a word holds, and says how many words that takes. There must be room.
+pub fn pack(bytes: &[u8], words: &mut [Word]) -> usize {
+    const BYTES: usize = size_of::<Word>();
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks(BYTES)) {
+        let mut whole = [0; BYTES];
+        whole[..chunk.len()].copy_from_slice(chunk);
+        *word = Word::from_le_bytes(whole);
+    }
+    bytes.len().div_ceil(BYTES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +74,16 @@ mod tests {
         assert_eq!((message.label(), message.payload()), (9, &[1, 2][..]));
         let forged = Message { tag: Tag::new(0, 255), words: [7; WORDS] };
         assert_eq!(forged.payload().len(), WORDS);
+    }
+
+    #[test]
+    fn bytes_are_packed_low_first() {
+        let mut words = [7; 3];
+        assert_eq!(pack(&[1, 2, 3], &mut words), 1);
+        assert_eq!(words, [0x03_02_01, 7, 7]);
+        assert_eq!(pack(&[0xff; size_of::<Word>() + 1], &mut words), 2);
+        assert_eq!(words, [Word::MAX, 0xff, 7]);
+        assert_eq!(pack(&[], &mut words), 0);
     }
 
     #[test]

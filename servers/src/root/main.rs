@@ -38,6 +38,8 @@ const SELF: lilliput_runtime::Task<Native> = lilliput_runtime::Task::at(capabili
 const THREAD: lilliput_runtime::Thread<Native> = lilliput_runtime::Thread::at(capability::THREAD);
 /// The machine.
 const SYSTEM: lilliput_runtime::System<Native> = lilliput_runtime::System::at(capability::SYSTEM);
+/// Authority over the machine's devices.
+const DEVICES: lilliput_runtime::Devices<Native> = lilliput_runtime::Devices::at(capability::DEVICES);
 
 /// The root task runs before whatever it starts, but after the console: what it makes starts when it waits.
 const PRIORITY: u8 = 48;

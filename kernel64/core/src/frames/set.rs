@@ -5,7 +5,7 @@ use super::{Colours, Frame, FrameAllocator, Run};
 /// The most frames that a coloured set can have: they are chained, and a page is found by counting.
 pub const MAX_COLOURED: u32 = 16;
 
-/// Frames that belong together: contiguous ones, or a few of certain colours.
+/// Frames that belong together: contiguous ones, a few of certain colours, or device memory.
 ///
 /// A set is made with none of its frames ready; [`FrameSet::grow`] makes a few of them ready at a time, so that whoever
 /// clears them does no more at once than it wants to. [`FrameSet::shrink`] is the way back.
@@ -24,6 +24,8 @@ enum Source {
     Run(Run),
     /// Frames of these colours; the first of those that are ready.
     Coloured(Colours, Option<Frame>),
+    /// Device memory from this frame on.
+    Device(Frame),
 }
 
 /// Frames that have become ready: the first, and how many.
@@ -40,6 +42,16 @@ impl FrameSet {
     pub fn coloured(colours: Colours, count: u32) -> Option<Self> {
         let valid = (1..=MAX_COLOURED).contains(&count);
         valid.then(|| Self { source: Source::Coloured(colours, None), count, ..Self::default() })
+    }
+
+    /// Device memory that the owner has been handed out; all of it is ready.
+    pub fn device(first: Frame, count: u32) -> Self {
+        Self { source: Source::Device(first), count, ready: count, mapped: 0 }
+    }
+
+    /// Whether it is device memory.
+    pub const fn is_device(&self) -> bool {
+        matches!(self.source, Source::Device(_))
     }
 
     /// How many frames it is to have.
@@ -75,7 +87,7 @@ impl FrameSet {
             return None;
         }
         let grown = match &mut self.source {
-            Source::Nothing => return None,
+            Source::Nothing | Source::Device(_) => return None,
             Source::Run(run) => {
                 let part = self.ready..self.ready + missing.min(most);
                 frames.claim(run, part.clone(), owner);
@@ -94,9 +106,10 @@ impl FrameSet {
 
     /// Gives up to `most` frames back, the last first. True when it has none left. Nothing of it may be mapped.
     pub fn shrink(&mut self, frames: &mut FrameAllocator, most: u32) -> bool {
-        let gone = self.ready.min(most);
+        let gone = if self.is_device() { self.ready } else { self.ready.min(most) };
         match &mut self.source {
             Source::Nothing => {}
+            Source::Device(first) => frames.devices.give_back(*first),
             Source::Run(run) => frames.disclaim(run, self.ready - gone..self.ready),
             Source::Coloured(_, first) => {
                 for _ in 0..gone {
@@ -125,6 +138,7 @@ impl FrameSet {
         match &self.source {
             Source::Nothing => None,
             Source::Run(run) => run.first().offset(u64::from(page)),
+            Source::Device(first) => first.offset(u64::from(page)),
             Source::Coloured(_, first) => (0..page).try_fold((*first)?, |frame, _| frames.next(frame)),
         }
     }

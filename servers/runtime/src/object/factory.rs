@@ -2,7 +2,7 @@
 
 use lilliput_abi::{Error, Isolation, object::FactoryMethod};
 
-use super::{Arena, Endpoint, Frames, Notification, Task, Thread, capability};
+use super::{Arena, Devices, Endpoint, Frames, Interrupt, IoPorts, Notification, Task, Thread, capability};
 use crate::invoke::{Invoke, call};
 use crate::message::{Message, Word, halves};
 
@@ -92,6 +92,47 @@ impl<K: Invoke> Factory<K> {
     pub fn create_coloured_frames(self, pages: usize, colours: u64) -> Result<Frames<K>, Error> {
         let [low, high] = halves(colours);
         self.create(FactoryMethod::CreateFrames, &[pages, 0, low, high]).map(Frames::at)
+    }
+
+    /// The interrupt of a line: 0 to 15 are ISA's, from 16 on they are ACPI's global ones. It is closed.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_interrupt(self, devices: Devices<K>, line: u32) -> Result<Interrupt<K>, Error> {
+        self.create(FactoryMethod::CreateInterrupt, &[devices.place() as Word, line as Word]).map(Interrupt::at)
+    }
+
+    /// An interrupt that a device raises by a message. It is closed.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_message_interrupt(self, devices: Devices<K>) -> Result<Interrupt<K>, Error> {
+        self.create(FactoryMethod::CreateMessageInterrupt, &[devices.place() as Word]).map(Interrupt::at)
+    }
+
+    /// `count` I/O ports from `first` on.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_ports(self, devices: Devices<K>, first: u16, count: u32) -> Result<IoPorts<K>, Error> {
+        self.split_ports(IoPorts::at(devices.place()), first, count)
+    }
+
+    /// Some of the ports of another capability.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn split_ports(self, ports: IoPorts<K>, first: u16, count: u32) -> Result<IoPorts<K>, Error> {
+        let words = [ports.place() as Word, first as Word, count as Word];
+        self.create(FactoryMethod::CreatePorts, &words).map(IoPorts::at)
+    }
+
+    /// Device memory: `pages` pages from the one with this number on.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_device_frames(self, devices: Devices<K>, first: Word, pages: usize) -> Result<Frames<K>, Error> {
+        self.create(FactoryMethod::CreateDeviceFrames, &[devices.place() as Word, first, pages]).map(Frames::at)
     }
 
     /// Destroys the object of the caller's capability at `place`.

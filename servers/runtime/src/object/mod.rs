@@ -1,5 +1,6 @@
 //! Capabilities with their type: one small file per kind of object.
 
+mod device;
 mod endpoint;
 mod factory;
 mod notification;
@@ -7,6 +8,7 @@ mod system;
 mod task;
 mod thread;
 
+pub use device::{Devices, Interrupt, IoPorts};
 pub use endpoint::{Endpoint, Received, reply};
 pub use factory::Factory;
 pub use notification::Notification;

@@ -5,7 +5,7 @@ use lilliput_abi::object::SystemMethod;
 
 use super::capability;
 use crate::invoke::{Invoke, call};
-use crate::message::{Message, WORDS, Word};
+use crate::message::{WORDS, Word, pack};
 
 capability! {
     /// The system object.
@@ -18,16 +18,11 @@ impl<K: Invoke> System<K> {
     /// # Errors
     /// What the kernel says.
     pub fn write(self, text: &[u8]) -> Result<(), Error> {
-        const WORD_BYTES: usize = size_of::<Word>();
-        for piece in text.chunks((WORDS - 1) * WORD_BYTES) {
-            let mut message = Message::new(SystemMethod::Write as u16, &[piece.len()]);
-            let words = piece.chunks(WORD_BYTES).map(|bytes| {
-                let mut word = [0; WORD_BYTES];
-                word[..bytes.len()].copy_from_slice(bytes);
-                Word::from_le_bytes(word)
-            });
-            let count = message.words[1..].iter_mut().zip(words).map(|(place, word)| *place = word).count();
-            call::<K>(self.place(), message.label(), &message.words[..=count])?;
+        for piece in text.chunks((WORDS - 1) * size_of::<Word>()) {
+            let mut words = [0; WORDS];
+            words[0] = piece.len();
+            let count = 1 + pack(piece, &mut words[1..]);
+            call::<K>(self.place(), SystemMethod::Write as u16, &words[..count])?;
         }
         Ok(())
     }

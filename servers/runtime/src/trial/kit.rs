@@ -8,7 +8,7 @@ use super::schedule;
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::Word;
-use crate::object::{Endpoint, Factory, Frames, Notification, Task, Thread};
+use crate::object::{Devices, Endpoint, Factory, Frames, Interrupt, Notification, Task, Thread};
 use crate::{place, role};
 
 /// The badge by which the trial calls its partner.
@@ -44,6 +44,9 @@ pub const FACTORY: u32 = 12;
 /// The place of an endpoint that nobody sends to.
 pub const SILENCE: u32 = 13;
 
+/// The place of the authority over devices.
+pub const DEVICES: u32 = 14;
+
 /// An endpoint of the trial's own; all rights.
 pub const fn service<K: Invoke>() -> Endpoint<K> {
     Endpoint::at(place::SERVICE)
@@ -72,6 +75,11 @@ pub const fn frames<K: Invoke>() -> Frames<K> {
 /// The factory that pays for everything.
 pub const fn factory<K: Invoke>() -> Factory<K> {
     Factory::at(FACTORY)
+}
+
+/// Authority over devices; all rights.
+pub const fn devices<K: Invoke>() -> Devices<K> {
+    Devices::at(DEVICES)
 }
 
 /// Maps the first page of the kit's frames at [`SCRATCH`].
@@ -112,10 +120,18 @@ pub enum Work {
     HoldVectors = 7,
     /// Reads the scratch page, and adds one to what is there.
     Peek = 8,
+    /// Waits for the kit's notification and acknowledges the interrupt at place [`GIVEN`], again and again, and counts. Signals the one at place
+    /// [`GIVEN_TOO`] after [`STORM`] times.
+    DriveInterrupt = 9,
 }
+
+/// See [`Work::DriveInterrupt`].
+pub const STORM: u32 = 200;
 
 /// What a further thread needs to know.
 pub static GIVEN: AtomicU32 = AtomicU32::new(0);
+/// What else it needs to know.
+pub static GIVEN_TOO: AtomicU32 = AtomicU32::new(0);
 /// What a further thread found: a count, or [`done`] of a result.
 pub static SEEN: AtomicU32 = AtomicU32::new(0);
 
@@ -125,7 +141,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -135,6 +151,7 @@ impl Work {
         Self::CountYields,
         Self::HoldVectors,
         Self::Peek,
+        Self::DriveInterrupt,
     ];
 
     /// The work with this number.
@@ -157,6 +174,13 @@ impl Work {
                 }
             }
             Self::Peek => SEEN.store(K::peek(SCRATCH) + 1, Ordering::SeqCst),
+            Self::DriveInterrupt => {
+                while notification::<K>().wait().and_then(|_| Interrupt::<K>::at(given).acknowledge()).is_ok() {
+                    if SEEN.fetch_add(1, Ordering::SeqCst) == STORM {
+                        let _ = Notification::<K>::at(GIVEN_TOO.load(Ordering::SeqCst)).signal();
+                    }
+                }
+            }
             Self::Spin => loop {
                 SEEN.fetch_add(1, Ordering::SeqCst);
             },

@@ -102,6 +102,16 @@ pub const TRIALS: &[Trial] = &[
     ends("moving", BOTH, PageFault(super::kit::SCRATCH as u64)),
     alone("coloured-frames", BOTH),
     alone("destroyed-in-steps", BOTH),
+    // Devices.
+    alone("interrupt-delivery", BOTH),
+    alone("interrupt-noted", BOTH),
+    alone("interrupt-storm", BOTH),
+    alone("interrupt-refusals", BOTH),
+    alone("device-rights", BOTH),
+    alone("ports", BOTH),
+    alone("device-memory", BOTH),
+    alone("device-memory-dies-with-its-task", BOTH),
+    alone("frame-addresses", BOTH),
     // Time.
     alone("preemption", BOTH),
     alone("priorities", BOTH),

@@ -9,6 +9,7 @@ pub mod kit;
 pub mod list;
 pub mod partner;
 
+mod devices;
 mod errors;
 mod memory;
 mod messages;
@@ -68,6 +69,15 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "moving" => memory::moving::<K>,
         "coloured-frames" => memory::coloured_frames::<K>,
         "destroyed-in-steps" => memory::destroyed_in_steps::<K>,
+        "interrupt-delivery" => devices::interrupt_delivery::<K>,
+        "interrupt-noted" => devices::interrupt_noted::<K>,
+        "interrupt-storm" => devices::interrupt_storm::<K>,
+        "interrupt-refusals" => devices::interrupt_refusals::<K>,
+        "device-rights" => devices::device_rights::<K>,
+        "ports" => devices::ports::<K>,
+        "device-memory" => devices::device_memory::<K>,
+        "device-memory-dies-with-its-task" => devices::device_memory_dies_with_its_task::<K>,
+        "frame-addresses" => devices::frame_addresses::<K>,
         "preemption" => schedule::preemption::<K>,
         "priorities" => schedule::priorities::<K>,
         "yielding" => schedule::yielding::<K>,

@@ -14,7 +14,7 @@ use lilliput_user64::Native;
 use crate::failure::{Failure, context};
 use crate::spawn::Space;
 use crate::supervisor::{Ending, Id, Supervisor};
-use crate::{FACTORY, SYSTEM};
+use crate::{DEVICES, FACTORY, SYSTEM};
 
 /// What stays free at the top of a small trial's space.
 const FREE_TOP: Word = 16 * 4096;
@@ -85,6 +85,7 @@ impl Fixture {
         child.grant(place::TASK, child.task.place(), Rights::all(), 0)?;
         child.grant(place::FRAMES, frames.place(), Rights::all(), 0)?;
         child.grant(kit::FACTORY, FACTORY.place(), Rights::SEND, 0)?;
+        child.grant(kit::DEVICES, DEVICES.place(), Rights::all(), 0)?;
         child.leave_free_at_top(FREE_TOP);
         if let Some(partner) = self.partner {
             let kind = supervisor.child(partner).kind;
