@@ -80,10 +80,12 @@ pub fn main(arguments: Arguments) -> Result<()> {
     let config = config(&arguments);
     let mut attacks = Attacks::default();
     for platform in platforms {
-        println!("--- attacking on {}", platform.description());
+        let emulator = platform.emulator();
+        println!("--- attacking on {}", emulator.description());
         let started = Instant::now();
         let name = format!("attack-{}", platform.word());
-        let report = platform.boot(&prepared, &name, &config, arguments.timeout.duration(), arguments.verbose)?;
+        let limit = emulator.patience(arguments.timeout.duration());
+        let report = prepared.boot_on(&emulator, &name, &config, limit, arguments.verbose)?;
         let before = attacks.rows.len();
         attacks.rows.extend(report.records.iter().filter_map(|record| match record {
             Record::Attack { name, mode, outcome } => {

@@ -4,6 +4,7 @@ mod bochs;
 mod ending;
 mod output;
 mod record;
+mod show;
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -18,7 +19,8 @@ use anyhow::{Context, Result, bail};
 
 pub use self::bochs::BochsBoot;
 pub use self::ending::Ending;
-pub use self::record::{Outcome, Record, unmarked};
+pub use self::record::{End, Outcome, Record, unmarked};
+pub use self::show::Show;
 use crate::build::Symbols;
 use crate::machine::Machine;
 use crate::machine::qmp::Monitor;
@@ -41,8 +43,8 @@ pub struct Boot<'a> {
     pub folder: &'a Path,
     /// How long it may last.
     pub limit: Duration,
-    /// Whether the guest's lines are passed on while they come.
-    pub stream: bool,
+    /// Which of the guest's lines are passed on while they come.
+    pub show: Show,
     /// The kernel's functions, for saying where it stood.
     pub symbols: &'a Symbols,
 }
@@ -54,8 +56,10 @@ pub struct Report {
     pub records: Vec<Record>,
     /// How it ended.
     pub ending: Ending,
-    /// The guest's last lines.
+    /// The guest's last lines, without those of visitors, which may say anything.
     pub last_lines: VecDeque<String>,
+    /// What visitors printed.
+    pub quoted: Vec<String>,
 }
 
 impl Report {
@@ -113,12 +117,12 @@ impl Boot<'_> {
         let (sender, lines) = mpsc::channel();
         // The thread ends with the stream, at the latest when the emulator is killed.
         std::thread::spawn(move || output::read(stream, |line| sender.send(line).is_ok()));
-        let mut listener = Listener::new(self.folder.join("serial.log"), self.stream)?;
+        let mut listener = Listener::new(self.folder.join("serial.log"), self.show)?;
         let ending = match self.listen(&lines, &mut listener, &socket) {
             Some(ending) => ending,
             None => Ending::of(wait(&mut emulator)?, &fs::read_to_string(&errors).unwrap_or_default()),
         };
-        Ok(Report { records: listener.records, ending, last_lines: listener.last_lines })
+        Ok(listener.report(ending))
     }
 
     /// Takes lines until there are no more; after the time limit, finds out where the guest stands.
@@ -168,16 +172,17 @@ fn wait(emulator: &mut KilledOnDrop) -> Result<ExitStatus> {
 /// Sorts the guest's lines.
 struct Listener {
     log: File,
-    stream: bool,
+    show: Show,
     records: Vec<Record>,
     last_lines: VecDeque<String>,
+    quoted: Vec<String>,
     taken: usize,
 }
 
 impl Listener {
-    fn new(log: PathBuf, stream: bool) -> Result<Self> {
+    fn new(log: PathBuf, show: Show) -> Result<Self> {
         let log = File::create(&log).with_context(|| format!("can't write {}", log.display()))?;
-        Ok(Self { log, stream, records: Vec::new(), last_lines: VecDeque::new(), taken: 0 })
+        Ok(Self { log, show, records: Vec::new(), last_lines: VecDeque::new(), quoted: Vec::new(), taken: 0 })
     }
 
     /// Takes lines until the stream ends (true) or the time is up (false).
@@ -195,6 +200,10 @@ impl Listener {
         }
     }
 
+    fn report(self, ending: Ending) -> Report {
+        Report { records: self.records, ending, last_lines: self.last_lines, quoted: self.quoted }
+    }
+
     fn take(&mut self, line: String) {
         // A full disk loses the log, not the run.
         let _ = writeln!(self.log, "{line}");
@@ -203,8 +212,10 @@ impl Listener {
             self.records.push(record);
             return;
         }
-        if self.stream {
-            println!("{line}");
+        self.show.line(&line);
+        if let Some(text) = show::quoted(&line) {
+            self.quoted.push(text.to_owned());
+            return;
         }
         if self.last_lines.len() == KEPT_LINES {
             self.last_lines.pop_front();

@@ -91,6 +91,9 @@ impl Build {
             let contents = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
             archive.add(name, &contents)?;
         }
+        for (name, contents) in &config.files {
+            archive.add(name, contents)?;
+        }
         Ok(archive)
     }
 }

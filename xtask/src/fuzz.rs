@@ -172,7 +172,7 @@ mod tests {
         let records = lines.iter().filter_map(|line| Record::parse(line)).collect();
         let last_lines: VecDeque<String> =
             lines.iter().filter(|line| !line.starts_with('@')).map(|line| (*line).to_owned()).collect();
-        finding(&Report { records, ending, last_lines })
+        finding(&Report { records, ending, last_lines, quoted: Vec::new() })
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod accelerator;
 pub mod bochs;
+mod emulator;
 pub mod firmware;
 pub mod qmp;
 
@@ -11,6 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use self::accelerator::Accelerator;
+pub use self::emulator::Emulator;
 pub use self::firmware::Firmware;
 use crate::process;
 

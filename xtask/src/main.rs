@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod setup;
 mod test;
+mod visit;
 mod workspace;
 
 use std::process::ExitCode;
@@ -56,7 +57,11 @@ fn main() -> ExitCode {
         Command::Setup(arguments) => setup::main(arguments),
         Command::Build(arguments) => build::main(arguments),
         Command::Image(arguments) => image::main(arguments),
-        Command::Run(arguments) => run::main(arguments),
+        // A program that it runs has a status of its own.
+        Command::Run(arguments) => match run::main(arguments) {
+            Ok(status) => return status,
+            Err(error) => Err(error),
+        },
         // Its last line is the count, also where the count is bad.
         Command::Test(arguments) => return test::main(arguments),
         Command::Attack(arguments) => attack::main(arguments),

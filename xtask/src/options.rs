@@ -46,6 +46,9 @@ impl Isolation {
     }
 }
 
+/// Memory of a machine where nothing else is asked for.
+const MEMORY: &str = "512M";
+
 /// The machine to boot on.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Machine")]
@@ -61,7 +64,7 @@ pub struct MachineOptions {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub cpus: u32,
     /// Memory, with a unit of M or G.
-    #[arg(long, value_name = "SIZE", default_value = "512M", value_parser = memory)]
+    #[arg(long, value_name = "SIZE", default_value = MEMORY, value_parser = memory)]
     pub memory: String,
     /// Processor model, one of `qemu-system-x86_64 -cpu help` [default: max with TCG, host with KVM].
     #[arg(long, value_name = "MODEL")]
@@ -69,6 +72,18 @@ pub struct MachineOptions {
 }
 
 impl MachineOptions {
+    /// An option that is not as it is where nothing was said, if there is one.
+    pub fn chosen(&self) -> Option<&'static str> {
+        let options = [
+            ("--accel", self.accel != Accel::Auto),
+            ("--firmware", self.firmware != Firmware::Bios),
+            ("--cpus", self.cpus != 1),
+            ("--memory", self.memory != MEMORY),
+            ("--cpu", self.cpu.is_some()),
+        ];
+        options.into_iter().find(|(_, chosen)| *chosen).map(|(name, _)| name)
+    }
+
     /// Settles what was left open, saying so where it is not what was asked for.
     pub fn machine(&self) -> Machine {
         let (accelerator, remark) = accelerator::choose(self.accel);

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::boot::{BochsBoot, Boot, Report};
+use crate::boot::{BochsBoot, Boot, Report, Show};
 use crate::build::{Build, Config};
 use crate::image::ImageMaker;
-use crate::machine::bochs::Bochs;
-use crate::machine::{Firmware, Machine};
+use crate::machine::{Emulator, Firmware, Machine};
 use crate::setup::{self, Needs};
 use crate::workspace::Workspace;
 
@@ -42,31 +41,36 @@ impl Prepared {
         self.maker.make(&self.build, config, machine.firmware, &self.folder(name))
     }
 
-    /// The same in Bochs.
-    pub fn boot_bochs(
+    /// Boots on either emulator and gives the guest's report, whatever it says.
+    pub fn boot_on(
         &self,
+        emulator: &Emulator,
         name: &str,
-        machine: Bochs,
         config: &Config,
         limit: Duration,
-        stream: bool,
+        show: impl Into<Show>,
     ) -> Result<Report> {
-        let folder = self.folder(name);
-        let image = self.maker.make(&self.build, config, Firmware::Bios, &folder)?;
-        BochsBoot { machine, image: &image, folder: &folder, limit, stream }.run()
+        match emulator {
+            Emulator::Qemu(machine) => self.boot(name, machine, config, limit, show),
+            &Emulator::Bochs(machine) => {
+                let folder = self.folder(name);
+                let image = self.maker.make(&self.build, config, Firmware::Bios, &folder)?;
+                BochsBoot { machine, image: &image, folder: &folder, limit, show: show.into() }.run()
+            }
+        }
     }
 
-    /// Boots and gives the guest's report, whatever it says.
+    /// The same in QEMU.
     pub fn boot(
         &self,
         name: &str,
         machine: &Machine,
         config: &Config,
         limit: Duration,
-        stream: bool,
+        show: impl Into<Show>,
     ) -> Result<Report> {
         let image = self.image(name, machine, config)?;
         let folder = self.folder(name);
-        Boot { machine, image: &image, folder: &folder, limit, stream, symbols: &self.build.symbols }.run()
+        Boot { machine, image: &image, folder: &folder, limit, show: show.into(), symbols: &self.build.symbols }.run()
     }
 }

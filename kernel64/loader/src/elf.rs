@@ -7,7 +7,7 @@
 use core::ops::Range;
 
 use elf::ElfBytes;
-use elf::abi::{EM_386, EM_X86_64, ET_DYN, ET_EXEC, ET_REL, PF_R, PF_W, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD};
+use elf::abi::{ELFMAGIC, EM_386, EM_X86_64, ET_DYN, ET_EXEC, ET_REL, PF_R, PF_W, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD};
 use elf::endian::LittleEndian;
 use elf::file::{Class, FileHeader};
 use elf::segment::ProgramHeader;
@@ -16,7 +16,7 @@ use lilliput_abi::layout::PAGE_SIZE;
 
 mod error;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use error::{ElfError, SegmentError};
 
@@ -77,6 +77,9 @@ pub struct Plan {
 impl Plan {
     /// Checks a program that may use these addresses.
     pub fn new(file: &[u8], addresses: Range<u64>) -> Result<Self, ElfError> {
+        if !file.starts_with(&ELFMAGIC) {
+            return Err(ElfError::NoElf);
+        }
         let elf = ElfBytes::<LittleEndian>::minimal_parse(file).map_err(ElfError::Malformed)?;
         let machine = machine(&elf.ehdr)?;
         let mut plan = Self { machine, entry: elf.ehdr.e_entry, segments: [Segment::EMPTY; MAX_SEGMENTS], count: 0 };

@@ -12,3 +12,4 @@ pub mod archive;
 pub mod config;
 pub mod elf;
 pub mod symbols;
+pub mod visitor;

@@ -68,6 +68,13 @@ impl Lines {
         }
     }
 
+    /// Ends the line that a client began and did not finish, if there is one.
+    pub fn flush(&mut self, badge: u32, out: &mut impl FnMut(&[u8])) {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.length > 0 && line.badge == badge) {
+            Self::end(line, out);
+        }
+    }
+
     fn line_of(&mut self, badge: u32, out: &mut impl FnMut(&[u8])) -> &mut Line {
         let open = self.lines.iter().position(|line| line.length > 0 && line.badge == badge);
         let place = open.or_else(|| self.lines.iter().position(|line| line.length == 0)).unwrap_or_else(|| {
@@ -135,6 +142,19 @@ mod tests {
         let printed = run(&[(1, "x".repeat(LINE_BYTES + 10) + "\n")]);
         assert_eq!(printed.len(), 2);
         assert!(printed.iter().all(|line| line.len() <= LINE_BYTES && line.ends_with(b"\n")));
+    }
+
+    #[test]
+    fn a_line_begun_is_flushed() {
+        let mut lines = Box::new(Lines::new());
+        let mut printed = Vec::new();
+        for (badge, byte) in [(1, b'a'), (2, b'b'), (1, b'\n'), (2, b'c')] {
+            lines.push(badge, byte, &mut |line| printed.push(line.to_vec()));
+        }
+        for badge in [1, 2, 2] {
+            lines.flush(badge, &mut |line| printed.push(line.to_vec()));
+        }
+        assert_eq!(printed, [b"a\n".to_vec(), b"bc\n".to_vec()]);
     }
 
     #[test]

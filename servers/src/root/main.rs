@@ -10,6 +10,7 @@ mod failure;
 mod memory;
 mod output;
 mod program;
+mod quote;
 mod report;
 mod scenario;
 mod settings;

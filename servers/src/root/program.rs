@@ -27,14 +27,17 @@ impl Programs {
         Self { archive, loaded: Vec::new() }
     }
 
+    /// A file by its name in the archive.
+    pub fn file(&self, name: &str) -> Result<&'static [u8], Failure> {
+        self.archive.find(name).ok_or_else(|| Failure::new(format!("the boot archive has no program {name}")))
+    }
+
     /// A program by its name in the archive; loaded if it is wanted for the first time.
     pub fn find(&mut self, name: &str) -> Result<&Program, Failure> {
         let place = match self.loaded.iter().position(|program| program.name == name) {
             Some(place) => place,
             None => {
-                let file = self.archive.find(name);
-                let file = file.ok_or_else(|| Failure::new(format!("the boot archive has no program {name}")))?;
-                self.loaded.push(Program::load(name, file)?);
+                self.loaded.push(Program::load(name, self.file(name)?)?);
                 self.loaded.len() - 1
             }
         };

@@ -24,6 +24,10 @@ pub struct Settings {
     pub all_selectors: bool,
     /// Seeds for attacks by random code, instead of those in the table.
     pub code_seeds: Option<Range<usize>>,
+    /// The visitors to run, by their names; each is a file of that name in the archive's folder for them.
+    pub visitors: Vec<String>,
+    /// How many seconds a visitor may run.
+    pub visit_seconds: u64,
     /// Isolation of small tasks.
     pub isolation: Isolation,
     /// Small tasks of the mixed workload.
@@ -75,6 +79,8 @@ impl Settings {
             attacks: list("attacks", ','),
             code_seeds: code_seeds(number("first_code_seed", 0)?, number("code_seeds", 0)?),
             all_selectors: selectors != Some("some"),
+            visitors: config.words("visitors", ',').map(str::to_string).collect(),
+            visit_seconds: number("visit_seconds", 10)? as u64,
             isolation: isolation.and_then(Isolation::from_name).unwrap_or(Isolation::Auto),
             small: number("small", 200)?,
             wide: number("wide", 16)?,

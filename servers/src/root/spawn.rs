@@ -9,13 +9,14 @@ use lilliput_abi::layout::HOST_START;
 use lilliput_abi::object::kind;
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_runtime::object::{Account, Arena};
-use lilliput_runtime::{Frames, Task, Thread, Word, place};
+use lilliput_runtime::{Endpoint, Frames, Task, Thread, Word, place};
 use lilliput_user64::Native;
 
 use crate::failure::{Failure, context};
 use crate::memory::PAGE;
 use crate::output::use_console;
-use crate::supervisor::{Ending, FAULT_BADGE, Id, Supervisor};
+use crate::quote::Quote;
+use crate::supervisor::{Ending, FAULT_BADGE, Id, PRINT_BADGE, Supervisor};
 use crate::{FACTORY, SELF, SYSTEM};
 
 /// Pages of a small task's stack.
@@ -62,6 +63,8 @@ pub struct Child {
     pub ending: Option<Ending>,
     /// What its threads had used when it ended.
     pub account_at_end: Account,
+    /// What it prints, if it does so through the root task.
+    pub quote: Option<Quote>,
     frames: Vec<Frames<Native>>,
     entry: Word,
     /// Where the next stack ends.
@@ -85,6 +88,7 @@ impl Supervisor {
             text: String::new(),
             ending: None,
             account_at_end: Account::default(),
+            quote: None,
             frames: Vec::new(),
             entry: 0,
             next_stack: space.stacks(),
@@ -125,6 +129,19 @@ impl Child {
             .map(drop)
     }
 
+    /// Lets it print through the root task from now on, not by way of the console server.
+    pub fn print_through(&mut self, endpoint: Endpoint<Native>, quote: Quote) -> Result<(), Failure> {
+        context(self.task.delete(place::CONSOLE), format_args!("taking the console from {}", self.name))?;
+        self.grant(place::CONSOLE, endpoint.place(), Rights::SEND, PRINT_BADGE | self.id)?;
+        self.quote = Some(quote);
+        Ok(())
+    }
+
+    /// Lets the first stack end there.
+    pub fn end_stack_at(&mut self, end: Word) {
+        self.next_stack = end;
+    }
+
     /// Lets the first stack end so many bytes lower.
     pub fn leave_free_at_top(&mut self, bytes: Word) {
         self.next_stack -= bytes;
@@ -159,6 +176,9 @@ impl Child {
             return Ok(());
         }
         self.ending = Some(ending);
+        if let Some(quote) = &mut self.quote {
+            quote.finish();
+        }
         self.account_at_end = self.account().unwrap_or_default();
         let threads = self.threads.drain(..).map(Thread::place);
         context(destroy(self.task.place()), format_args!("destroying task {}", self.name))?;

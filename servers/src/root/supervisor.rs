@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use lilliput_abi::fault;
+use lilliput_runtime::console::WRITE;
 use lilliput_runtime::object::{Account, Received, reply};
 use lilliput_runtime::{Endpoint, Message, Word, parent, text};
 use lilliput_user64::Native;
@@ -19,6 +20,9 @@ use crate::spawn::Child;
 
 /// The bit of a badge that only the kernel sends by: the message is about a fault.
 pub const FAULT_BADGE: u32 = 1 << 30;
+
+/// The bit of a badge by which a task prints through the root task: see [`crate::quote`].
+pub const PRINT_BADGE: u32 = 1 << 29;
 
 /// The exception whose address says something.
 pub const PAGE_FAULT: u8 = 14;
@@ -114,12 +118,15 @@ impl Supervisor {
     /// Waits for one message, does what it asks for, and says whose it was. A task that fails is told of in the log.
     pub fn step(&mut self) -> Result<Id, Failure> {
         let received = context(self.endpoint.receive(), "waiting for tasks")?;
-        let id = received.badge & !FAULT_BADGE;
+        let id = received.badge & !(FAULT_BADGE | PRINT_BADGE);
         let Some(child) = self.children.get_mut(&id) else {
             return Err(Failure::new(format!("a message from a task that is not there, number {id}")));
         };
         if received.badge & FAULT_BADGE != 0 {
             child.end(Ending::Fault(Fault::of(&received.message)))?;
+        } else if received.badge & PRINT_BADGE != 0 {
+            child.print(&received.message);
+            let _ = reply::<Native>(&Message::default());
         } else if let Some(answer) = child.hear(&received)? {
             // A task that does not wait for the answer, or can't take it, is no reason to stop.
             let _ = reply::<Native>(&answer);
@@ -159,7 +166,7 @@ impl Child {
             }
             parent::TEXT if self.text.len() < MOST_TEXT => {
                 let bytes: Vec<u8> = text::bytes(message.payload()).collect();
-                self.text.push_str(&String::from_utf8_lossy(&bytes));
+                self.text.push_str(&printable(&bytes));
             }
             parent::PARAMETER => {
                 let value = self.parameters.get(&message.words[0]).copied().unwrap_or(0);
@@ -170,6 +177,13 @@ impl Child {
         Ok(Some(answer))
     }
 
+    /// Prints what a task writes that prints through the root task.
+    fn print(&mut self, message: &Message) {
+        if let Some(quote) = self.quote.as_mut().filter(|_| message.label() == WRITE) {
+            quote.print(message.payload());
+        }
+    }
+
     /// What its threads have used, until now or until its end.
     pub fn account(&self) -> Result<Account, Failure> {
         let mut sum = self.account_at_end;
@@ -178,6 +192,12 @@ impl Child {
         }
         Ok(sum)
     }
+}
+
+/// Bytes of a task's as text for a line of the root task's: what a task says must not begin lines of its own there.
+pub fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().map(|character| if character.is_control() && character != '\t' { ' ' } else { character }).collect()
 }
 
 impl fmt::Display for Ending {

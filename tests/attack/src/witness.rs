@@ -29,6 +29,9 @@ pub const MARK: u32 = 0x5ec2;
 /// Words of a witness's memory.
 pub const WORDS: usize = 4096;
 
+/// Rounds in which a patrol looks at all of its memory; all of it at once takes long on an emulator.
+pub const ROUNDS_FOR_ALL: u32 = 4;
+
 /// The secret memory.
 pub static SECRET: [AtomicU32; WORDS] = [const { AtomicU32::new(0) }; WORDS];
 
@@ -121,10 +124,9 @@ pub fn patrol<R: Registers>(interval: Word) -> ! {
         let before = vectors;
         let null = Selector::new(Operation::Null, 0);
         R::Kernel::hold_vectors(&mut vectors, null, &mut Message::default(), 50);
-        // A quarter of the memory a round: all of it takes long on an emulator.
-        let quarter = round as usize % 4 * (WORDS / 4);
-        let places = quarter..quarter + WORDS / 4;
-        let whole = places.into_iter().all(|at| SECRET[at].load(SeqCst) == secret(seed, at));
+        let part = WORDS / ROUNDS_FOR_ALL as usize;
+        let first = (round % ROUNDS_FOR_ALL) as usize * part;
+        let whole = (first..first + part).all(|at| SECRET[at].load(SeqCst) == secret(seed, at));
         let violations = u32::from(!held) + u32::from(vectors != before) + u32::from(!whole);
         VIOLATIONS.fetch_add(violations, SeqCst);
         ROUNDS.fetch_add(1, SeqCst);

@@ -1,17 +1,11 @@
 //! Where attacks can be run.
 
-use std::time::Duration;
-
-use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::boot::Report;
-use crate::build::Config;
 use crate::machine::accelerator::{self, Accelerator};
 use crate::machine::bochs::Bochs;
-use crate::machine::{Firmware, Machine};
+use crate::machine::{Emulator, Firmware, Machine};
 use crate::options::Accel;
-use crate::prepare::Prepared;
 use crate::setup::Needs;
 
 /// A platform.
@@ -61,7 +55,7 @@ impl Choice {
 
 /// What has to be installed for these.
 pub fn needs(platforms: &[Platform]) -> Needs {
-    Needs { bochs: platforms.iter().any(|platform| platform.bochs().is_some()), ..Needs::EMULATOR }
+    Needs { bochs: platforms.iter().any(|platform| platform.emulator().is_bochs()), ..Needs::EMULATOR }
 }
 
 impl Platform {
@@ -75,19 +69,12 @@ impl Platform {
         }
     }
 
-    /// What it is, for people.
-    pub fn description(self) -> String {
-        match self.bochs() {
-            Some(bochs) => bochs.platform(),
-            None => self.qemu().platform().unwrap_or_else(|_| "QEMU".to_owned()),
-        }
-    }
-
-    fn bochs(self) -> Option<Bochs> {
+    /// The emulator.
+    pub fn emulator(self) -> Emulator {
         match self {
-            Self::BochsAmd => Some(Bochs { model: "ryzen" }),
-            Self::BochsIntel => Some(Bochs { model: "corei7_skylake_x" }),
-            Self::Tcg | Self::Kvm => None,
+            Self::BochsAmd => Emulator::Bochs(Bochs::AMD),
+            Self::BochsIntel => Emulator::Bochs(Bochs::INTEL),
+            Self::Tcg | Self::Kvm => Emulator::Qemu(self.qemu()),
         }
     }
 
@@ -105,22 +92,6 @@ impl Platform {
             memory: "512M".to_owned(),
             cpu: cpu.to_owned(),
             count_instructions: false,
-        }
-    }
-
-    /// Boots there.
-    pub fn boot(
-        self,
-        prepared: &Prepared,
-        name: &str,
-        config: &Config,
-        limit: Duration,
-        stream: bool,
-    ) -> Result<Report> {
-        match self.bochs() {
-            // It is some ten times slower.
-            Some(bochs) => prepared.boot_bochs(name, bochs, config, 10 * limit, stream),
-            None => prepared.boot(name, &self.qemu(), config, limit, stream),
         }
     }
 }

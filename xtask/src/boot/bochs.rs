@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use lilliput_abi::boot::exit;
 
-use super::{Ending, Listener, Report, output};
+use super::{Ending, Listener, Report, Show, output};
 use crate::machine::bochs::{Bochs, SERIAL, Screen};
 use crate::process::KilledOnDrop;
 
@@ -32,8 +32,8 @@ pub struct BochsBoot<'a> {
     pub folder: &'a Path,
     /// How long it may last.
     pub limit: Duration,
-    /// Whether the guest's lines are passed on while they come.
-    pub stream: bool,
+    /// Which of the guest's lines are passed on while they come.
+    pub show: Show,
 }
 
 impl BochsBoot<'_> {
@@ -51,7 +51,7 @@ impl BochsBoot<'_> {
         let (sender, lines) = mpsc::channel();
         // The thread ends with the stream, at the latest when the flag is set.
         std::thread::spawn(move || output::read(tail, |line| sender.send(line).is_ok()));
-        let mut listener = Listener::new(self.folder.join("serial.log"), self.stream)?;
+        let mut listener = Listener::new(self.folder.join("serial.log"), self.show)?;
         let deadline = Instant::now() + self.limit;
         let status = loop {
             listener.take_until(&lines, Instant::now() + PAUSE);
@@ -77,7 +77,7 @@ impl BochsBoot<'_> {
                 Ending::TimedOut { limit: self.limit, stood: "a place unknown".to_owned(), answered: false }
             }
         };
-        Ok(Report { records: listener.records, ending, last_lines: listener.last_lines })
+        Ok(listener.report(ending))
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn the_last_words_are_the_status() {
         let folder = tempfile::tempdir().unwrap();
-        let mut listener = Listener::new(folder.path().join("log"), false).unwrap();
+        let mut listener = Listener::new(folder.path().join("log"), Show::NOTHING).unwrap();
         listener.take("[  1.234] halted".to_owned());
         assert_eq!(exit_code(&listener), None);
         listener.take("[  1.234] halted with exit code 0x11: the machine can be switched off".to_owned());

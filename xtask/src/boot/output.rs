@@ -23,10 +23,16 @@ pub fn read(stream: impl Read, mut take: impl FnMut(String) -> bool) {
     }
 }
 
-/// A line as text, without the line end and control characters.
+/// A line as text, without the line end and control characters. It begins with `@`, as records do, only if it did before.
 fn clean(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    without_escapes(&text).chars().filter(|character| !character.is_control() || *character == '\t').collect()
+    let plain = without_escapes(&text);
+    let mut line = String::new();
+    line.extend(plain.chars().filter(|character| !character.is_control() || *character == '\t'));
+    if line.starts_with('@') && !bytes.starts_with(b"@") {
+        line.insert(0, ' ');
+    }
+    line
 }
 
 #[cfg(test)]
@@ -51,6 +57,12 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_do_no_harm() {
         assert_eq!(lines(b"a\xff\xfeb\x00c\n"), ["a\u{fffd}\u{fffd}bc"]);
+    }
+
+    #[test]
+    fn nobody_makes_a_record_by_control_characters() {
+        let bytes = b"\r@test a ok\n\x1b[1m@test a ok\n\xc2\x80@test a ok\n\x7f@test a ok\r\n@test b ok\r\n";
+        assert_eq!(lines(bytes), [" @test a ok", " @test a ok", " @test a ok", " @test a ok", "@test b ok"]);
     }
 
     #[test]

@@ -3,12 +3,17 @@
 //! - `@row {JSON}`: a row of the switch-cost table
 //! - `@test NAME ok`, `@test NAME FAILED reason`, `@test NAME skipped reason`
 //! - `@attack NAME MODE contained`, `@attack NAME MODE ESCAPED reason`, `... unexpected reason`, `... skipped reason`
+//! - `@program NAME MODE END ...` with `exit CODE`, `exception ...`, `overtime SECONDS`, `interrupted` or `refused REASON` for END
+//! - `@witnesses NAME whole`, `@witnesses NAME HARMED ...`: what became of those beside that program
 //! - `@budget NAME MEASURED LIMIT`: an instruction count that must not exceed its limit
 //!
 //! Where small tasks are not confined, every line ends with a mark that says so: see [`unmarked`].
 
 use lilliput_abi::boot::UNENFORCED;
 
+mod visit;
+
+pub use self::visit::End;
 use crate::report::Row;
 
 /// A record.
@@ -31,6 +36,22 @@ pub enum Record {
         mode: String,
         /// What came of it; the reason of a failure begins with `ESCAPED` or `unexpected`.
         outcome: Outcome,
+    },
+    /// How a visitor ended.
+    Visit {
+        /// Its name.
+        name: String,
+        /// Its isolation mode, if it was a small task.
+        mode: Option<String>,
+        /// How it ended.
+        end: End,
+    },
+    /// What became of the witnesses beside a visitor.
+    Witnesses {
+        /// The visitor's name.
+        name: String,
+        /// What is wrong with them, or with the kernel.
+        damage: Option<String>,
     },
     /// Something that begins like a record but is none, and why.
     Malformed(String),
@@ -61,6 +82,8 @@ impl Record {
             "row" => serde_json::from_str(rest).map(Self::Row).map_err(|error| error.to_string()),
             "test" => test(rest).ok_or_else(|| "it names no outcome".to_owned()),
             "attack" => attack(rest).ok_or_else(|| "it names no outcome".to_owned()),
+            "program" => visit::end(rest).ok_or_else(|| "it names no end".to_owned()),
+            "witnesses" => visit::witnesses(rest).ok_or_else(|| "it does not say how they are".to_owned()),
             "budget" => budget(rest).ok_or_else(|| "it is not a name and two numbers".to_owned()),
             _ => Err("its kind is unknown".to_owned()),
         };

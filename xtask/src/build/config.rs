@@ -17,6 +17,9 @@ pub enum Scenario {
     Attack,
     /// Programs that ask the kernel for anything.
     Fuzz,
+    /// Other people's programs.
+    #[value(skip)]
+    Program,
 }
 
 impl Scenario {
@@ -27,6 +30,7 @@ impl Scenario {
             Self::Tests => "tests",
             Self::Attack => "attack",
             Self::Fuzz => "fuzz",
+            Self::Program => "program",
         }
     }
 }
@@ -44,6 +48,8 @@ pub struct Config {
     pub check_invariants: bool,
     /// Further keys and values, given by the user.
     pub extra: Vec<(String, String)>,
+    /// Further files of the boot archive: name and contents.
+    pub files: Vec<(String, Vec<u8>)>,
     /// Whether the time-stamp counter counts instructions in this boot.
     pub instructions: bool,
 }

@@ -70,6 +70,11 @@ fn existing(file: PathBuf) -> Option<PathBuf> {
 }
 
 impl Bochs {
+    /// A model of AMD.
+    pub const AMD: Self = Self { model: "ryzen" };
+    /// A model of Intel, which has PCIDs.
+    pub const INTEL: Self = Self { model: "corei7_skylake_x" };
+
     /// The command that boots this image, once the screen is there. All files are in `folder`, among them a copy
     /// of the image, which the guest may write.
     pub fn command(&self, image: &Path, folder: &Path, screen: &Screen) -> Result<Command> {
@@ -183,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_configuration_names_model_and_disk() {
-        let text = Bochs { model: "ryzen" }.configuration(7);
+        let text = Bochs::AMD.configuration(7);
         assert!(text.contains("model=ryzen,") && text.contains("path=bochs-disk.img, cylinders=7, heads=16, spt=63"));
     }
 }

@@ -42,7 +42,9 @@ impl AttackBoot {
             // All 65,536 selectors take Bochs a minute more; `cargo xtask attack` has that.
             config.extra.push(("selectors".to_owned(), "some".to_owned()));
         }
-        tally.suite(self.name, |tally| match self.platform.boot(prepared, self.name, &config, limit, verbose) {
+        let emulator = self.platform.emulator();
+        let limit = emulator.patience(limit);
+        tally.suite(self.name, |tally| match prepared.boot_on(&emulator, self.name, &config, limit, verbose) {
             Ok(report) => self.count(&report, verbose, tally),
             Err(error) => tally.count(self.name, "boot", &Outcome::Failed(format!("{error:#}"))),
         });
@@ -99,7 +101,7 @@ mod tests {
         let records = lines.iter().filter_map(|line| Record::parse(line)).collect();
         let mut tally = Tally::new(false);
         let last_lines = VecDeque::from_iter(boot.must_escape.then(|| "the end UNENFORCED".to_owned()));
-        boot.count(&Report { records, ending, last_lines }, false, &mut tally);
+        boot.count(&Report { records, ending, last_lines, quoted: Vec::new() }, false, &mut tally);
         tally.counts().to_string()
     }
 

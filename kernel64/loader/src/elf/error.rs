@@ -3,10 +3,13 @@
 use core::fmt;
 
 use elf::ParseError;
+use elf::abi::{EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_RISCV, EM_X86_64};
 
 /// Why a file is not a program that can be loaded.
 #[derive(Debug)]
 pub enum ElfError {
+    /// It does not begin as ELF files do.
+    NoElf,
     /// Its headers can't be read as those of a little-endian ELF file.
     Malformed(ParseError),
     /// It is for another machine, of this ELF number, or of another width than that machine.
@@ -56,8 +59,11 @@ pub enum SegmentError {
 impl fmt::Display for ElfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoElf => f.write_str("not an ELF file"),
             Self::Malformed(error) => write!(f, "not a well-formed ELF file: {error}"),
-            Self::Machine(number) => write!(f, "ELF file of another machine (number {number}) or another width"),
+            Self::Machine(number) => {
+                write!(f, "for another machine ({}), not for the 32-bit i386 or the 64-bit x86-64", machine_name(*number))
+            }
             Self::PositionIndependent => f.write_str("position-independent; link it statically, without PIE"),
             Self::Relocatable => f.write_str("an object file that is not linked"),
             Self::NoProgram(number) => write!(f, "an ELF file of type {number}, not a program"),
@@ -66,6 +72,19 @@ impl fmt::Display for ElfError {
             Self::Segment(number, error) => write!(f, "program header {number}: the segment {error}"),
             Self::Entry(address) => write!(f, "the entry point {address:#x} is in no executable segment"),
         }
+    }
+}
+
+/// What people call a machine; those that a file is likely to be for by mistake.
+const fn machine_name(number: u16) -> &'static str {
+    match number {
+        EM_386 => "i386, but with 64-bit headers",
+        EM_X86_64 => "x86-64 with 32-bit addresses: x32",
+        EM_ARM => "ARM",
+        EM_AARCH64 => "AArch64",
+        EM_RISCV => "RISC-V",
+        EM_PPC64 => "PowerPC",
+        _ => "one that is not known here",
     }
 }
 

@@ -8,23 +8,23 @@ use super::*;
 
 /// A program header, as a test states it.
 #[derive(Clone, Copy, Debug)]
-struct Header {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    address: u64,
-    in_file: u64,
-    in_memory: u64,
+pub(crate) struct Header {
+    pub kind: u32,
+    pub flags: u32,
+    pub offset: u64,
+    pub address: u64,
+    pub in_file: u64,
+    pub in_memory: u64,
 }
 
-const CODE: Header =
+pub(crate) const CODE: Header =
     Header { kind: PT_LOAD, flags: PF_R | PF_X, offset: 0, address: 0x1_0000, in_file: 0x200, in_memory: 0x200 };
-const DATA: Header =
+pub(crate) const DATA: Header =
     Header { kind: PT_LOAD, flags: PF_R | PF_W, offset: 0x180, address: 0x1_1180, in_file: 0x40, in_memory: 0x3000 };
 const SPACE: Range<u64> = 0x1_0000..0x10_0000;
 
 /// An ELF file of 1 KiB.
-fn build(wide: bool, kind: u16, machine: u16, entry: u64, headers: &[Header]) -> Vec<u8> {
+pub(crate) fn build(wide: bool, kind: u16, machine: u16, entry: u64, headers: &[Header]) -> Vec<u8> {
     let mut file = vec![0x7f, b'E', b'L', b'F', 1 + u8::from(wide), 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let word = |file: &mut Vec<u8>, value: u64| file.extend(&value.to_le_bytes()[..if wide { 8 } else { 4 }]);
     let (header_size, entry_size): (u16, u16) = if wide { (64, 56) } else { (52, 32) };
@@ -97,7 +97,10 @@ fn files_that_are_no_static_programs_are_refused() {
         assert!(matches!(refused(&small(&[CODE, Header { kind, ..CODE }])), ElfError::Dynamic));
     }
     assert!(matches!(refused(&small(&[])), ElfError::NothingToLoad));
-    for file in [&b""[..], b"\x7fELF", &small(&[CODE])[..60], b"#!/bin/sh\nexit 0\n#####"] {
+    for file in [&b""[..], b"\x7fEL", b"#!/bin/sh\nexit 0\n#####"] {
+        assert!(matches!(refused(file), ElfError::NoElf));
+    }
+    for file in [b"\x7fELF", &small(&[CODE])[..60]] {
         assert!(matches!(refused(file), ElfError::Malformed(_)));
     }
     let mut big_endian = small(&[CODE]);
@@ -141,7 +144,10 @@ fn errors_say_what_is_wrong() {
     assert_eq!(error.to_string(), "program header 1: the segment is writable and executable");
     let error = refused(&build(false, ET_EXEC, EM_386, 0x42, &[CODE]));
     assert_eq!(error.to_string(), "the entry point 0x42 is in no executable segment");
-    assert!(refused(b"#!/bin/sh\nexit 0\n").to_string().starts_with("not a well-formed ELF file: "));
+    assert_eq!(refused(b"#!/bin/sh\nexit 0\n").to_string(), "not an ELF file");
+    assert!(refused(b"\x7fELF and more").to_string().starts_with("not a well-formed ELF file: "));
+    let error = refused(&build(false, ET_EXEC, 40, 0, &[CODE]));
+    assert_eq!(error.to_string(), "for another machine (ARM), not for the 32-bit i386 or the 64-bit x86-64");
 }
 
 /// Whatever the file is: a plan keeps what the module promises.

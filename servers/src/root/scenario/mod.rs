@@ -3,6 +3,8 @@
 mod attack;
 mod bench;
 mod fuzz;
+mod program;
+mod scene;
 mod tests;
 mod workload;
 
@@ -19,6 +21,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "attack" => attack::run(supervisor, settings)?,
             "bench" => bench::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
+            "program" => program::run(supervisor, settings)?,
             "tests" => tests::run(supervisor, settings)?,
             "workload" => workload::run(supervisor, settings)?,
             _ => return Err(Failure::new(format!("there is no scenario {scenario}"))),

@@ -1,25 +1,23 @@
 //! The attack suite: every attack in a task of its own, beside witnesses; see `tests/attack`.
 //!
-//! Reading order: here -> [`scene`] (witnesses and what an attack gets) -> [`verdict`].
+//! Reading order: here -> [`attacker`] (what an attack gets) -> [`super::scene`] (the witnesses) -> [`verdict`].
 
-mod scene;
+mod attacker;
 mod verdict;
-mod witness;
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use lilliput_abi::Isolation;
-use lilliput_abi::object::fact;
 use lilliput_attack::table::{self, Expected};
 
-use crate::SYSTEM;
-use crate::failure::{Failure, context};
+use super::scene::{limits_enforced, mode_name};
+use crate::failure::Failure;
 use crate::output::say;
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
-use scene::Scene;
+use attacker::Stage;
 use verdict::Verdict;
 
 /// How many attacks came to what.
@@ -63,17 +61,17 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
             continue;
         }
         say!("attacks in `{mode}` mode:");
-        let mut scene = Scene::new(supervisor, isolation, thorough)?;
+        let mut stage = Stage::new(supervisor, isolation, thorough)?;
         for (number, kind, name) in wanted(settings) {
-            let verdict = judge(supervisor, &scene, settings, number, kind)?;
+            let verdict = judge(supervisor, &stage, settings, number, kind)?;
             tally.count(&name, mode, &verdict);
             // Witnesses that were harmed testify no more.
             if !verdict.is_well() {
-                scene.end(supervisor)?;
-                scene = Scene::new(supervisor, isolation, thorough)?;
+                stage.end(supervisor)?;
+                stage = Stage::new(supervisor, isolation, thorough)?;
             }
         }
-        scene.end(supervisor)?;
+        stage.end(supervisor)?;
         thorough = false;
     }
     supervisor.expects_failures = false;
@@ -88,10 +86,6 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     }
 }
 
-fn limits_enforced() -> Result<bool, Failure> {
-    context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced").map(|fact| fact == 1)
-}
-
 /// Where nothing else is asked for, small tasks are attacked from in both modes that confine them.
 fn modes(asked: Isolation) -> &'static [Isolation] {
     match asked {
@@ -99,13 +93,6 @@ fn modes(asked: Isolation) -> &'static [Isolation] {
         Isolation::Segment => &[Isolation::Segment],
         Isolation::Page => &[Isolation::Page],
         Isolation::PageUntagged => &[Isolation::PageUntagged],
-    }
-}
-
-fn mode_name(isolation: Isolation, limits: bool) -> &'static str {
-    match isolation {
-        Isolation::Segment if !limits => "segment-UNENFORCED",
-        _ => isolation.name(),
     }
 }
 
@@ -127,7 +114,7 @@ fn wanted(settings: &Settings) -> Vec<(usize, u64, String)> {
 /// Runs all variants of an attack, until one was not contained.
 fn judge(
     supervisor: &mut Supervisor,
-    scene: &Scene,
+    stage: &Stage,
     settings: &Settings,
     number: usize,
     kind: u64,
@@ -141,7 +128,7 @@ fn judge(
     let seeds =
         settings.code_seeds.clone().filter(|_| attack.expected == Expected::Any).unwrap_or(0..attack.variants.into());
     for variant in seeds {
-        let ended = scene.run(supervisor, number, kind, variant)?;
+        let ended = stage.run(supervisor, number, kind, variant)?;
         last = Verdict::new(attack.expected, limits, &ended);
         if !last.is_well() {
             return Ok(if attack.variants > 1 { last.of_variant(variant) } else { last });

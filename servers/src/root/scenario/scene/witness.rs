@@ -3,9 +3,9 @@
 use alloc::format;
 use alloc::string::String;
 
-use lilliput_abi::Rights;
+use lilliput_abi::{Error, Rights};
 use lilliput_attack::kit::{self, role};
-use lilliput_attack::witness::CHECK;
+use lilliput_attack::witness::{CHECK, ROUNDS_FOR_ALL};
 use lilliput_runtime::{Endpoint, Message, Word, place};
 use lilliput_user64::Native;
 
@@ -75,6 +75,17 @@ impl Witness {
             Ok(answer) => Some(format!("{} found {} violations", self.name, answer.words[0])),
             Err(error) => Some(format!("{} does not answer: {}", self.name, error.name())),
         }
+    }
+
+    /// How many rounds its patrol has made, modulo 2^32.
+    pub fn rounds(&self) -> Result<u32, Error> {
+        self.endpoint.request(CHECK, &[]).map(|answer| answer.words[1] as u32)
+    }
+
+    /// Whether all of its memory was looked at since it had made so many rounds. True where it does not answer.
+    pub fn has_looked_since(&self, before: u32) -> bool {
+        // The round under way then may have been past the place in question.
+        self.rounds().map_or(true, |now| now.wrapping_sub(before) > ROUNDS_FOR_ALL)
     }
 
     /// Ends it.

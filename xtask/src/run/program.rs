@@ -1,0 +1,174 @@
+//! `cargo xtask run --program`: somebody's program beside witnesses.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use lilliput_loader::visitor::UNENFORCED;
+
+use crate::boot::Show;
+use crate::build::Config;
+use crate::machine::Emulator;
+use crate::machine::accelerator::Accelerator;
+use crate::machine::bochs::Bochs;
+use crate::options::{ConfigOptions, Isolation, MachineOptions, Timeout};
+use crate::prepare::Prepared;
+use crate::setup::Needs;
+use crate::visit::{self, Program, Verdict};
+
+/// Where to run it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Platform {
+    /// QEMU, with the machine that the options below describe.
+    Qemu,
+    /// Bochs with a model of AMD: enforces segment limits, and is slow.
+    BochsAmd,
+    /// Bochs with a model of Intel, which has PCIDs.
+    BochsIntel,
+}
+
+/// A program of the user's.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Your own program")]
+pub struct ProgramOptions {
+    /// Run this, a static ELF program of 32 or 64 bits; kernel64/abi/README.md says how to make one.
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+    /// Where to run it.
+    #[arg(long, value_enum, default_value = "qemu", requires = "program")]
+    platform: Platform,
+    /// Seconds that it may run, by the guest's clock.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, requires = "program",
+          value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    limit: u64,
+    /// Show all that the guest prints.
+    #[arg(long, short, requires = "program")]
+    verbose: bool,
+}
+
+/// Runs a program, says what came of it, and has the status say so too.
+pub fn run(
+    file: &Path,
+    options: &ProgramOptions,
+    machine: &MachineOptions,
+    config: &ConfigOptions,
+    timeout: Timeout,
+) -> Result<ExitCode> {
+    let program = Program::read(file)?;
+    let judged = match program.judge() {
+        Ok(visitor) => visitor,
+        Err(refusal) => return Ok(tell("", &Verdict::refused(&program.name, refusal))),
+    };
+    let emulator = emulator(options.platform, machine)?;
+    let settings = settings(visit::config(std::slice::from_ref(&program), options.limit), config, &emulator)?;
+    let prefix = prefix(&settings, &emulator);
+    let prepared = Prepared::new(Needs { bochs: emulator.is_bochs(), ..Needs::EMULATOR })?;
+    println!("{prefix}{}: {judged}", program.name);
+    println!("{prefix}--- boot `program`: {}", emulator.description());
+    let show = if options.verbose { Show::EVERYTHING } else { Show::QUOTED };
+    let show = if prefix.is_empty() { show } else { show.unenforced() };
+    let started = Instant::now();
+    let limit = emulator.patience(timeout.duration() + Duration::from_secs(options.limit));
+    let report = prepared.boot_on(&emulator, "program", &settings, limit, show)?;
+    println!("{prefix}--- boot `program` ended after {:.1} s", started.elapsed().as_secs_f64());
+    Ok(tell(prefix, &Verdict::of(&program.name, &report)))
+}
+
+fn emulator(platform: Platform, machine: &MachineOptions) -> Result<Emulator> {
+    let bochs = match platform {
+        Platform::Qemu => return Ok(Emulator::Qemu(machine.machine())),
+        Platform::BochsAmd => Bochs::AMD,
+        Platform::BochsIntel => Bochs::INTEL,
+    };
+    match machine.chosen() {
+        Some(option) => bail!("`{option}` is for QEMU; Bochs has a machine of its own"),
+        None => Ok(Emulator::Bochs(bochs)),
+    }
+}
+
+/// Adds what the user asks for to what the program takes.
+fn settings(config: Config, options: &ConfigOptions, emulator: &Emulator) -> Result<Config> {
+    let own = config.extra.clone();
+    let mut config = match emulator {
+        Emulator::Qemu(machine) => options.apply(config, machine.accelerator)?,
+        Emulator::Bochs(_) => options.fill(config),
+    };
+    config.extra.extend(own);
+    Ok(config)
+}
+
+/// What each line begins with: a word where nothing confines small tasks. The guest's probe says so too.
+fn prefix(config: &Config, emulator: &Emulator) -> &'static str {
+    let tcg = matches!(emulator, Emulator::Qemu(machine) if machine.accelerator == Accelerator::Tcg);
+    if tcg && config.isolation == Isolation::Segment { UNENFORCED } else { "" }
+}
+
+fn tell(prefix: &str, verdict: &Verdict) -> ExitCode {
+    verdict.lines().iter().for_each(|line| println!("{prefix}{line}"));
+    ExitCode::from(verdict.status() as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        program: ProgramOptions,
+        #[command(flatten)]
+        machine: MachineOptions,
+        #[command(flatten)]
+        config: ConfigOptions,
+    }
+
+    fn line(words: &str) -> Result<Line, clap::Error> {
+        Line::try_parse_from(["run"].into_iter().chain(words.split_whitespace()))
+    }
+
+    #[test]
+    fn its_options_need_a_program() {
+        assert!(line("").unwrap().program.program.is_none());
+        let given = line("--program a --platform bochs-intel --limit 3").unwrap().program;
+        assert_eq!((given.platform, given.limit), (Platform::BochsIntel, 3));
+        assert_eq!(line("--program a").unwrap().program.platform, Platform::Qemu);
+        for words in ["--limit 3", "--platform qemu", "--verbose", "--program a --limit 0", "--program a --platform tcg"] {
+            assert!(line(words).is_err(), "{words}");
+        }
+    }
+
+    #[test]
+    fn bochs_has_its_own_machine() {
+        for words in ["--accel tcg", "--firmware uefi", "--cpus 2", "--memory 1G", "--cpu max"] {
+            let error = emulator(Platform::BochsAmd, &line(words).unwrap().machine).unwrap_err();
+            assert!(words.starts_with(error.to_string().split('`').nth(1).unwrap()), "{error}");
+        }
+        assert!(emulator(Platform::BochsAmd, &line("").unwrap().machine).unwrap().is_bochs());
+    }
+
+    #[test]
+    fn segments_that_nothing_enforces_take_a_word() {
+        let settings = |words: &str, platform| {
+            let line = line(words).unwrap();
+            let emulator = emulator(platform, &line.machine).unwrap();
+            settings(visit::config(&[], 1), &line.config, &emulator).map(|config| prefix(&config, &emulator))
+        };
+        assert_eq!(settings("--accel tcg", Platform::Qemu).unwrap(), "");
+        assert!(settings("--accel tcg --isolation segment", Platform::Qemu).is_err());
+        let allowed = "--accel tcg --isolation segment --allow-unenforced";
+        assert_eq!(settings(allowed, Platform::Qemu).unwrap(), "UNENFORCED ");
+        assert_eq!(settings("--isolation segment", Platform::BochsAmd).unwrap(), "");
+    }
+
+    #[test]
+    fn further_settings_are_kept() {
+        let line = line("--accel tcg --set small=3").unwrap();
+        let emulator = emulator(Platform::Qemu, &line.machine).unwrap();
+        let config = settings(visit::config(&[], 1), &line.config, &emulator).unwrap().to_string();
+        assert!(config.contains("small = 3\n") && config.contains("visit_seconds = 1\n"), "{config}");
+    }
+}
