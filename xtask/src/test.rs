@@ -3,6 +3,7 @@
 mod attack;
 mod guest;
 mod host;
+mod program;
 mod tally;
 
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ const KERNEL_TEXT: u64 = 100 * 1024;
 ///
 /// First those of the parts that run on the host, then, in the emulator, programs that check themselves and
 /// the kernel: by BIOS and by UEFI, on processor models of several makes, and once under a time-stamp counter
-/// that counts instructions, where each IPC path has its budget; last the attack suite, in QEMU and in Bochs. The last line is `N passed, N failed`, with
+/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs them, and the attack suite, both in QEMU and in Bochs. The last line is `N passed, N failed`, with
 /// `, N skipped` where tests were skipped; the exit status is 0 if none failed.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -58,8 +59,10 @@ pub fn main(arguments: Arguments) -> ExitCode {
 
 /// Names of all suites, in the order in which they run.
 fn suites() -> impl Iterator<Item = &'static str> {
-    let boots = guest::BOOTS.iter().map(|boot| boot.name).chain(attack::BOOTS.iter().map(|boot| boot.name));
-    [host::NAME, SIZE].into_iter().chain(boots)
+    let guest = guest::BOOTS.iter().map(|boot| boot.name);
+    let program = program::BOOTS.iter().map(|boot| boot.name);
+    let attack = attack::BOOTS.iter().map(|boot| boot.name);
+    [host::NAME, SIZE].into_iter().chain(guest).chain(program).chain(attack)
 }
 
 const SIZE: &str = "kernel-size";
@@ -71,12 +74,16 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         host::run(&Workspace::find()?, tally);
     }
     if suites().skip(1).any(wanted) {
-        let bochs = attack::BOOTS.iter().any(|boot| wanted(boot.name));
+        let mut bochs = suites().filter(|name| name.contains("bochs"));
+        let bochs = bochs.any(wanted);
         let prepared = Prepared::new(Needs { bochs, ..Needs::EMULATOR }).context("the guest tests can't run")?;
         if wanted(SIZE) {
             size(&prepared.build, tally);
         }
         for boot in guest::BOOTS.iter().filter(|boot| wanted(boot.name)) {
+            boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
+        }
+        for boot in program::BOOTS.iter().filter(|boot| wanted(boot.name)) {
             boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
         }
         for boot in attack::BOOTS.iter().filter(|boot| wanted(boot.name)) {

@@ -52,10 +52,7 @@ impl Program {
 pub fn config(programs: &[Program], seconds: u64) -> Config {
     let names: Vec<_> = programs.iter().map(|program| program.name.as_str()).collect();
     Config {
-        extra: vec![
-            ("visitors".to_owned(), names.join(",")),
-            ("visit_seconds".to_owned(), seconds.to_string()),
-        ],
+        extra: vec![("visitors".to_owned(), names.join(",")), ("visit_seconds".to_owned(), seconds.to_string())],
         files: programs
             .iter()
             .map(|program| (format!("{}{}", visitor::FOLDER, program.name), program.contents.clone()))

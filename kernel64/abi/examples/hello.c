@@ -1,38 +1,10 @@
 /* A 32-bit program for Lilliput: says hello on the console, and tells its parent that it is done. */
 
-struct message {
-    unsigned tag;
-    unsigned words[4];
-};
+#include "call32.c"
 
 enum { CALL = 0 };                      /* operations */
 enum { PARENT = 1, CONSOLE = 2 };       /* places of capabilities */
 enum { EXIT = 1, WRITE = 1 };           /* labels of the parent's and of the console's messages */
-
-/* Makes a system call; the message is overwritten by what comes back. Returns the status. */
-static unsigned system_call(unsigned operation, unsigned place, struct message *message)
-{
-    unsigned status = operation << 24 | place;
-    unsigned tag = message->tag, word0 = message->words[0], word1 = message->words[1], word2 = message->words[2];
-
-    __asm__ volatile(
-        "push %%ecx\n\t"                /* lost in a system call, like every register but ESP */
-        "push %%ebp\n\t"                /* the compiler's frame pointer; word 3 goes there */
-        "mov 16(%%ecx), %%ebp\n\t"
-        "call 0x1000\n\t"               /* the kernel's entry page */
-        "mov %%ebp, %%ecx\n\t"
-        "pop %%ebp\n\t"
-        "xchg %%ecx, (%%esp)\n\t"
-        "pop 16(%%ecx)"
-        : "+a"(status), "+d"(tag), "+b"(word0), "+S"(word1), "+D"(word2)
-        : "c"(message)
-        : "memory", "cc");
-    message->tag = tag;
-    message->words[0] = word0;
-    message->words[1] = word1;
-    message->words[2] = word2;
-    return status;
-}
 
 /* Sends text to the console, 16 bytes a message. */
 static void print(const char *text)

@@ -12,16 +12,18 @@ use lilliput_abi::{Error, ObjectType, Operation, Rights, layout};
 
 const README: &str = include_str!("../README.md");
 /// The examples, with the options of the compiler that are theirs.
-const EXAMPLES: [(&str, &str, &[&str]); 2] = [
+const EXAMPLES: [(&str, &str, &[&str]); 4] = [
+    ("call32.c", include_str!("../examples/call32.c"), &["-m32"]),
     ("hello.c", include_str!("../examples/hello.c"), &["-m32"]),
     ("call64.c", include_str!("../examples/call64.c"), &["-m64", "-mno-red-zone"]),
+    ("primes64.c", include_str!("../examples/primes64.c"), &["-m64", "-mno-red-zone"]),
 ];
 
 /// The part of the README under a heading.
 fn section(heading: &str) -> &'static str {
     let start = README.find(&format!("# {heading}\n")).unwrap_or_else(|| panic!("no section {heading}"));
     let rest = &README[start + 1..];
-    &rest[..rest.find("\n#").unwrap_or(rest.len())]
+    &rest[..rest.find("\n##").unwrap_or(rest.len())]
 }
 
 /// The numbers and names in a section's table, in their order.
@@ -118,6 +120,7 @@ fn the_examples_compile() {
             std::fs::write(&source, text).unwrap();
             let mut command = Command::new("cc");
             command.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-pic", "-c"]);
+            command.arg("-I").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"));
             command.args(options).arg(optimisation).arg(&source).arg("-o").arg(source.with_extension("o")).output()
         };
         if !compile("int empty;\n", "-O0").is_ok_and(|output| output.status.success()) {

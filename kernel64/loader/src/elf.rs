@@ -7,7 +7,9 @@
 use core::ops::Range;
 
 use elf::ElfBytes;
-use elf::abi::{ELFMAGIC, EM_386, EM_X86_64, ET_DYN, ET_EXEC, ET_REL, PF_R, PF_W, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD};
+use elf::abi::{
+    ELFMAGIC, EM_386, EM_X86_64, ET_DYN, ET_EXEC, ET_REL, PF_R, PF_W, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD,
+};
 use elf::endian::LittleEndian;
 use elf::file::{Class, FileHeader};
 use elf::segment::ProgramHeader;

@@ -66,7 +66,12 @@ pub fn run(
     let prefix = prefix(&settings, &emulator);
     let prepared = Prepared::new(Needs { bochs: emulator.is_bochs(), ..Needs::EMULATOR })?;
     println!("{prefix}{}: {judged}", program.name);
-    println!("{prefix}--- boot `program`: {}", emulator.description());
+    println!(
+        "{prefix}--- boot `program`: {}; isolation `{}`, at most {} s for the program",
+        emulator.description(),
+        settings.isolation.word(),
+        options.limit
+    );
     let show = if options.verbose { Show::EVERYTHING } else { Show::QUOTED };
     let show = if prefix.is_empty() { show } else { show.unenforced() };
     let started = Instant::now();
@@ -136,7 +141,9 @@ mod tests {
         let given = line("--program a --platform bochs-intel --limit 3").unwrap().program;
         assert_eq!((given.platform, given.limit), (Platform::BochsIntel, 3));
         assert_eq!(line("--program a").unwrap().program.platform, Platform::Qemu);
-        for words in ["--limit 3", "--platform qemu", "--verbose", "--program a --limit 0", "--program a --platform tcg"] {
+        for words in
+            ["--limit 3", "--platform qemu", "--verbose", "--program a --limit 0", "--program a --platform tcg"]
+        {
             assert!(line(words).is_err(), "{words}");
         }
     }

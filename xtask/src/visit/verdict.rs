@@ -91,8 +91,12 @@ impl Verdict {
         let Self { name, .. } = self;
         let mut lines = Vec::new();
         if let Some(end) = &self.end {
-            let mode = self.mode.as_ref().map(|mode| format!(" (a small task in `{mode}` mode)")).unwrap_or_default();
-            lines.push(format!("{name}: {}{mode}", Sentence(end)));
+            let task = match (&self.mode, end) {
+                (Some(mode), _) => format!(", a small task in `{mode}` mode"),
+                (None, End::Refused(_)) => String::new(),
+                (None, _) => ", a 64-bit task".to_owned(),
+            };
+            lines.push(format!("{name}{task}: {}", Sentence(end)));
         }
         match &self.witnesses {
             Some(None) => lines.push(format!("{name}: the witnesses are whole")),
@@ -180,9 +184,12 @@ mod tests {
 
     #[test]
     fn it_is_told_in_sentences() {
+        assert_eq!(Verdict::refused("a", "x").lines(), ["a: refused: x"]);
+        let told = verdict(&["@program a - exit 0", "@witnesses a whole"], Ending::Success);
+        assert_eq!(told.lines(), ["a, a 64-bit task: ended with code 0", "a: the witnesses are whole"]);
         let told = verdict(&["@program a page exit 101 at x: no", "@witnesses a HARMED it found 3"], Ending::Reset);
         let lines = told.lines();
-        assert_eq!(lines[0], "a: ended with code 101; it said: at x: no (a small task in `page` mode)");
+        assert_eq!(lines[0], "a, a small task in `page` mode: ended with code 101; it said: at x: no");
         assert_eq!(lines[1], "a: HARM: it found 3");
         assert!(lines[2].starts_with("a: THE SYSTEM FAILED: the machine reset"), "{lines:?}");
     }

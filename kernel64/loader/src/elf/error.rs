@@ -62,7 +62,11 @@ impl fmt::Display for ElfError {
             Self::NoElf => f.write_str("not an ELF file"),
             Self::Malformed(error) => write!(f, "not a well-formed ELF file: {error}"),
             Self::Machine(number) => {
-                write!(f, "for another machine ({}), not for the 32-bit i386 or the 64-bit x86-64", machine_name(*number))
+                write!(
+                    f,
+                    "for another machine ({}), not for the 32-bit i386 or the 64-bit x86-64",
+                    machine_name(*number)
+                )
             }
             Self::PositionIndependent => f.write_str("position-independent; link it statically, without PIE"),
             Self::Relocatable => f.write_str("an object file that is not linked"),

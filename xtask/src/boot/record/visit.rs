@@ -79,7 +79,9 @@ mod tests {
         };
         assert_eq!(damage("@witnesses a whole"), None);
         assert_eq!(damage("@witnesses a HARMED it found 3"), Some("it found 3".to_owned()));
-        for line in ["@witnesses a", "@witnesses a well", "@program a page", "@program a page exit", "@program a page x"] {
+        for line in
+            ["@witnesses a", "@witnesses a well", "@program a page", "@program a page exit", "@program a page x"]
+        {
             assert!(matches!(Record::parse(line), Some(Record::Malformed(_))), "{line}");
         }
     }

@@ -43,6 +43,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     match (settings.visitors.is_empty(), harmed) {
         (true, _) => Err(Failure::new("the configuration names no program")),
         (_, 0) => Ok(()),
+        (_, 1) => Err(Failure::new(format!("{prefix}a program did harm"))),
         _ => Err(Failure::new(format!("{prefix}{harmed} programs did harm"))),
     }
 }

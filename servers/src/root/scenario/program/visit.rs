@@ -77,13 +77,7 @@ impl Visit<'_> {
         Guest { size, isolation: self.isolation, domain }
     }
 
-    fn create(
-        &self,
-        supervisor: &mut Supervisor,
-        file: &str,
-        space: Space,
-        visitor: &Visitor,
-    ) -> Result<Id, Failure> {
+    fn create(&self, supervisor: &mut Supervisor, file: &str, space: Space, visitor: &Visitor) -> Result<Id, Failure> {
         let id = supervisor.create(file, self.name, space)?;
         let endpoint = supervisor.endpoint;
         let child = supervisor.child_mut(id);
@@ -93,13 +87,7 @@ impl Visit<'_> {
     }
 
     /// Says what it is and where it is.
-    fn introduce(
-        &self,
-        supervisor: &Supervisor,
-        scene: &Scene,
-        id: Id,
-        visitor: &Visitor,
-    ) -> Result<(), Failure> {
+    fn introduce(&self, supervisor: &Supervisor, scene: &Scene, id: Id, visitor: &Visitor) -> Result<(), Failure> {
         let Self { name, prefix, seconds, .. } = self;
         let child = supervisor.child(id);
         let Some(isolation) = child.isolation else {
@@ -113,7 +101,7 @@ impl Visit<'_> {
         for witness in [below, above] {
             let Witness { name: whose, .. } = witness;
             let offset = witness.linear_secret().wrapping_sub(base) as u32;
-            say!("{prefix}program {name}: {whose}'s secret is at {offset:#010x}, as this program's addresses count");
+            say!("{prefix}program {name}: the secret of {whose} is at its address {offset:#010x}");
         }
         Ok(())
     }

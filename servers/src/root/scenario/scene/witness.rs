@@ -72,7 +72,9 @@ impl Witness {
         }
         match self.endpoint.request(CHECK, &[]) {
             Ok(answer) if answer.words[0] == 0 => None,
-            Ok(answer) => Some(format!("{} found {} violations", self.name, answer.words[0])),
+            Ok(answer) => {
+                Some(format!("{} found its memory or its registers changed, {} times", self.name, answer.words[0]))
+            }
             Err(error) => Some(format!("{} does not answer: {}", self.name, error.name())),
         }
     }
