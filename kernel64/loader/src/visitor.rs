@@ -17,8 +17,6 @@ mod tests;
 pub const FOLDER: &str = "visitor/";
 /// What a line begins with that a visitor printed; no other line does.
 pub const QUOTE: &str = "| ";
-/// What comes before it, and before what is said of the visitor, where nothing confines it.
-pub const UNENFORCED: &str = "UNENFORCED ";
 
 /// The largest file, in bytes: the archive is in memory as a whole, beside the program that is loaded from it.
 pub const MOST_FILE: usize = 16 << 20;

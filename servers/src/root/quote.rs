@@ -18,28 +18,26 @@ const MOST: usize = 1 << 20;
 /// A task's output.
 pub struct Quote {
     lines: Box<Lines>,
-    /// What stands in front of the mark.
-    prefix: &'static str,
     left: usize,
 }
 
 impl Quote {
-    /// Nothing printed yet. `prefix` goes in front of the mark.
-    pub fn new(prefix: &'static str) -> Self {
-        Self { lines: Box::new(Lines::new()), prefix, left: MOST }
+    /// Nothing printed yet.
+    pub fn new() -> Self {
+        Self { lines: Box::new(Lines::new()), left: MOST }
     }
 
     /// Takes in text, and prints the lines that are whole.
     pub fn print(&mut self, words: &[Word]) {
-        let Self { lines, prefix, left } = self;
+        let Self { lines, left } = self;
         for byte in text::bytes(words) {
             match *left {
                 0 => return,
                 1 => {
-                    lines.flush(0, &mut |line| show(prefix, line));
-                    say!("{prefix}{QUOTE}... (more than {MOST} bytes: the rest is left out)");
+                    lines.flush(0, &mut show);
+                    say!("{QUOTE}... (more than {MOST} bytes: the rest is left out)");
                 }
-                _ => lines.push(0, byte, &mut |line| show(prefix, line)),
+                _ => lines.push(0, byte, &mut show),
             }
             *left -= 1;
         }
@@ -47,12 +45,11 @@ impl Quote {
 
     /// Prints what is left of a line that was begun.
     pub fn finish(&mut self) {
-        let prefix = self.prefix;
-        self.lines.flush(0, &mut |line| show(prefix, line));
+        self.lines.flush(0, &mut show);
     }
 }
 
-fn show(prefix: &str, line: &[u8]) {
+fn show(line: &[u8]) {
     let text = line.strip_suffix(b"\n").unwrap_or(line);
-    say!("{prefix}{QUOTE}{}", printable(text.strip_suffix(b"\r").unwrap_or(text)));
+    say!("{QUOTE}{}", printable(text.strip_suffix(b"\r").unwrap_or(text)));
 }

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn the_last_words_are_the_status() {
         let folder = tempfile::tempdir().unwrap();
-        let mut listener = Listener::new(folder.path().join("log"), Show::NOTHING).unwrap();
+        let mut listener = Listener::new(folder.path().join("log"), Show::Nothing).unwrap();
         listener.take("[  1.234] halted".to_owned());
         assert_eq!(exit_code(&listener), None);
         listener.take("[  1.234] halted with exit code 0x11: the machine can be switched off".to_owned());

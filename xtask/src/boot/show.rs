@@ -1,61 +1,46 @@
 //! Which of the guest's lines a person sees while they come.
 
-use lilliput_loader::visitor::{QUOTE, UNENFORCED};
+use lilliput_loader::visitor::QUOTE;
 
-/// Which lines, and how.
-#[derive(Clone, Copy, Debug)]
-pub struct Show {
-    lines: Lines,
-    unenforced: bool,
-}
+use super::unmarked;
 
-#[derive(Clone, Copy, Debug)]
-enum Lines {
-    None,
+/// Which lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// None.
+    Nothing,
+    /// What visitors print.
     Quoted,
-    All,
+    /// All but records.
+    Everything,
 }
 
 impl Show {
-    /// None.
-    pub const NOTHING: Self = Self { lines: Lines::None, unenforced: false };
-    /// All but records.
-    pub const EVERYTHING: Self = Self { lines: Lines::All, unenforced: false };
-    /// What visitors print.
-    pub const QUOTED: Self = Self { lines: Lines::Quoted, unenforced: false };
-
-    /// The same with the word in each line that nothing enforces limits.
-    pub const fn unenforced(self) -> Self {
-        Self { unenforced: true, ..self }
-    }
-
     /// Passes a line on that is to be seen.
     pub(super) fn line(self, line: &str) {
-        if let Some(text) = self.text(line) {
-            println!("{text}");
+        if self.shows(line) {
+            println!("{line}");
         }
     }
 
-    fn text(self, line: &str) -> Option<String> {
-        let shown = match self.lines {
-            Lines::None => false,
-            Lines::Quoted => quoted(line).is_some(),
-            Lines::All => true,
-        };
-        let missing = self.unenforced && !line.starts_with(UNENFORCED);
-        shown.then(|| format!("{}{line}", if missing { UNENFORCED } else { "" }))
+    fn shows(self, line: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Quoted => quoted(line).is_some(),
+            Self::Everything => true,
+        }
     }
 }
 
 impl From<bool> for Show {
     fn from(everything: bool) -> Self {
-        if everything { Self::EVERYTHING } else { Self::NOTHING }
+        if everything { Self::Everything } else { Self::Nothing }
     }
 }
 
 /// What a visitor printed, if this is such a line.
 pub fn quoted(line: &str) -> Option<&str> {
-    line.strip_prefix(UNENFORCED).unwrap_or(line).strip_prefix(QUOTE)
+    unmarked(line).strip_prefix(QUOTE)
 }
 
 #[cfg(test)]
@@ -65,18 +50,10 @@ mod tests {
     #[test]
     fn quoted_lines_are_known_by_their_mark() {
         assert_eq!(quoted("| hello"), Some("hello"));
-        assert_eq!(quoted("UNENFORCED | @test a ok"), Some("@test a ok"));
-        assert_eq!(quoted("| UNENFORCED | x"), Some("UNENFORCED | x"));
+        assert_eq!(quoted("| "), Some(""));
+        assert_eq!(quoted("| @test a ok UNENFORCED"), Some("@test a ok"));
         assert_eq!(quoted("[  0.001] | hello"), None);
-    }
-
-    #[test]
-    fn what_is_not_enforced_says_so_in_each_line() {
-        let all = Show::EVERYTHING.unenforced();
-        assert_eq!(all.text("[  0.001] boot").as_deref(), Some("UNENFORCED [  0.001] boot"));
-        assert_eq!(all.text("UNENFORCED | x").as_deref(), Some("UNENFORCED | x"));
-        assert_eq!(Show::QUOTED.text("boot"), None);
-        assert_eq!(Show::QUOTED.text("| x").as_deref(), Some("| x"));
-        assert_eq!(Show::NOTHING.text("| x"), None);
+        assert!(Show::Quoted.shows("| x") && !Show::Quoted.shows("x"));
+        assert!(Show::Everything.shows("x") && !Show::Nothing.shows("| x"));
     }
 }

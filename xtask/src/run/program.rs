@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use lilliput_loader::visitor::UNENFORCED;
+use lilliput_abi::boot::UNENFORCED;
 
 use crate::boot::Show;
 use crate::build::Config;
@@ -59,26 +59,27 @@ pub fn run(
     let program = Program::read(file)?;
     let judged = match program.judge() {
         Ok(visitor) => visitor,
-        Err(refusal) => return Ok(tell("", &Verdict::refused(&program.name, refusal))),
+        Err(refusal) => return Ok(tell(&Verdict::refused(&program.name, refusal), "")),
     };
     let emulator = emulator(options.platform, machine)?;
     let settings = settings(visit::config(std::slice::from_ref(&program), options.limit), config, &emulator)?;
-    let prefix = prefix(&settings, &emulator);
+    let mark = mark(&settings, &emulator);
     let prepared = Prepared::new(Needs { bochs: emulator.is_bochs(), ..Needs::EMULATOR })?;
-    println!("{prefix}{}: {judged}", program.name);
+    println!("{}: {judged}{mark}", program.name);
     println!(
-        "{prefix}--- boot `program`: {}; isolation `{}`, at most {} s for the program",
+        "--- boot `program`: {}; isolation `{}`, at most {} s for the program{mark}",
         emulator.description(),
         settings.isolation.word(),
         options.limit
     );
-    let show = if options.verbose { Show::EVERYTHING } else { Show::QUOTED };
-    let show = if prefix.is_empty() { show } else { show.unenforced() };
+    let show = if options.verbose { Show::Everything } else { Show::Quoted };
     let started = Instant::now();
     let limit = emulator.patience(timeout.duration() + Duration::from_secs(options.limit));
     let report = prepared.boot_on(&emulator, "program", &settings, limit, show)?;
-    println!("{prefix}--- boot `program` ended after {:.1} s", started.elapsed().as_secs_f64());
-    Ok(tell(prefix, &Verdict::of(&program.name, &report)))
+    // The guest has found out for itself.
+    let mark = if report.mark().is_empty() { mark.as_str() } else { report.mark() };
+    println!("--- boot `program` ended after {:.1} s{mark}", started.elapsed().as_secs_f64());
+    Ok(tell(&Verdict::of(&program.name, &report), mark))
 }
 
 fn emulator(platform: Platform, machine: &MachineOptions) -> Result<Emulator> {
@@ -104,14 +105,14 @@ fn settings(config: Config, options: &ConfigOptions, emulator: &Emulator) -> Res
     Ok(config)
 }
 
-/// What each line begins with: a word where nothing confines small tasks. The guest's probe says so too.
-fn prefix(config: &Config, emulator: &Emulator) -> &'static str {
+/// What each line ends with: a word where nothing will confine small tasks.
+fn mark(config: &Config, emulator: &Emulator) -> String {
     let tcg = matches!(emulator, Emulator::Qemu(machine) if machine.accelerator == Accelerator::Tcg);
-    if tcg && config.isolation == Isolation::Segment { UNENFORCED } else { "" }
+    if tcg && config.isolation == Isolation::Segment { format!(" {UNENFORCED}") } else { String::new() }
 }
 
-fn tell(prefix: &str, verdict: &Verdict) -> ExitCode {
-    verdict.lines().iter().for_each(|line| println!("{prefix}{line}"));
+fn tell(verdict: &Verdict, mark: &str) -> ExitCode {
+    verdict.lines().iter().for_each(|line| println!("{line}{mark}"));
     ExitCode::from(verdict.status() as u8)
 }
 
@@ -162,12 +163,12 @@ mod tests {
         let settings = |words: &str, platform| {
             let line = line(words).unwrap();
             let emulator = emulator(platform, &line.machine).unwrap();
-            settings(visit::config(&[], 1), &line.config, &emulator).map(|config| prefix(&config, &emulator))
+            settings(visit::config(&[], 1), &line.config, &emulator).map(|config| mark(&config, &emulator))
         };
         assert_eq!(settings("--accel tcg", Platform::Qemu).unwrap(), "");
         assert!(settings("--accel tcg --isolation segment", Platform::Qemu).is_err());
         let allowed = "--accel tcg --isolation segment --allow-unenforced";
-        assert_eq!(settings(allowed, Platform::Qemu).unwrap(), "UNENFORCED ");
+        assert_eq!(settings(allowed, Platform::Qemu).unwrap(), " UNENFORCED");
         assert_eq!(settings("--isolation segment", Platform::BochsAmd).unwrap(), "");
     }
 

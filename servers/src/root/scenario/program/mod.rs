@@ -7,9 +7,6 @@ mod visit;
 
 use alloc::format;
 
-use lilliput_abi::Isolation;
-use lilliput_loader::visitor::UNENFORCED;
-
 use super::scene::{limits_enforced, mode_name};
 use crate::failure::Failure;
 use crate::output::say;
@@ -21,21 +18,20 @@ use visit::Visit;
 /// witness came to harm.
 pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     let limits = limits_enforced()?;
-    let prefix = if settings.isolation == Isolation::Segment && !limits { UNENFORCED } else { "" };
     let mut harmed = 0;
     supervisor.expects_failures = true;
     for name in &settings.visitors {
-        let visit = Visit { name, isolation: settings.isolation, seconds: settings.visit_seconds, prefix };
+        let visit = Visit { name, isolation: settings.isolation, seconds: settings.visit_seconds };
         let outcome = visit.run(supervisor)?;
         let mode = outcome.isolation.map_or("-", |isolation| mode_name(isolation, limits));
-        say!("{prefix}program {name}: {}", outcome.end);
+        say!("program {name}: {}", outcome.end);
         say!("@program {name} {mode} {}", outcome.end.record());
         if let Some(damage) = &outcome.damage {
             harmed += 1;
-            say!("{prefix}program {name}: HARM: {damage}");
+            say!("program {name}: HARM: {damage}");
             say!("@witnesses {name} HARMED {damage}");
         } else if outcome.end.has_run() {
-            say!("{prefix}program {name}: the witnesses are whole");
+            say!("program {name}: the witnesses are whole");
             say!("@witnesses {name} whole");
         }
     }
@@ -43,7 +39,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     match (settings.visitors.is_empty(), harmed) {
         (true, _) => Err(Failure::new("the configuration names no program")),
         (_, 0) => Ok(()),
-        (_, 1) => Err(Failure::new(format!("{prefix}a program did harm"))),
-        _ => Err(Failure::new(format!("{prefix}{harmed} programs did harm"))),
+        (_, 1) => Err(Failure::new("a program did harm")),
+        _ => Err(Failure::new(format!("{harmed} programs did harm"))),
     }
 }

@@ -30,8 +30,6 @@ pub struct Visit<'a> {
     pub isolation: Isolation,
     /// How long it may run.
     pub seconds: u64,
-    /// What lines about it begin with.
-    pub prefix: &'static str,
 }
 
 impl Visit<'_> {
@@ -81,27 +79,27 @@ impl Visit<'_> {
         let id = supervisor.create(file, self.name, space)?;
         let endpoint = supervisor.endpoint;
         let child = supervisor.child_mut(id);
-        child.print_through(endpoint, Quote::new(self.prefix))?;
+        child.print_through(endpoint, Quote::new())?;
         child.end_stack_at(visitor.end as Word);
         Ok(id)
     }
 
     /// Says what it is and where it is.
     fn introduce(&self, supervisor: &Supervisor, scene: &Scene, id: Id, visitor: &Visitor) -> Result<(), Failure> {
-        let Self { name, prefix, seconds, .. } = self;
+        let Self { name, seconds, .. } = self;
         let child = supervisor.child(id);
         let Some(isolation) = child.isolation else {
-            say!("{prefix}program {name}: {visitor}; a 64-bit task, for at most {seconds} s");
+            say!("program {name}: {visitor}; a 64-bit task, for at most {seconds} s");
             return Ok(());
         };
         let (mode, size) = (isolation.name(), visitor.end / 1024);
-        say!("{prefix}program {name}: {visitor}; a small task of {size} KiB in `{mode}` mode, for at most {seconds} s");
+        say!("program {name}: {visitor}; a small task of {size} KiB in `{mode}` mode, for at most {seconds} s");
         let base = context(child.task.info(), "where a program lies")?.base as u64;
         let [below, above, ..] = &scene.witnesses;
         for witness in [below, above] {
             let Witness { name: whose, .. } = witness;
             let offset = witness.linear_secret().wrapping_sub(base) as u32;
-            say!("{prefix}program {name}: the secret of {whose} is at its address {offset:#010x}");
+            say!("program {name}: the secret of {whose} is at its address {offset:#010x}");
         }
         Ok(())
     }
