@@ -72,8 +72,8 @@ proptest! {
     ) {
         let (machine, entry) = (if wide { EM_X86_64 } else { EM_386 }, CODE.address);
         if let Ok(visitor) = Visitor::new(&build(wide, ET_EXEC, machine, entry, &[CODE, data(address, size)])) {
-            prop_assert!(visitor.memory <= MOST_MEMORY && visitor.end % PAGE_SIZE == 0);
-            prop_assert!(wide || (visitor.end <= SMALL_END && (visitor.end + SLOT_SLACK) % SLOT_UNIT == 0));
+            prop_assert!(visitor.memory <= MOST_MEMORY && visitor.end.is_multiple_of(PAGE_SIZE));
+            prop_assert!(wide || (visitor.end <= SMALL_END && (visitor.end + SLOT_SLACK).is_multiple_of(SLOT_UNIT)));
             for segment in visitor.plan.segments() {
                 prop_assert!(segment.pages().end + STACK_ROOM <= visitor.end);
             }
