@@ -5,7 +5,7 @@ static word run(void)
 {
     unsigned most = sizeof(word) == 8 ? 11 : 4;
 
-    for (unsigned label = 0; label < 1 << 16; label += label < 100 ? 1 : 997)
+    for (unsigned label = 0xffff; label; label -= label > 1096 ? 997 : 1)
         for (unsigned place = PARENT; place <= CONSOLE; place++) {
             struct message message = { label << 16 | label % (most + 2), { ~(word)0, label, (word)1 << (label % 32) } };
 

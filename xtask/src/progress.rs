@@ -36,6 +36,14 @@ impl Step {
         Self { label, started, display }
     }
 
+    /// Begins a step during which other things are printed: on a terminal too it shows a plain line every while.
+    pub fn start_in_lines(label: impl Into<String>) -> Self {
+        let label = label.into();
+        let started = Instant::now();
+        let display = lines(&label, started);
+        Self { label, started, display }
+    }
+
     /// Says how far the step is: `done` of `total`, now at `what`.
     pub fn position(&self, done: u64, total: u64, what: &str) {
         match &self.display {

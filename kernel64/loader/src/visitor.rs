@@ -8,7 +8,7 @@ use core::ops::Range;
 
 use lilliput_abi::layout::{PAGE_SIZE, SLOT_UNIT, USER_START};
 
-use crate::elf::{ElfError, Machine, Plan};
+use crate::elf::{ElfError, Machine, Plan, SegmentError};
 
 #[cfg(test)]
 mod tests;
@@ -48,8 +48,8 @@ pub struct Visitor {
 pub enum Refusal {
     /// The file has so many bytes.
     FileTooLarge(usize),
-    /// It is no program.
-    Elf(ElfError),
+    /// It is no program that may use these addresses.
+    Elf(ElfError, Range<u64>),
     /// Its segments take so many bytes.
     TooMuchMemory(u64),
 }
@@ -63,9 +63,9 @@ impl Visitor {
         if file.len() > MOST_FILE {
             return Err(Refusal::FileTooLarge(file.len()));
         }
-        let mut plan = Plan::new(file, addresses(WIDE_END)).map_err(Refusal::Elf)?;
+        let mut plan = plan(file, WIDE_END)?;
         if plan.machine == Machine::I386 {
-            plan = Plan::new(file, addresses(SMALL_END)).map_err(Refusal::Elf)?;
+            plan = self::plan(file, SMALL_END)?;
         }
         let mut memory = 0;
         let mut top = 0;
@@ -86,9 +86,10 @@ impl Visitor {
     }
 }
 
-/// Those of a program whose stack ends there.
-const fn addresses(end: u64) -> Range<u64> {
-    USER_START..end - STACK_ROOM
+/// A program whose stack may end there.
+fn plan(file: &[u8], end: u64) -> Result<Plan, Refusal> {
+    let addresses = USER_START..end - STACK_ROOM;
+    Plan::new(file, addresses.clone()).map_err(|error| Refusal::Elf(error, addresses))
 }
 
 const _: () = assert!(SLOT_SLACK.is_multiple_of(PAGE_SIZE) && STACK_ROOM.is_multiple_of(PAGE_SIZE));
@@ -111,7 +112,10 @@ impl fmt::Display for Refusal {
             Self::FileTooLarge(bytes) => {
                 write!(f, "a file of {bytes} bytes; at most {MOST_FILE} fit into a boot")
             }
-            Self::Elf(error) => write!(f, "{error}"),
+            Self::Elf(error @ ElfError::Segment(_, SegmentError::OutsideSpace { .. }), Range { start, end }) => {
+                write!(f, "{error}, {start:#x} to {:#x}", end - 1)
+            }
+            Self::Elf(error, _) => write!(f, "{error}"),
             Self::TooMuchMemory(bytes) => {
                 write!(f, "its segments take {bytes} bytes of memory; at most {MOST_MEMORY} are given")
             }

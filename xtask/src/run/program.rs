@@ -15,6 +15,7 @@ use crate::machine::accelerator::Accelerator;
 use crate::machine::bochs::Bochs;
 use crate::options::{ConfigOptions, Isolation, MachineOptions, Timeout};
 use crate::prepare::Prepared;
+use crate::progress::Step;
 use crate::setup::Needs;
 use crate::visit::{self, Program, Verdict};
 
@@ -75,7 +76,9 @@ pub fn run(
     let show = if options.verbose { Show::Everything } else { Show::Quoted };
     let started = Instant::now();
     let limit = emulator.patience(timeout.duration() + Duration::from_secs(options.limit));
+    let step = Step::start_in_lines(format!("running {}", program.name));
     let report = prepared.boot_on(&emulator, "program", &settings, limit, show)?;
+    step.finish_silently();
     // The guest has found out for itself.
     let mark = if report.mark().is_empty() { mark.as_str() } else { report.mark() };
     println!("--- boot `program` ended after {:.1} s{mark}", started.elapsed().as_secs_f64());

@@ -160,6 +160,23 @@ mod tests {
     }
 
     #[test]
+    fn statuses_are_those_documented() {
+        let readme = include_str!("../../../kernel64/abi/README.md");
+        let rows = [
+            (Status::Well, "it ended by itself with code 0"),
+            (Status::Code, "it ended by itself with another code"),
+            (Status::Exception, "it raised an exception"),
+            (Status::Overtime, "it did not end within the limit"),
+            (Status::Refused, "it was refused"),
+            (Status::Harm, "a witness came to harm"),
+            (Status::System, "the system failed"),
+        ];
+        for (status, what) in rows {
+            assert!(readme.contains(&format!("\n| {} | {what}", status as u8)), "{what}");
+        }
+    }
+
+    #[test]
     fn harm_counts_most() {
         let harm = "@witnesses a HARMED x";
         for end in ["exit 0", "exception page fault", "overtime 10", "interrupted"] {

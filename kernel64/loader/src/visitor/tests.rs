@@ -1,3 +1,4 @@
+use std::format;
 use std::string::ToString;
 use std::vec;
 use std::vec::Vec;
@@ -36,7 +37,7 @@ fn a_wide_program_may_lie_where_a_small_one_may_not() {
     let refusal = Visitor::new(&narrow(&[CODE, data(SMALL_END - STACK_ROOM, 1)])).unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "program header 1: the segment at 0x3ff60000 with 0x1 bytes is outside of what a program may use"
+        "program header 1: the segment at 0x3ff60000 with 0x1 bytes is outside of what a program may use, 0x10000 to 0x3ff5ffff"
     );
     assert!(Visitor::new(&narrow(&[CODE, data(SMALL_END - STACK_ROOM - 1, 1)])).is_ok());
     let headers = [CODE, data(WIDE_END - STACK_ROOM, 1)];
@@ -55,6 +56,15 @@ fn size_is_limited() {
     let half = MOST_MEMORY / 2;
     let refusal = Visitor::new(&narrow(&[CODE, data(0x10_0000, half), data(0x1000_0000, half)])).unwrap_err();
     assert!(matches!(refusal, Refusal::TooMuchMemory(memory) if memory == MOST_MEMORY + 0x1000));
+}
+
+#[test]
+fn the_limits_are_those_documented() {
+    let readme = include_str!("../../../abi/README.md");
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let memory = format!("of at most {} MiB, and take at most {} MiB of memory", MOST_FILE >> 20, MOST_MEMORY >> 20);
+    let space = format!("below 1 GiB less {} KiB", ((1 << 30) - (SMALL_END - STACK_ROOM)) >> 10);
+    assert!(readme.contains(&memory) && readme.contains(&space), "{memory}; {space}");
 }
 
 #[test]

@@ -43,7 +43,9 @@ impl Visit<'_> {
         };
         let (needed, free) = (visitor.memory / PAGE_SIZE, free_frames()?);
         if needed > free / SHARE {
-            return refused(format!("it takes {needed} pages of memory, and {free} are free in all"));
+            return refused(format!(
+                "it takes {needed} pages of memory; {free} are free, of which it gets 1/{SHARE} at most"
+            ));
         }
         let guest = self.guest(&visitor);
         let scene = Scene::new(supervisor, guest)?;
