@@ -134,6 +134,9 @@ methods! {
         /// Moves pages of this task to another, where they have the rights that they have here: `(address, pages, task, address there)`.
         /// Pages that are not mapped are passed over, large ones refused. Where it fails, all words are those of what was not moved.
         Move = 7,
+        /// Sets the highest priority that this task can give to a thread, or let another task give: `(priority 0..=63)`. It can be
+        /// no higher than the caller's own. A new task has its creator's.
+        SetCeiling = 8,
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Task {
     pub capabilities: CapabilityTable,
     /// Who is told of its faults: an endpoint, with the badge to tell by. Null for nobody.
     pub fault_handler: Capability,
+    /// The highest priority that it can give to a thread.
+    pub ceiling: u8,
     /// Its threads, linked by `sibling`.
     pub threads: Index<Thread>,
     /// What is left to unmap of it, once its end has begun and its threads are gone.

@@ -9,7 +9,7 @@ use lilliput_core::cpu::Decision;
 use lilliput_core::frames::{Frame, FrameAllocator};
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
-use lilliput_core::thread::Thread;
+use lilliput_core::thread::{PRIORITIES, Thread};
 use lilliput_loader::archive::Archive;
 use lilliput_loader::config::Config;
 use lilliput_loader::elf::{Machine, Plan, Segment};
@@ -121,6 +121,7 @@ fn new_root_task(kernel: &mut Kernel, program: &[u8]) -> Index<Task> {
         .unwrap_or_else(|error| fail(format_args!("{}", error.name())));
     let table = kernel.memory(objects::ROOT_FACTORY).capability_table(CAPABILITY_PAGES);
     let table = table.unwrap_or_else(|error| fail(format_args!("{}", error.name())));
+    kernel.machine.tasks[task].ceiling = PRIORITIES as u8 - 1;
     let small = core::mem::replace(&mut kernel.machine.tasks[task].capabilities, CapabilityTable::new(table)).take();
     kernel.memory(objects::ROOT_FACTORY).free_capability_table(small);
     for segment in plan.segments() {

@@ -175,9 +175,7 @@ pub fn new_thread(
     task: Index<Task>,
     priority: u8,
 ) -> Result<Index<Thread>, Error> {
-    if usize::from(priority) >= PRIORITIES {
-        return Err(Error::BadArgument);
-    }
+    debug_assert!(usize::from(priority) < PRIORITIES);
     let machine = &mut kernel.machine;
     let Task { kind, space, threads, ref capabilities, .. } = machine.tasks[task];
     let thread = Thread {

@@ -6,6 +6,7 @@ use lilliput_core::capability::Capability;
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::frames::Colours;
 use lilliput_core::slab::{Index, Object, Slab};
+use lilliput_core::task::Task;
 
 use super::create::{NewTask, new_arena, new_task, new_thread};
 use super::{Answer, Call, Words, destroy, device, frames};
@@ -77,18 +78,19 @@ fn create(
         }
         FactoryMethod::CreateThread => {
             let task = object(&kernel.machine.tasks, call.capability(kernel, 0)?, Rights::SEND)?;
-            let thread = new_thread(kernel, factory, task, call.small(1)?)?;
+            let thread = new_thread(kernel, factory, task, call.priority(kernel, 1)?)?;
             plain(full(&kernel.machine.threads, thread))
         }
-        FactoryMethod::CreateTask64 => task(kernel, factory, NewTask::Wide),
+        FactoryMethod::CreateTask64 => task(kernel, factory, call.task, NewTask::Wide),
         FactoryMethod::CreateHost => {
             let arena = object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?;
-            task(kernel, factory, NewTask::Host(arena))
+            task(kernel, factory, call.task, NewTask::Host(arena))
         }
         FactoryMethod::CreateSmall => {
             let arena = object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?;
             let isolation = Isolation::from_number(call.words[2]).ok_or(Error::BadArgument)?;
-            task(kernel, factory, NewTask::Small { arena, size: call.words[1], isolation, domain: call.small(3)? })
+            let new = NewTask::Small { arena, size: call.words[1], isolation, domain: call.small(3)? };
+            task(kernel, factory, call.task, new)
         }
         FactoryMethod::CreateInterrupt => plain(device::interrupt(kernel, number, call, Some(call.small(1)?))?),
         FactoryMethod::CreateMessageInterrupt => plain(device::interrupt(kernel, number, call, None)?),
@@ -106,8 +108,15 @@ fn more_frames(kernel: &mut Kernel, call: &Call) -> Answer {
     Ok(if frames::grow(kernel, frames)? { [words[1], 0].into() } else { Words::again(words) })
 }
 
-fn task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> Result<(Capability, u64), Error> {
+/// A task, which can give no higher priority than its creator.
+fn task(
+    kernel: &mut Kernel,
+    factory: Index<Factory>,
+    creator: Index<Task>,
+    new: NewTask,
+) -> Result<(Capability, u64), Error> {
     let task = new_task(kernel, factory, new)?;
+    kernel.machine.tasks[task].ceiling = kernel.machine.tasks[creator].ceiling;
     let isolation = kernel.machine.tasks[task].space.isolation;
     Ok((full(&kernel.machine.tasks, task), isolation.map_or(0, |isolation| isolation as u64)))
 }

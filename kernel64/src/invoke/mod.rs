@@ -24,6 +24,7 @@ use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Decision;
 use lilliput_core::slab::{self, Index};
 use lilliput_core::task::Task;
+use lilliput_core::thread::PRIORITIES;
 
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch;
@@ -106,6 +107,19 @@ impl Call {
         }
         let bytes = self.words[first..].iter().flat_map(|word| word.to_le_bytes().into_iter().take(self.word_size));
         Ok(bytes.take(count))
+    }
+
+    /// A word as a priority that the caller may give.
+    ///
+    /// # Errors
+    /// `BadArgument` if it is none, `NoRight` above the ceiling of the caller's task.
+    fn priority(&self, kernel: &Kernel, at: usize) -> Result<u8, Error> {
+        let priority = self.small(at)?;
+        match priority {
+            _ if usize::from(priority) >= PRIORITIES => Err(Error::BadArgument),
+            _ if priority > kernel.machine.tasks[self.task].ceiling => Err(Error::NoRight),
+            _ => Ok(priority),
+        }
     }
 
     /// A word as the place of a capability of the caller's.

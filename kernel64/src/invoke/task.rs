@@ -1,4 +1,4 @@
-//! Methods of a task: its capabilities and its fault handler here, its memory in [`memory`].
+//! Methods of a task: its capabilities, its fault handler and its ceiling here, its memory in [`memory`].
 
 use lilliput_abi::object::{TaskMethod, kind};
 use lilliput_abi::{Error, Rights};
@@ -21,6 +21,10 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
         TaskMethod::Delete => kernel.machine.tasks[task].capabilities.remove(call.small(0)?).map(|_| DONE),
         TaskMethod::SetFaultHandler => set_fault_handler(kernel, task, call),
         TaskMethod::Info => Ok(info(&kernel.machine.tasks[task])),
+        TaskMethod::SetCeiling => {
+            kernel.machine.tasks[task].ceiling = call.priority(kernel, 0)?;
+            Ok(DONE)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use lilliput_abi::object::{ThreadMethod, account};
 use lilliput_abi::{Error, Tag};
 use lilliput_core::slab::Index;
-use lilliput_core::thread::{PRIORITIES, Registers, State, Thread};
+use lilliput_core::thread::{Registers, State, Thread};
 
 use super::{Answer, Call, DONE, split};
 use crate::cpu::percpu::PerCpu;
@@ -15,7 +15,11 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
             let [ip, sp, word0, word1, ..] = call.words;
             start(kernel, this, thread, [ip, sp, word0, word1]).map(|()| DONE)
         }
-        ThreadMethod::SetPriority => set_priority(kernel, this, thread, call.small(0)?),
+        ThreadMethod::SetPriority => {
+            let priority = call.priority(kernel, 0)?;
+            this.cpu.set_priority(&mut kernel.machine, thread, priority);
+            Ok(DONE)
+        }
         ThreadMethod::Account => read_account(kernel, thread, call.words[0]),
     }
 }
@@ -49,14 +53,6 @@ pub fn start(
     new.frame.sp = sp;
     this.cpu.enqueue(machine, thread);
     Ok(())
-}
-
-fn set_priority(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, priority: u8) -> Answer {
-    if usize::from(priority) >= PRIORITIES {
-        return Err(Error::BadArgument);
-    }
-    this.cpu.set_priority(&mut kernel.machine, thread, priority);
-    Ok(DONE)
 }
 
 fn read_account(kernel: &Kernel, thread: Index<Thread>, number: u64) -> Answer {

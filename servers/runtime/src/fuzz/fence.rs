@@ -3,13 +3,13 @@
 use lilliput_abi::{Operation, Selector};
 
 use super::generate::Step;
-use super::kit::{self, PRIORITY, at};
+use super::kit::{self, at};
 use crate::message::Word;
 use crate::place;
 
 /// Labels by which several kinds of objects are asked for what is fenced. A label is looked at whatever object it goes to.
 mod label {
-    /// Of a task: unmap. Of a thread: set the priority.
+    /// Of a task: unmap.
     pub const UNMAP: u16 = 2;
     /// Of a task: delete.
     pub const DELETE: u16 = 4;
@@ -53,7 +53,6 @@ impl Fence {
         let (label, words) = (step.message.label(), &mut step.message.words);
         match label {
             label::UNMAP => {
-                words[0] = lowered(words[0]);
                 if self.steady && self.is_own(words[0], words[1]) {
                     words[0] = self.start + kit::SCRATCH;
                     words[1] %= 256;
@@ -66,7 +65,6 @@ impl Fence {
                 step.message.tag.0 = step.message.tag.0 & 0xffff | u32::from(label::INFO) << 16;
             }
             label::CREATE_THREAD => {
-                words[1] = lowered(words[1]);
                 if words[0] == at::KEEPER as Word || self.steady && words[0] == place::TASK as Word {
                     words[0] = at::PARTNER as Word;
                 }
@@ -90,11 +88,6 @@ impl Fence {
         let is_scratch = offset >= kit::SCRATCH && end.is_some_and(|end| end <= kit::SCRATCH_END);
         !is_scratch
     }
-}
-
-/// A priority that leaves the poker its turn. Those that the kernel refuses stay.
-const fn lowered(priority: Word) -> Word {
-    if priority > PRIORITY as Word && priority < 64 { PRIORITY as Word } else { priority }
 }
 
 #[cfg(test)]
@@ -139,18 +132,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_outranks_the_poker(seed: u64, steady: bool) {
+        fn nobody_reaches_the_keeper(seed: u64, steady: bool) {
             let fence = Fence { steady, start: 0 };
             let mut generator = Generator::new(seed, 0x1_0000, true);
             for _ in 0..200 {
                 let step = fence.tame(generator.step());
                 prop_assert_ne!(step.selector.index(), at::KEEPER);
-                let allowed = |priority: Word| !(PRIORITY as Word + 1..64).contains(&priority);
-                if step.selector.operation() == Some(Operation::Call) {
-                    let words = step.message.words;
-                    prop_assert!(step.message.label() != label::UNMAP || allowed(words[0]));
-                    prop_assert!(step.message.label() != label::CREATE_THREAD || allowed(words[1]));
-                }
                 prop_assert_eq!(fence.tame(step), step, "what is tame stays so");
             }
         }

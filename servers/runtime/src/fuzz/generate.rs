@@ -35,7 +35,7 @@ pub const TO_WITNESS: Selector = Selector::new(Operation::Call, at::WITNESS);
 
 const RIGHTS: [u8; 10] = [16, 48, 80, 96, 112, 0, 1, 3, 7, 0x7f];
 const FACTORY_METHODS: u32 = 10;
-const TASK_METHODS: u32 = 6;
+const TASK_METHODS: u32 = 7;
 const THREAD_METHODS: u32 = 3;
 const OPERATIONS_ON_ENDPOINTS: [Operation; 8] = [
     Operation::Call,
@@ -148,6 +148,7 @@ impl Generator {
             }
             4 => [self.place() as Word, 0, 0, 0],
             5 => [if self.one_in(4) { 0 } else { self.place() as Word }, self.pick(&[0, 5, 1 << 30, 1 << 31]), 0, 0],
+            7 => [self.random.below(66) as Word, 0, 0, 0],
             _ => [0; 4],
         };
         self.method(task, label, &words)

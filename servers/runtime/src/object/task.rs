@@ -113,6 +113,14 @@ impl<K: Invoke> Task<K> {
         self.method(TaskMethod::SetFaultHandler, &[endpoint as Word, badge as Word]).map(drop)
     }
 
+    /// Sets the highest priority that the task can give to a thread.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_ceiling(self, priority: u8) -> Result<(), Error> {
+        self.method(TaskMethod::SetCeiling, &[priority as Word]).map(drop)
+    }
+
     /// What it is.
     ///
     /// # Errors

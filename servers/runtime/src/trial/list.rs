@@ -68,6 +68,7 @@ pub const TRIALS: &[Trial] = &[
     alone("bad-argument", BOTH),
     alone("missing-right", BOTH),
     alone("grant-takes-away", BOTH),
+    alone("ceilings", BOTH),
     // Messages.
     with("all-lengths", BOTH, ALL),
     with("badges", BOTH, ALL),

@@ -37,6 +37,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "bad-argument" => errors::bad_argument::<K>,
         "missing-right" => rights::missing_right::<K>,
         "grant-takes-away" => rights::grant_takes_away::<K>,
+        "ceilings" => rights::ceilings::<K>,
         "all-lengths" => messages::all_lengths::<K>,
         "badges" => messages::badges::<K>,
         "word-too-wide" => messages::word_too_wide::<K>,

@@ -38,6 +38,27 @@ pub fn missing_right<K: Machine>() -> Outcome {
     kit::task::<K>().unmap(kit::SCRATCH, 1)
 }
 
+/// A task can't give itself, or one that it makes, more of the CPU's time than it was given.
+pub fn ceilings<K: Machine>() -> Outcome {
+    let (task, factory) = (kit::task::<K>(), kit::factory::<K>());
+    assert_eq!(task.set_ceiling(64).err(), Some(Error::BadArgument), "a ceiling that is no priority");
+    task.set_ceiling(kit::PRIORITY)?;
+    assert_eq!(task.set_ceiling(kit::PRIORITY + 1).err(), Some(Error::NoRight), "a ceiling above its own");
+    let refused = factory.create_thread(task, kit::PRIORITY + 1).err();
+    assert_eq!(refused, Some(Error::NoRight), "a thread above the ceiling");
+    let thread = factory.create_thread(task, kit::PRIORITY)?;
+    for priority in [kit::PRIORITY + 1, 63] {
+        assert_eq!(thread.set_priority(priority).err(), Some(Error::NoRight), "priority {priority}, above the ceiling");
+    }
+    thread.set_priority(kit::PRIORITY - 1)?;
+    thread.set_priority(kit::PRIORITY)?;
+    // Nor has it what it makes do so.
+    let made = factory.create_wide()?;
+    assert_eq!(made.set_ceiling(63).err(), Some(Error::NoRight), "the ceiling of a task that it made");
+    assert_eq!(factory.create_thread(made, 63).err(), Some(Error::NoRight), "a thread of a task that it made");
+    [thread.place(), made.place()].into_iter().try_for_each(|place| factory.destroy(place))
+}
+
 pub fn grant_takes_away<K: Machine>() -> Outcome {
     let task = kit::task::<K>();
     let plain = copy::<K>(place::SERVICE, Rights::SEND)?;

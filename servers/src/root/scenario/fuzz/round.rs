@@ -131,6 +131,8 @@ impl Round {
             } else {
                 0
             });
+            // Nobody outranks the poker: else whoever never waits would be the last to run.
+            context(child.task.set_ceiling(kit::PRIORITY), "a fuzzer's ceiling")?;
             let badge = 0x100 + number as u32;
             for (place, rights) in at::ENDPOINTS.into_iter().zip([all, send | grant, Rights::RECEIVE, both]) {
                 child.grant(place, any(&endpoints), rights, badge)?;
