@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod catcher;
+pub mod given;
 pub mod kit;
 pub mod random;
 pub mod table;

@@ -20,6 +20,9 @@ pub const FILL_SLOWLY: u16 = 3;
 /// Answers: `() -> ()`
 pub const ECHO: u16 = 4;
 
+/// Answers, then calls whoever waits where the attacker receives, with all registers full of secrets: `() -> ()`
+pub const CALL_BACK: u16 = 5;
+
 /// What a patrol tells its parent as a sign of life: `() -> ()`
 pub const ALIVE: u16 = 0x100;
 
@@ -105,6 +108,16 @@ pub fn serve<R: Registers>(seed: Word) -> Result<(), Error> {
                 R::fill_vectors(&vector_secret(seed));
                 let answer = Selector::new(Operation::Reply, 0);
                 Error::from_status(R::filled_call(wide_secret(seed), answer, &mut Message::new(FILL, &[])))?;
+                selector = Selector::new(Operation::Receive, service.place());
+                Message::default()
+            }
+            CALL_BACK => {
+                R::fill_vectors(&vector_secret(seed));
+                let answer = Selector::new(Operation::Reply, 0);
+                Error::from_status(R::filled_call(wide_secret(seed), answer, &mut Message::new(CALL_BACK, &[])))?;
+                // Nobody may be there, and nobody need answer.
+                let back = Selector::new(Operation::CallNonBlocking, place::SERVER);
+                R::filled_call(wide_secret(seed), back, &mut Message::new(ECHO, &[]));
                 selector = Selector::new(Operation::Receive, service.place());
                 Message::default()
             }

@@ -1,6 +1,6 @@
 //! Every way into the kernel, with hostile state.
 
-use super::{Attack, BOTH, BP, DB, Expected, GP, LONG, NARROW, PF, SS, UD, attack, ends, harmless};
+use super::{Attack, BOTH, BP, DB, Expected, GP, LONG, NARROW, OF, PF, SS, UD, attack, ends, harmless};
 
 const SYSCALL: &str = "APM 2, 6.1.1 (SYSCALL and SYSRET)";
 const SYSENTER: &str = "SDM 3, 5.8.7 (SYSENTER and SYSEXIT)";
@@ -31,6 +31,14 @@ pub(super) const ATTACKS: &[Attack] = &[
     harmless("stepped-through-int", BOTH, "single steps through INT into the kernel and out", STEPS),
     harmless("stepped-through-entry", BOTH, "single steps through the CPU's own entry", STEPS),
     harmless("stepped-through-refusal", BOTH, "single steps through calls that are refused", STEPS),
+    ends(
+        "stepped-into-others",
+        BOTH,
+        "single steps into every instruction that enters otherwise",
+        STEPS,
+        &[DB, BP, OF, UD, SS, GP, PF],
+    )
+    .variants(8),
     harmless("stepped-through-calls", BOTH, "single steps through calls to others", STEPS).variants(3),
     harmless(
         "mov-ss-before-int",

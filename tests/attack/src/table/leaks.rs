@@ -9,6 +9,14 @@ pub(super) const ATTACKS: &[Attack] = &[
     harmless("registers-after-call", BOTH, "what the answering task or the kernel left in registers", "APM 1, 3.1.2")
         .variants(PARTNERS),
     harmless(
+        "registers-after-receive",
+        BOTH,
+        "what a caller or the kernel left in registers of one that waits for calls",
+        "APM 1, 3.1.2",
+    )
+    .variants(3),
+    harmless("flags-at-start", BOTH, "flags of others or of the kernel in a new thread", "APM 2, 3.1.6"),
+    harmless(
         "registers-after-refusal",
         BOTH,
         "what the kernel left in registers after calls that it refuses",

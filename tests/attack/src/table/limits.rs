@@ -58,6 +58,14 @@ pub(super) const ATTACKS: &[Attack] = &[
         &[SS, GP, PF],
     )
     .variants(TARGETS),
+    ends(
+        "address-size-string",
+        NARROW,
+        "string instructions with 16-bit addresses and counts",
+        "APM 3, 1.2.3",
+        &[SS, GP, PF],
+    )
+    .variants(4),
     harmless("wrapped-index", NARROW, "base + index whose sum wraps back into its own space", "APM 1, 2.1.2"),
     harmless("within-the-limit", NARROW, "the last bytes of its own space, which are its own", "APM 2, 4.12"),
     harmless("alignment-check", BOTH, "an alignment fault by AC", "APM 2, 8.2.18 (#AC)"),

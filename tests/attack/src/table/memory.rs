@@ -11,6 +11,14 @@ pub(super) const ATTACKS: &[Attack] = &[
     ends("execute-kernel", LONG, "a jump to the same", PAGES, &[PF]).variants(12),
     ends("read-non-canonical", LONG, "addresses that are none", "APM 2, 5.3.1", &[SS, GP]).variants(6),
     ends(
+        "kernel-by-prefix",
+        LONG,
+        "the kernel's memory with every segment override, and with 32-bit addresses",
+        "APM 2, 4.5.3; APM 3, 1.2.3",
+        &[PF],
+    )
+    .variants(8),
+    ends(
         "read-others",
         LONG,
         "the slots of small tasks, and the host, from a page table that has neither",

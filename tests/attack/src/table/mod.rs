@@ -2,6 +2,7 @@
 
 mod entries;
 mod gates;
+mod given;
 mod leaks;
 mod limits;
 mod memory;
@@ -51,7 +52,7 @@ pub struct Attack {
 }
 
 /// All attacks, subject by subject, in the order in which they run.
-pub const SUBJECTS: [&[Attack]; 10] = [
+pub const SUBJECTS: [&[Attack]; 11] = [
     CONTROL,
     gates::ATTACKS,
     selectors::ATTACKS,
@@ -61,6 +62,7 @@ pub const SUBJECTS: [&[Attack]; 10] = [
     entries::ATTACKS,
     leaks::ATTACKS,
     memory::ATTACKS,
+    given::ATTACKS,
     random::ATTACKS,
 ];
 
@@ -86,6 +88,7 @@ const LONG: &[u64] = &[WIDE];
 
 const DB: u8 = 1;
 const BP: u8 = 3;
+const OF: u8 = 4;
 const UD: u8 = 6;
 const SS: u8 = 12;
 const GP: u8 = 13;

@@ -32,7 +32,7 @@ pub struct Stage {
     thorough: bool,
 }
 
-/// What an attack is given besides its capabilities to witnesses.
+/// What an attack is given besides its capabilities to witnesses; what witnesses are given of it goes with it.
 struct Equipment(Vec<u32>);
 
 impl Stage {
@@ -67,6 +67,10 @@ impl Stage {
         let (ending, text) = (supervisor.child(id).ending, supervisor.child(id).text.clone());
         supervisor.forget(id)?;
         equipment.take_back()?;
+        for witness in &self.scene.witnesses {
+            let task = supervisor.child(witness.id).task;
+            context(task.delete(place::SERVER), "taking the attacker's endpoint from a witness")?;
+        }
         Ok(Ended { ending, text, damage: self.scene.damage(supervisor, free)? })
     }
 
@@ -84,6 +88,7 @@ impl Stage {
         child.grant(place::FRAMES, frames.place(), all, 0)?;
         child.grant(place::TASK, child.task.place(), all, 0)?;
         child.grant(kit::FACTORY, FACTORY.place(), Rights::SEND, 0)?;
+        context(child.task.set_ceiling(kit::SERVER_PRIORITY), "an attacker's ceiling")?;
         for (place, witness) in [(place::SMALL_SERVER, above), (place::HOST_SERVER, host), (place::WIDE_SERVER, wide)] {
             child.grant(place, witness.endpoint.place(), Rights::SEND, kit::BADGE)?;
         }
@@ -103,6 +108,9 @@ impl Stage {
             (parameter::ENTRY, self.entry as Word),
             (parameter::THOROUGH, self.thorough.into()),
         ]);
+        for witness in &self.scene.witnesses {
+            supervisor.child(witness.id).grant(place::SERVER, service.place(), Rights::SEND, kit::BADGE)?;
+        }
         Ok(Equipment(alloc::vec![service.place(), notification.place(), frames.place()]))
     }
 }

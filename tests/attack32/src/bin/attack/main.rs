@@ -23,7 +23,7 @@ mod target;
 mod vectors;
 
 use lilliput_attack::kit::role;
-use lilliput_attack::{Outcome, catcher, table};
+use lilliput_attack::{Outcome, catcher, given, table};
 use lilliput_user32::runtime::Word;
 use lilliput_user32::{Native, entry};
 
@@ -33,7 +33,7 @@ type Routine = fn() -> Outcome;
 /// Routines by the names of their attacks.
 type Routines = &'static [(&'static str, Routine)];
 
-const ROUTINES: [Routines; 17] = [
+const ROUTINES: [Routines; 18] = [
     CONTROL,
     gates::ROUTINES,
     selectors::ROUTINES,
@@ -50,10 +50,14 @@ const ROUTINES: [Routines; 17] = [
     registers::ROUTINES,
     vectors::ROUTINES,
     memory::ROUTINES,
+    GIVEN,
     random::ROUTINES,
 ];
 
 const CONTROL: Routines = &[("control-nothing", || Ok(())), ("control-own-fault", privileged::undefined)];
+
+const GIVEN: Routines =
+    &[("nothing-of-others", given::nothing_of_others::<Native>), ("no-more-time", given::no_more_time::<Native>)];
 
 entry!(start);
 

@@ -3,18 +3,20 @@
 use core::arch::{asm, naked_asm};
 use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use lilliput_abi::{Operation, Selector, Tag, layout};
+use lilliput_abi::{Error, Operation, Selector, Tag, layout};
 use lilliput_attack::kit::{self, WITNESSES};
-use lilliput_attack::witness::{self, FILL, FILL_SLOWLY, is_secret};
+use lilliput_attack::witness::{self, CALL_BACK, FILL, FILL_SLOWLY, is_secret};
 use lilliput_attack::{Outcome, catcher, must};
 use lilliput_user32::Native;
-use lilliput_user32::runtime::{Endpoint, place};
+use lilliput_user32::runtime::{Endpoint, Message, Thread, object, place};
 
 use crate::Routines;
 
 pub const ROUTINES: Routines = &[
     ("registers-at-start", at_start),
     ("registers-after-call", after_call),
+    ("registers-after-receive", after_receive),
+    ("flags-at-start", flags_at_start),
     ("registers-after-refusal", after_refusal),
     ("registers-after-null-call", after_null_call),
     ("registers-after-fault", after_fault),
@@ -25,6 +27,9 @@ pub const ROUTINES: Routines = &[
 pub const SIGNAL: u32 = Selector::new(Operation::Signal, place::NOTIFICATION).0;
 /// See [`SIGNAL`].
 pub const RECEIVE: u32 = Selector::new(Operation::Receive, place::SERVICE).0;
+
+/// The stack pointer of threads without a stack.
+const STACK: usize = 0x1_2344;
 
 const NAMES: [&str; 8] = ["eax", "ecx", "edx", "ebx", "esi", "edi", "ebp", "esp"];
 
@@ -59,7 +64,6 @@ fn fill(last: usize) -> Outcome {
 }
 
 fn at_start() -> Outcome {
-    const STACK: usize = 0x1_2344;
     for last in 0..WITNESSES.len() {
         fill(last)?;
         let thread = kit::factory::<Native>().create_thread(kit::task(), kit::PRIORITY)?;
@@ -96,6 +100,25 @@ extern "C" fn note_registers() -> ! {
         found = sym FOUND,
         signal = const SIGNAL,
         receive = const RECEIVE,
+        options(att_syntax),
+    )
+}
+
+/// The first instructions of a thread without a stack: asks the witness at the place [`ASKED`] for a call, again and
+/// again: it may come before there is who waits for one.
+#[unsafe(naked)]
+extern "C" fn ask_for_a_call() -> ! {
+    naked_asm!(
+        "2: movl {asked}, %eax",
+        "movl ${tag}, %edx",
+        "int $0x40",
+        "movl ${turn}, %eax",
+        "xorl %edx, %edx",
+        "int $0x40",
+        "jmp 2b",
+        tag = const Tag::new(CALL_BACK, 0).0,
+        asked = sym ASKED,
+        turn = const Selector::new(Operation::Yield, 0).0,
         options(att_syntax),
     )
 }
@@ -162,6 +185,69 @@ fn after_call() -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Whom the thread below asks.
+static ASKED: AtomicU32 = AtomicU32::new(0);
+
+/// A thread that asks this variant's witness for calls.
+fn asking() -> Result<Thread<Native>, Error> {
+    let thread = kit::factory::<Native>().create_thread(kit::task(), kit::PRIORITY)?;
+    ASKED.store(WITNESSES[kit::variant::<Native>()], SeqCst);
+    thread.start(ask_for_a_call as *const () as usize, STACK, [0, 0])?;
+    Ok(thread)
+}
+
+/// A caller's registers arrive no more than an answer's do.
+fn after_receive() -> Outcome {
+    for enter in ENTRIES {
+        for operation in [Operation::Receive, Operation::ReplyReceive] {
+            let thread = asking()?;
+            // SAFETY: as above.
+            unsafe { enter(Selector::new(operation, place::SERVICE).0, 0) };
+            must!(Native, FOUND[0].load(SeqCst) == u64::from(kit::BADGE) as _, "nobody called");
+            check("a receive");
+            kit::factory::<Native>().destroy(thread.place())?;
+        }
+        object::reply::<Native>(&Message::default())?;
+    }
+    Ok(())
+}
+
+/// A new thread has interrupts on, and no other flag.
+fn flags_at_start() -> Outcome {
+    static OWN_STACK: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
+    for last in 0..WITNESSES.len() {
+        fill(last)?;
+        let thread = kit::factory::<Native>().create_thread(kit::task(), kit::PRIORITY)?;
+        let end = &raw const OWN_STACK as usize + size_of_val(&OWN_STACK);
+        thread.start(note_flags as *const () as usize, end, [0, 0])?;
+        kit::notification::<Native>().wait()?;
+        kit::factory::<Native>().destroy(thread.place())?;
+        let flags = FOUND[0].load(SeqCst);
+        must!(Native, flags == 0x202, "the flags of a new thread are {flags:#x}");
+    }
+    Ok(())
+}
+
+/// The first instructions of a thread with a small stack.
+#[unsafe(naked)]
+extern "C" fn note_flags() -> ! {
+    naked_asm!(
+        "pushfl",
+        "popl {found}",
+        "movl ${signal}, %eax",
+        "xorl %edx, %edx",
+        "int $0x40",
+        "2: movl ${receive}, %eax",
+        "xorl %edx, %edx",
+        "int $0x40",
+        "jmp 2b",
+        found = sym FOUND,
+        signal = const SIGNAL,
+        receive = const RECEIVE,
+        options(att_syntax),
+    )
 }
 
 fn after_refusal() -> Outcome {

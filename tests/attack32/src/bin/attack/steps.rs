@@ -21,10 +21,20 @@ macro_rules! behind_mov_ss {
         escaped!(Native, "the task goes on")
     }};
 }
+
+/// Sets TF, and executes the next instruction with it.
+macro_rules! stepped_into {
+    ($line:literal) => {{
+        // SAFETY: the instruction, the step behind it or what follows ends this task.
+        unsafe { asm!("push 0x102", "popfd", $line, "ud2", in("eax") NULL, in("ecx") 0, in("edx") 0, options(noreturn)) }
+    }};
+}
+
 pub const ROUTINES: Routines = &[
     ("stepped-through-int", || stepped(null_by_int)),
     ("stepped-through-entry", || stepped(null_by_entry)),
     ("stepped-through-refusal", || stepped(refused)),
+    ("stepped-into-others", stepped_into_others),
     ("stepped-through-calls", stepped_through_calls),
     ("mov-ss-before-int", || stepped(null_behind_mov_ss)),
     ("mov-ss-before-entry", || stepped(entry_behind_mov_ss)),
@@ -132,4 +142,17 @@ fn stepped(enter: unsafe extern "C" fn(u32) -> u32) -> Outcome {
 
 fn stepped_through_calls() -> Outcome {
     stepped([call_small, call_host, call_wide][kit::variant::<Native>()])
+}
+
+fn stepped_into_others() -> Outcome {
+    match kit::variant::<Native>() {
+        0 => stepped_into!("int3"),
+        1 => stepped_into!(".byte 0xcd, 4"),
+        2 => stepped_into!("int 0x80"),
+        3 => stepped_into!("ud2"),
+        4 => stepped_into!(".byte 0xf1"),
+        5 => stepped_into!("hlt"),
+        6 => stepped_into!("syscall"),
+        _ => stepped_into!("sysenter"),
+    }
 }

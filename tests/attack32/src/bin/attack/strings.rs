@@ -40,6 +40,7 @@ pub const ROUTINES: Routines = &[
     ("string-backward", || string!(own(), of_variant(), 16, "std", "rep stosb")),
     ("string-across-limit", across_limit),
     ("string-input", || string!(own(), of_variant(), 1, "mov edx, 0x80", "insb")),
+    ("address-size-string", address_size),
     ("string-output", || string!(of_variant(), own(), 1, "mov edx, 0x80", "outsb")),
 ];
 
@@ -50,6 +51,18 @@ fn copy_override() -> Outcome {
         2 => string!(target(0), own(), 1, ".byte 0x26", "movsb"),
         3 => string!(target(0), own(), 1, "push ss", "pop fs", ".byte 0x64", "movsb"),
         _ => string!(target(0), own(), 1, "push ss", "pop gs", ".byte 0x65", "movsb"),
+    }
+}
+
+/// With 16-bit addresses and counts the upper halves of ESI, EDI and ECX do not count: what is left is in the first 64 KiB, of
+/// which the task has nothing but the entry page, and may not write that.
+fn address_size() -> Outcome {
+    let low = |address: u32| address & 0xffff_0000 | 0x2000;
+    match kit::variant::<Native>() {
+        0 => string!(own(), low(target(0)), 0x1_0001, ".byte 0x67", "rep movsb"),
+        1 => string!(low(target(0)), own(), 0x1_0001, ".byte 0x67", "rep movsb"),
+        2 => string!(own(), low(target(1)), 0x1_0001, ".byte 0x67", "rep stosd"),
+        _ => string!(own(), 0x5ec2_1000_u32, 0x1_0001, ".byte 0x67", "stosb"),
     }
 }
 

@@ -18,7 +18,7 @@ mod sweep;
 mod vectors;
 
 use lilliput_attack::kit::role;
-use lilliput_attack::{Outcome, catcher, table};
+use lilliput_attack::{Outcome, catcher, given, table};
 use lilliput_user64::runtime::Word;
 use lilliput_user64::{Native, entry};
 
@@ -28,7 +28,7 @@ type Routine = fn() -> Outcome;
 /// Routines by the names of their attacks.
 type Routines = &'static [(&'static str, Routine)];
 
-const ROUTINES: [Routines; 13] = [
+const ROUTINES: [Routines; 14] = [
     CONTROL,
     gates::ROUTINES,
     selectors::ROUTINES,
@@ -41,10 +41,14 @@ const ROUTINES: [Routines; 13] = [
     registers::ROUTINES,
     vectors::ROUTINES,
     memory::ROUTINES,
+    GIVEN,
     random::ROUTINES,
 ];
 
 const CONTROL: Routines = &[("control-nothing", || Ok(())), ("control-own-fault", privileged::undefined)];
+
+const GIVEN: Routines =
+    &[("nothing-of-others", given::nothing_of_others::<Native>), ("no-more-time", given::no_more_time::<Native>)];
 
 entry!(start);
 

@@ -16,6 +16,7 @@ pub const ROUTINES: Routines = &[
     ("write-kernel", || write(kernel())),
     ("execute-kernel", || execute(kernel())),
     ("read-non-canonical", || read(NON_CANONICAL[kit::variant::<Native>()])),
+    ("kernel-by-prefix", kernel_by_prefix),
     ("read-others", read_others),
     ("kernel-as-stack", kernel_as_stack),
     ("write-own-text", || write(write as *const () as u64)),
@@ -90,6 +91,25 @@ fn read_others() -> Outcome {
         number => kit::parameter::<Native>(number) as u64,
     };
     read(address)
+}
+
+/// 64-bit code has no segments but FS and GS, whose bases the task can't set; an address of 32 bits is in the lower half.
+fn kernel_by_prefix() -> Outcome {
+    const ADDRESS: u64 = 0xffff_ffff_8001_0000;
+    // SAFETY: the read ends this task.
+    unsafe {
+        match kit::variant::<Native>() {
+            0 => asm!("mov rax, cs:[{}]", in(reg) ADDRESS, out("rax") _),
+            1 => asm!("mov rax, ss:[{}]", in(reg) ADDRESS, out("rax") _),
+            2 => asm!("mov rax, ds:[{}]", in(reg) ADDRESS, out("rax") _),
+            3 => asm!("mov rax, es:[{}]", in(reg) ADDRESS, out("rax") _),
+            4 => asm!("mov rax, fs:[{}]", in(reg) ADDRESS, out("rax") _),
+            5 => asm!("mov rax, gs:[{}]", in(reg) ADDRESS, out("rax") _),
+            6 => asm!("mov rax, [{:e}]", in(reg) ADDRESS, out("rax") _),
+            _ => asm!("mov rax, gs:[{:e}]", in(reg) ADDRESS, out("rax") _),
+        }
+    }
+    escaped!(Native, "something was read at {ADDRESS:#x}")
 }
 
 fn kernel_as_stack() -> Outcome {

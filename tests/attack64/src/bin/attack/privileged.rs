@@ -75,13 +75,16 @@ pub const ROUTINES: Routines = &[
     ("xgetbv", executes!("xgetbv")),
     ("xsave", with_room!("xsave [rsp]")),
     ("xrstor", with_room!("xrstor [rsp]")),
-    ("avx", executes!(".byte 0xc5, 0xfd, 0xef, 0xc0")),
+    ("avx", avx),
     ("rdpkru", executes!("rdpkru")),
     ("wrpkru", executes!("wrpkru")),
     ("rdfsbase", executes!("rdfsbase rax")),
+    ("rdgsbase", executes!("rdgsbase rax")),
+    ("wrfsbase", executes!("wrfsbase rax")),
     ("wrgsbase", executes!("wrgsbase rax")),
     ("lock-nop", executes!(".byte 0xf0, 0x90")),
     ("long-instruction", undefined),
+    ("too-many-prefixes", executes!(".fill 15, 1, 0x66", "nop")),
     ("single-step", executes!("push 0x102", "popfq", "nop", "nop")),
     ("icebp", executes!(".byte 0xf1")),
     ("every-interrupt", every_interrupt),
@@ -99,6 +102,19 @@ pub const ROUTINES: Routines = &[
 /// An opcode that is undefined for good.
 pub fn undefined() -> Outcome {
     (executes!("ud2"))()
+}
+
+/// By VEX of two and of three bytes, VZEROUPPER, and EVEX.
+fn avx() -> Outcome {
+    match kit::variant::<Native>() {
+        // vpxor ymm0, ymm0, ymm0
+        0 => executes!(".byte 0xc5, 0xfd, 0xef, 0xc0")(),
+        // vpermq ymm0, ymm0, 0
+        1 => executes!(".byte 0xc4, 0xe3, 0xfd, 0x00, 0xc0, 0x00")(),
+        2 => executes!("vzeroupper")(),
+        // vpxord zmm0, zmm0, zmm0
+        _ => executes!(".byte 0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0")(),
+    }
 }
 
 /// PIC, PIT, keyboard, RTC, PCI, debug ports of emulators.

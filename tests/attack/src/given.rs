@@ -1,0 +1,54 @@
+//! What an attack's capabilities do not give: the messages, answers, objects and time of others.
+
+use lilliput_abi::{Error, Rights};
+use lilliput_runtime::object::reply;
+use lilliput_runtime::{Endpoint, Invoke, Message, Notification, place};
+
+use crate::kit::{self, WITNESSES};
+use crate::witness::ECHO;
+use crate::{Outcome, must};
+
+/// Tries everything on what it may only send to.
+///
+/// # Errors
+/// What the kernel says of what it must not refuse.
+pub fn nothing_of_others<K: Invoke>() -> Outcome {
+    let empty = Message::default();
+    for number in WITNESSES.into_iter().chain([place::PARENT]) {
+        let endpoint = Endpoint::<K>::at(number);
+        must!(K, endpoint.try_receive().is_err(), "a message to another was taken at {number}");
+        must!(K, endpoint.receive().is_err(), "messages to another were waited for at {number}");
+        must!(K, endpoint.reply_receive(&empty).is_err(), "messages to another were waited for at {number}");
+        must!(K, Notification::<K>::at(number).signal().is_err(), "{number} was signalled");
+        must!(K, Notification::<K>::at(number).poll().is_err(), "{number} was polled");
+        for rights in [Rights::SEND, Rights::RECEIVE, Rights::all()] {
+            let copied = kit::task::<K>().grant(number, rights, 0, 0);
+            must!(K, copied == Err(Error::NoRight), "a copy of {number} was given: {copied:?}");
+        }
+        must!(K, kit::factory::<K>().destroy(number) == Err(Error::NoRight), "{number} was destroyed");
+        must!(K, kit::task::<K>().set_fault_handler(number, 1).is_err(), "faults are told to {number}");
+    }
+    must!(K, reply::<K>(&empty) == Err(Error::NobodyToReplyTo), "an answer was given for another");
+    must!(K, kit::factory::<K>().destroy(kit::FACTORY).is_err(), "the factory was destroyed");
+    WITNESSES.into_iter().try_for_each(|number| Endpoint::<K>::at(number).request(ECHO, &[]).map(drop))
+}
+
+/// Tries to run before those of a higher priority than it was given.
+///
+/// # Errors
+/// What the kernel says of what it must not refuse.
+pub fn no_more_time<K: Invoke>() -> Outcome {
+    const MOST: u8 = 63;
+    let (task, factory) = (kit::task::<K>(), kit::factory::<K>());
+    let thread = factory.create_thread(task, kit::SERVER_PRIORITY)?;
+    for above in [kit::SERVER_PRIORITY + 1, MOST] {
+        must!(K, task.set_ceiling(above) == Err(Error::NoRight), "its ceiling became {above}");
+        must!(K, factory.create_thread(task, above).is_err(), "it has a thread of priority {above}");
+        must!(K, thread.set_priority(above) == Err(Error::NoRight), "its thread has priority {above}");
+    }
+    let wide = factory.create_wide()?;
+    must!(K, factory.create_thread(wide, MOST).is_err(), "a task that it made has a thread of priority {MOST}");
+    must!(K, wide.set_ceiling(MOST) == Err(Error::NoRight), "a task that it made has another ceiling");
+    factory.destroy(wide.place())?;
+    factory.destroy(thread.place())
+}
