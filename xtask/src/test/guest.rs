@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::tally::Tally;
+use crate::attack::Platform;
 use crate::boot::{Ending, Outcome, Record, Report};
 use crate::build::{Config, Scenario};
 use crate::machine::accelerator::Accelerator;
-use crate::machine::{Firmware, Machine};
+use crate::machine::{Emulator, Firmware, Machine};
 use crate::prepare::Prepared;
 
 /// A boot that tests something.
@@ -16,6 +17,8 @@ pub struct GuestBoot {
     pub name: &'static str,
     firmware: Firmware,
     cpu: &'static str,
+    /// Another platform than TCG, with firmware and processor of its own.
+    platform: Option<Platform>,
     scenario: Scenario,
     /// With a time-stamp counter that counts instructions.
     count_instructions: bool,
@@ -30,14 +33,15 @@ const PLAIN: GuestBoot = GuestBoot {
     name: "",
     firmware: Firmware::Bios,
     cpu: "max",
+    platform: None,
     scenario: Scenario::Tests,
     count_instructions: false,
     check_invariants: false,
     settings: &[],
 };
 
-/// All of them. Under TCG, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 8] = [
+/// All of them. In software, so that results don't depend on the machine that runs the tests.
+pub const BOOTS: [GuestBoot; 10] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -45,6 +49,9 @@ pub const BOOTS: [GuestBoot; 8] = [
     GuestBoot { name: "epyc", cpu: "EPYC", ..PLAIN },
     // Of this make 32-bit programs enter by SYSENTER.
     GuestBoot { name: "intel", cpu: "Skylake-Client", ..PLAIN },
+    // Of these, limits are enforced, and entered as the makes have it; the second has PCIDs.
+    GuestBoot { name: "bochs-amd", platform: Some(Platform::BochsAmd), ..PLAIN },
+    GuestBoot { name: "bochs-intel", platform: Some(Platform::BochsIntel), check_invariants: true, ..PLAIN },
     GuestBoot { name: "checked", check_invariants: true, ..PLAIN },
     GuestBoot { name: "budgets", scenario: Scenario::Bench, count_instructions: true, ..PLAIN },
     // Counting instructions, it goes the same way each time.
@@ -67,21 +74,24 @@ impl GuestBoot {
             extra: self.settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
             ..Config::new([self.scenario])
         };
-        tally.suite(self.name, |tally| match prepared.boot(self.name, &self.machine(), &config, limit, verbose) {
+        let emulator = self.emulator();
+        let limit = emulator.patience(limit);
+        tally.suite(self.name, |tally| match prepared.boot_on(&emulator, self.name, &config, limit, verbose) {
             Ok(report) => self.count(&report, verbose, tally),
             Err(error) => tally.count(self.name, "boot", &Outcome::Failed(format!("{error:#}"))),
         });
     }
 
-    fn machine(&self) -> Machine {
-        Machine {
+    fn emulator(&self) -> Emulator {
+        let machine = || Machine {
             accelerator: Accelerator::Tcg,
             firmware: self.firmware,
             cpus: 1,
             memory: "512M".to_owned(),
             cpu: self.cpu.to_owned(),
             count_instructions: self.count_instructions,
-        }
+        };
+        self.platform.map_or_else(|| Emulator::Qemu(machine()), Platform::emulator)
     }
 
     /// Counts each record of a test, and the boot itself.

@@ -8,7 +8,7 @@ use super::schedule;
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::Word;
-use crate::object::{Devices, Endpoint, Factory, Frames, Interrupt, Notification, Task, Thread};
+use crate::object::{Arena, Devices, Endpoint, Factory, Frames, Interrupt, Notification, Task, Thread};
 use crate::{place, role};
 
 /// The badge by which the trial calls its partner.
@@ -46,6 +46,14 @@ pub const SILENCE: u32 = 13;
 
 /// The place of the authority over devices.
 pub const DEVICES: u32 = 14;
+
+/// The place of a host's arena.
+const ARENA: u32 = 15;
+
+/// The arena of a trial that is a host.
+pub const fn arena<K: Invoke>() -> Arena<K> {
+    Arena::at(ARENA)
+}
 
 /// An endpoint of the trial's own; all rights.
 pub const fn service<K: Invoke>() -> Endpoint<K> {

@@ -35,6 +35,7 @@ pub struct Trial {
 const BOTH: &[u64] = &[SMALL, WIDE];
 const NARROW: &[u64] = &[SMALL];
 const LONG: &[u64] = &[WIDE];
+const HOSTS: &[u64] = &[HOST];
 const ALL: &[u64] = &[SMALL, HOST, WIDE];
 
 const INVALID_OPCODE: u8 = 6;
@@ -92,6 +93,8 @@ pub const TRIALS: &[Trial] = &[
     alone("thread-methods", BOTH),
     alone("frames-are-zero", BOTH),
     alone("map-refusals", BOTH),
+    ends("client-is-gone", HOSTS, Fault(&[PAGE_FAULT])),
+    alone("next-client", HOSTS),
     ends("unmapped-faults", BOTH, PageFault(super::kit::SCRATCH as u64)),
     ends("read-only-faults", BOTH, PageFault(super::kit::SCRATCH as u64)),
     alone("many-pages", BOTH),

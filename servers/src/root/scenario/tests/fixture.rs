@@ -86,6 +86,9 @@ impl Fixture {
         child.grant(place::FRAMES, frames.place(), Rights::all(), 0)?;
         child.grant(kit::FACTORY, FACTORY.place(), Rights::SEND, 0)?;
         child.grant(kit::DEVICES, DEVICES.place(), Rights::all(), 0)?;
+        if child.kind == kind::HOST {
+            child.grant(kit::arena::<Native>().place(), self.arena.place(), Rights::SEND, 0)?;
+        }
         child.leave_free_at_top(FREE_TOP);
         if let Some(partner) = self.partner {
             let kind = supervisor.child(partner).kind;

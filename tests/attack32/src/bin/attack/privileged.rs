@@ -163,13 +163,15 @@ unsafe extern "C" fn interrupts() {
     )
 }
 
-/// All vectors but 3, 4 and 0x40, which are for tasks.
+/// All vectors but 3, 4 and 0x40, which are for tasks; with stack pointers of all kinds.
 fn every_interrupt() -> Outcome {
     let Some(vector) = (0..256).filter(|vector| !matches!(vector, 3 | 4 | 0x40)).nth(kit::variant::<Native>()) else {
         panic!("there are 253 such vectors")
     };
-    // SAFETY: the instruction ends this task, or the one behind it does.
-    unsafe { asm!("jmp {}", in(reg) interrupts as *const () as usize + 4 * vector, options(noreturn)) }
+    let stack = [0, u32::MAX, 0x8000_0000, kit::parameter::<Native>(kit::parameter::SIZE) as u32][vector % 4];
+    let place = interrupts as *const () as usize + 4 * vector;
+    // SAFETY: the instruction ends this task, or the one behind it does; neither needs a stack.
+    unsafe { asm!("mov esp, {}", "jmp {}", in(reg) stack, in(reg) place, options(noreturn)) }
 }
 
 fn breakpoint() -> Outcome {

@@ -5,8 +5,11 @@
 #![no_std]
 #![no_main]
 
+mod trials;
+
 use core::slice;
 
+use lilliput_runtime::trial::list::TRIALS;
 use lilliput_runtime::work::server::{self, ClientMemory};
 use lilliput_runtime::{Notification, Word, bench, fuzz, place, role, trial, work};
 use lilliput_user64::{Native, entry};
@@ -21,6 +24,7 @@ fn main(role: Word, parameter: Word) -> Word {
         role::BENCH_CLIENT => bench::client::run::<Native>(parameter),
         role::FUZZ => fuzz::run::run::<Native>(),
         role::FUZZ_THREAD => fuzz::run::run_thread::<Native>(parameter),
+        role::TRIAL => trials::run(TRIALS[parameter].name),
         role::TRIAL_PARTNER => trial::partner::run::<Native>(),
         _ => panic!("the host has no role {role}"),
     };
