@@ -1,5 +1,6 @@
 //! What fuzzing leaves undone: what a kernel has to allow, and the run would not survive.
 
+use lilliput_abi::object::map;
 use lilliput_abi::{Operation, Selector};
 
 use super::generate::Step;
@@ -9,6 +10,10 @@ use crate::place;
 
 /// Labels by which several kinds of objects are asked for what is fenced. A label is looked at whatever object it goes to.
 mod label {
+    /// Of a task: map.
+    pub const MAP: u16 = 1;
+    /// Of a task: move pages. Of a factory: see [`CREATE_THREAD`].
+    pub const MOVE: u16 = 7;
     /// Of a task: unmap.
     pub const UNMAP: u16 = 2;
     /// Of a task: delete.
@@ -50,13 +55,23 @@ impl Fence {
         if step.selector.operation() != Some(Operation::Call) {
             return step;
         }
+        let itself = step.selector.index() == place::TASK;
         let (label, words) = (step.message.label(), &mut step.message.words);
         match label {
-            label::UNMAP => {
-                if self.steady && self.is_own(words[0], words[1]) {
-                    words[0] = self.start + kit::SCRATCH;
+            label::MAP if self.steady && itself && self.is_own(words[1], words[2] >> 16) => {
+                words[3] &= !(map::REPLACE as Word);
+            }
+            // Nobody's program is moved away: its frames have to be free when its task is no more.
+            label::MOVE if step.selector.index() != at::FACTORY => {
+                let start = kit::start_of_space(words[0]);
+                if (Self { start, ..*self }).is_own(words[0], words[1]) {
+                    words[0] = start + kit::SCRATCH;
                     words[1] %= 256;
                 }
+            }
+            label::UNMAP if self.steady && self.is_own(words[0], words[1]) => {
+                words[0] = self.start + kit::SCRATCH;
+                words[1] %= 256;
             }
             label::DELETE if self.keeps(words[0]) => words[0] = at::LAST as Word,
             // What it must not destroy for want of a right, or because it is the caller's own, it may try to.
@@ -64,10 +79,10 @@ impl Fence {
             label::SET_FAULT_HANDLER if self.steady && step.selector.index() == place::TASK => {
                 step.message.tag.0 = step.message.tag.0 & 0xffff | u32::from(label::INFO) << 16;
             }
-            label::CREATE_THREAD => {
-                if words[0] == at::KEEPER as Word || self.steady && words[0] == place::TASK as Word {
-                    words[0] = at::PARTNER as Word;
-                }
+            label::CREATE_THREAD
+                if words[0] == at::KEEPER as Word || self.steady && words[0] == place::TASK as Word =>
+            {
+                words[0] = at::PARTNER as Word;
             }
             // Of a factory: frames.
             8 if words[0] > MOST_PAGES && words[0] < 1 << 24 => words[0] %= MOST_PAGES,
@@ -116,6 +131,18 @@ mod tests {
             assert_eq!(wild.tame(step), step);
         }
         let step = method(place::TASK, label::UNMAP, [kit::SCRATCH + kit::PAGE, 255]);
+        assert_eq!(steady.tame(step), step);
+    }
+
+    #[test]
+    fn nor_is_it_moved_or_replaced() {
+        let steady = Fence { steady: true, start: 0 };
+        let moved = steady.tame(method(place::TASK, label::MOVE, [0x1_0000, 1]));
+        assert_eq!(moved.message.words[0], kit::SCRATCH);
+        let mut step = method(place::TASK, label::MAP, [place::FRAMES as Word, 0x1_0000]);
+        step.message.words[2..4].copy_from_slice(&[1 << 16, map::REPLACE as Word | 16]);
+        assert_eq!(steady.tame(step).message.words[3], 16);
+        step.message.words[1] = kit::SCRATCH;
         assert_eq!(steady.tame(step), step);
     }
 

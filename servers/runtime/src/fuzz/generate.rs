@@ -35,7 +35,7 @@ pub const TO_WITNESS: Selector = Selector::new(Operation::Call, at::WITNESS);
 
 const RIGHTS: [u8; 10] = [16, 48, 80, 96, 112, 0, 1, 3, 7, 0x7f];
 const FACTORY_METHODS: u32 = 10;
-const TASK_METHODS: u32 = 7;
+const TASK_METHODS: u32 = 8;
 const THREAD_METHODS: u32 = 3;
 const OPERATIONS_ON_ENDPOINTS: [Operation; 8] = [
     Operation::Call,
@@ -139,7 +139,8 @@ impl Generator {
                     _ => place::FRAMES,
                 };
                 let range = map_range(self.random.below(40) as u16, self.random.below(9) as u16);
-                [frames as Word, self.address(), range as Word, self.pick(&RIGHTS) as Word]
+                let flags = if self.one_in(4) { self.random.below(8) << 8 } else { 0 };
+                [frames as Word, self.address(), range as Word, (u32::from(self.pick(&RIGHTS)) | flags) as Word]
             }
             2 => [self.address(), self.pick(&[0, 1, 2, 16, 256, 512, 0x1_0000, 0x10_0000, Word::MAX]), 0, 0],
             3 => {
@@ -148,7 +149,11 @@ impl Generator {
             }
             4 => [self.place() as Word, 0, 0, 0],
             5 => [if self.one_in(4) { 0 } else { self.place() as Word }, self.pick(&[0, 5, 1 << 30, 1 << 31]), 0, 0],
-            7 => [self.random.below(66) as Word, 0, 0, 0],
+            7 => {
+                let to = if self.one_in(2) { at::PARTNER } else { self.pick(&[place::TASK, 0, 255]) };
+                [self.address(), self.pick(&[1, 2, 16, 256, 0, Word::MAX]), to as Word, self.address()]
+            }
+            8 => [self.random.below(66) as Word, 0, 0, 0],
             _ => [0; 4],
         };
         self.method(task, label, &words)
@@ -165,7 +170,12 @@ impl Generator {
                 [arena, size, self.random.below(5) as Word, self.random.below(3) as Word]
             }
             7 => [task, self.random.below(70) as Word, 0, 0],
-            8 => [self.pick(&[1, 2, 3, 16, 100, 600, 0x1_0000, 0, Word::MAX, 0x1000_0000]), 0, 0, 0],
+            8 => {
+                let colours = if self.one_in(3) { self.random.next() } else { 0 };
+                let colours = [colours as u32 as Word, (colours >> 32) as u32 as Word];
+                let pages = self.pick(&[1, 2, 3, 16, 100, 600, 0x1_0000, 0, Word::MAX, 0x1000_0000]);
+                [pages, self.pick(&[0, 0, 0, 1, 13]), colours[0], colours[1]]
+            }
             9 => [task, 0, 0, 0],
             _ => [0; 4],
         };
