@@ -98,7 +98,7 @@ impl Bochs {
         let lines = [
             // So many instructions make a second: the guest's clock goes by them.
             format!("cpu: model={}, count=1, ips=50000000, reset_on_triple_fault=0", self.model),
-            "memory: guest=256, host=256".to_owned(),
+            "memory: guest=512, host=512".to_owned(),
             format!("romimage: file={BIOS}"),
             format!("vgaromimage: file={VGA_BIOS}"),
             format!(
