@@ -58,8 +58,8 @@ pub struct Report {
     pub ending: Ending,
     /// The guest's last lines, without those of visitors, which may say anything.
     pub last_lines: VecDeque<String>,
-    /// What visitors printed.
-    pub quoted: Vec<String>,
+    /// What visitors printed, each line with how many records came before it.
+    pub quoted: Vec<(usize, String)>,
 }
 
 impl Report {
@@ -83,6 +83,16 @@ impl Report {
     pub fn mark(&self) -> &'static str {
         let marked = self.last_lines.back().is_some_and(|line| unmarked(line) != line);
         if marked { " UNENFORCED" } else { "" }
+    }
+
+    /// What this visitor printed: one runs after the other, and the guest tells of its end before the next one begins.
+    pub fn said(&self, visitor: &str) -> impl Iterator<Item = &str> {
+        let ends = || self.records.iter().enumerate().filter(|(_, record)| matches!(record, Record::Visit { .. }));
+        let is_its = |record: &Record| matches!(record, Record::Visit { name, .. } if name == visitor);
+        let end = ends().find(|(_, record)| is_its(record)).map_or(0, |(place, _)| place);
+        let start = ends().map(|(place, _)| place + 1).take_while(|&place| place <= end).last().unwrap_or(0);
+        let its = move |(before, _): &&(usize, String)| (start..=end).contains(before);
+        self.quoted.iter().filter(its).map(|(_, line)| line.as_str())
     }
 
     /// What the guest's records complain about.
@@ -175,7 +185,7 @@ struct Listener {
     show: Show,
     records: Vec<Record>,
     last_lines: VecDeque<String>,
-    quoted: Vec<String>,
+    quoted: Vec<(usize, String)>,
     taken: usize,
 }
 
@@ -214,12 +224,33 @@ impl Listener {
         }
         self.show.line(&line);
         if let Some(text) = show::quoted(&line) {
-            self.quoted.push(text.to_owned());
+            self.quoted.push((self.records.len(), text.to_owned()));
             return;
         }
         if self.last_lines.len() == KEPT_LINES {
             self.last_lines.pop_front();
         }
         self.last_lines.push_back(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_visitor_said_is_told_from_what_others_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut listener = Listener::new(folder.path().join("log"), Show::Nothing).unwrap();
+        let lines =
+            ["| 1", "| @program a page exit 0", "@program a page exit 3", "@witnesses a whole", "| 2", "[  1] | 3"];
+        let more =
+            ["@program b - exit 0", "@witnesses b whole", "@program c - refused x", "| 4", "@program d - exit 0"];
+        lines.iter().chain(&more).for_each(|line| listener.take((*line).to_owned()));
+        let report = listener.report(Ending::Success);
+        let said = |name| report.said(name).collect::<Vec<_>>();
+        assert_eq!((said("a"), said("b")), (vec!["1", "@program a page exit 0"], vec!["2"]));
+        assert_eq!((said("c"), said("d")), (vec![], vec!["4"]));
+        assert_eq!(report.last_lines, ["[  1] | 3"]);
     }
 }
