@@ -21,13 +21,16 @@ pub fn raise(kernel: &mut Kernel, this: &mut PerCpu, raised: Fault) -> Decision 
     let machine = &mut kernel.machine;
     let running = this.cpu.current;
     machine.threads[running].account.faults += 1;
-    let handler = machine.tasks[machine.threads[running].task].fault_handler;
-    let endpoint = machine.endpoints.admit(handler.object, handler.key, Rights::SEND);
-    let Some(endpoint) = endpoint else {
+    let handlers = [machine.threads[running].fault_handler, machine.tasks[machine.threads[running].task].fault_handler];
+    let handler = handlers.into_iter().find_map(|handler| {
+        let endpoint = machine.endpoints.admit(handler.object, handler.key, Rights::SEND)?;
+        Some((endpoint, handler.badge))
+    });
+    let Some((endpoint, badge)) = handler else {
         report(&machine.threads[running], running, raised, "no handler");
         return stop_task(kernel, this, running);
     };
-    let decision = general::raise(machine, &mut this.cpu, endpoint, handler.badge, raised);
+    let decision = general::raise(machine, &mut this.cpu, endpoint, badge, raised);
     if machine.threads[running].state == State::Stopped {
         report(&machine.threads[running], running, raised, "its handler can't be told");
     }

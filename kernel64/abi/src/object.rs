@@ -131,13 +131,20 @@ methods! {
         SetFaultHandler = 5,
         /// What it is: `() -> (kind, isolation, linear address of its address 0, size)`, see [`kind`]
         Info = 6,
-        /// Moves pages of this task to another, where they have the rights that they have here: `(address, pages, task, address there)`.
-        /// Pages that are not mapped are passed over, large ones refused. Where it fails, all words are those of what was not moved.
+        /// Moves pages of this task to another, where they have the rights that they have here:
+        /// `(frames, address and pages packed by `[`move_range`]`, task, address there)`. They must be of these frames, and the capability
+        /// have their rights. Pages that are not mapped are passed over, large ones refused. Where it fails, words 1 and 3 are
+        /// those of what was not moved.
         Move = 7,
         /// Sets the highest priority that this task can give to a thread, or let another task give: `(priority 0..=63)`. It can be
         /// no higher than the caller's own. A new task has its creator's.
         SetCeiling = 8,
     }
+}
+
+/// Packs the pages of [`TaskMethod::Move`]: the address is a multiple of 4096, the pages are fewer than that.
+pub const fn move_range(address: u64, pages: u16) -> u64 {
+    address | pages as u64 & 0xfff
 }
 
 /// Flags of [`TaskMethod::Map`], above the rights.
@@ -183,7 +190,39 @@ methods! {
         SetPriority = 2,
         /// Reads one account: `(number, see [`account`]) -> (low 32 bits, high 32 bits)`
         Account = 3,
+        /// Sets who is told of this thread's faults, before its task's handler: `(endpoint or 0, badge)`
+        SetFaultHandler = 4,
+        /// Reads registers of a thread that is stopped or waits for its fault's answer: `(first, see [`register`]) -> (four from there on)`
+        ReadRegisters = 5,
+        /// Sets registers of such a thread, one or more, all or none: `(first, values...)`
+        WriteRegisters = 6,
+        /// Takes it out of all that it is part of; it runs no more until it is resumed.
+        Stop = 7,
+        /// Lets a thread that is stopped run.
+        Resume = 8,
     }
+}
+
+/// Registers of a thread, for [`ThreadMethod::ReadRegisters`]. The last eight exist in 64-bit tasks only.
+pub mod register {
+    /// The instruction pointer.
+    pub const IP: u64 = 0;
+    /// The stack pointer.
+    pub const SP: u64 = 1;
+    /// The flags. What a thread can't set by itself can't be set.
+    pub const FLAGS: u64 = 2;
+    /// The first of RAX, RBX, RCX, RDX, RSI, RDI, RBP.
+    pub const AX: u64 = 3;
+    /// RBX: word 0 of a message.
+    pub const BX: u64 = 4;
+    /// RSI: word 1 of a message.
+    pub const SI: u64 = 7;
+    /// R8, and those up to R15.
+    pub const R8: u64 = 10;
+    /// How many a 32-bit thread has.
+    pub const NARROW_COUNT: u64 = 10;
+    /// How many a 64-bit thread has.
+    pub const COUNT: u64 = 18;
 }
 
 /// Accounts of a thread, for [`ThreadMethod::Account`].

@@ -72,6 +72,14 @@ pub fn device_flags(rights: Rights) -> Option<PageTableFlags> {
     user_flags(rights).filter(|_| !rights.contains(Rights::EXECUTE)).map(|flags| flags | uncached)
 }
 
+/// The rights that an entry's flags amount to: the other way round.
+pub fn rights(flags: PageTableFlags) -> Rights {
+    let mut rights = Rights::READ;
+    rights.set(Rights::WRITE, flags.contains(PageTableFlags::WRITABLE));
+    rights.set(Rights::EXECUTE, !flags.contains(PageTableFlags::NO_EXECUTE));
+    rights
+}
+
 /// Sizes of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {

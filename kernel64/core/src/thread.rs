@@ -8,6 +8,7 @@ use lilliput_abi::ObjectType;
 use lilliput_abi::error::Error;
 use lilliput_abi::tag::{MAX_WORDS, Tag};
 
+use crate::capability::Capability;
 use crate::endpoint::{Endpoint, Notification};
 use crate::slab::{Header, Index, Object};
 use crate::task::Task;
@@ -183,6 +184,8 @@ pub struct Thread {
     pub sibling: Index<Thread>,
     /// The exception that its message is about, if it is one.
     pub fault: Option<Fault>,
+    /// Who is told of its faults before its task's handler: an endpoint, with the badge to tell by. Null for nobody.
+    pub fault_handler: Capability,
     /// What it has used.
     pub account: Account,
     /// Table bookkeeping.

@@ -140,6 +140,9 @@ fn refund_object(kernel: &mut Kernel, header: &Header) {
 fn destroy_thread(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) {
     let machine = &mut kernel.machine;
     end::detach(machine, &mut this.cpu, thread);
+    if this.cpu.vector_owner == thread {
+        this.cpu.vector_owner = Index::NONE;
+    }
     let Thread { task, sibling, header, .. } = machine.threads[thread];
     if machine.tasks[task].threads == thread {
         machine.tasks[task].threads = sibling;

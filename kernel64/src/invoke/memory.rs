@@ -138,9 +138,13 @@ pub(super) fn unmap(kernel: &mut Kernel, this: &PerCpu, task: Index<Task>, call:
     Ok(Words::again([address + done * PAGE_SIZE, count - done]))
 }
 
-/// Moves pages from this task to another, or to another place: they are mapped there with the rights that they had here.
+/// Moves pages of a frames object from this task to another, or to another place: they are mapped there with the rights
+/// that they had here.
 pub(super) fn move_pages(kernel: &mut Kernel, this: &PerCpu, task: Index<Task>, call: &Call) -> Answer {
-    let [address, count, _, to_address, ..] = call.words;
+    let [_, packed, _, to_address, ..] = call.words;
+    let (address, count) = (packed & !(PAGE_SIZE - 1), packed % PAGE_SIZE);
+    let capability = call.capability(kernel, 0)?;
+    let frames = object(&kernel.frame_sets, capability, Rights::READ)?;
     let to = object(&kernel.machine.tasks, call.capability(kernel, 2)?, Rights::SEND)?;
     let tasks = &kernel.machine.tasks;
     let (from_start, to_start) = (linear(&tasks[task], address, count)?, linear(&tasks[to], to_address, count)?);
@@ -148,24 +152,27 @@ pub(super) fn move_pages(kernel: &mut Kernel, this: &PerCpu, task: Index<Task>, 
     let payer = payer(kernel, to);
     let mut memory = kernel.memory(payer);
     let (mut done, mut result) = (0, Ok(()));
-    while done < count.min(PAGES_MAPPED) {
+    while done < count.min(PAGES_MAPPED) && result.is_ok() {
         let [from, address] = [from_start, to_start].map(|start| start + done * PAGE_SIZE);
-        if let Some((frame, flags)) = paging::unmap(&mut memory, from_root, from) {
-            if let Err(error) = put(&mut memory, to_root, Page { size: Size::Small, address, frame, flags }, false) {
-                let restored = paging::map(&mut memory, from_root, from, frame, flags);
-                debug_assert!(restored.is_ok(), "its table is there");
-                result = Err(map_error(error));
-                break;
+        result = match paging::translate(&mut memory, from_root, from) {
+            None => Ok(()),
+            Some((_, flags)) if flags.contains(PageTableFlags::HUGE_PAGE) => Err(Error::BadAddress),
+            Some((frame, _)) if memory.frames.borrow().owner(frame) != Some(frames.number()) => Err(Error::BadArgument),
+            Some((_, flags)) if !capability.rights().contains(paging::rights(flags)) => Err(Error::NoRight),
+            Some((frame, flags)) => {
+                let page = Page { size: Size::Small, address, frame, flags };
+                let moved = put(&mut memory, to_root, page, false).map(drop).map_err(map_error);
+                if moved.is_ok() {
+                    let _here = paging::unmap(&mut memory, from_root, from);
+                }
+                moved
             }
-        } else if is_large(paging::translate(&mut memory, from_root, from)) {
-            result = Err(Error::BadAddress);
-            break;
-        }
-        done += 1;
+        };
+        done += u64::from(result.is_ok());
     }
     flush(kernel, this, task);
     let moved = done * PAGE_SIZE;
-    let rest = [address + moved, count - done, call.words[2], to_address + moved];
+    let rest = [call.words[0], address + moved + (count - done), call.words[2], to_address + moved];
     match result {
         Err(error) => Ok(Words::failed(error, rest)),
         Ok(()) if done < count => Ok(Words::again(rest)),

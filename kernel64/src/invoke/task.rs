@@ -19,7 +19,10 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
         TaskMethod::Move => memory::move_pages(kernel, this, task, call),
         TaskMethod::Grant => grant(kernel, task, call),
         TaskMethod::Delete => kernel.machine.tasks[task].capabilities.remove(call.small(0)?).map(|_| DONE),
-        TaskMethod::SetFaultHandler => set_fault_handler(kernel, task, call),
+        TaskMethod::SetFaultHandler => {
+            kernel.machine.tasks[task].fault_handler = fault_handler(kernel, call)?;
+            Ok(DONE)
+        }
         TaskMethod::Info => Ok(info(&kernel.machine.tasks[task])),
         TaskMethod::SetCeiling => {
             kernel.machine.tasks[task].ceiling = call.priority(kernel, 0)?;
@@ -36,16 +39,14 @@ fn grant(kernel: &mut Kernel, task: Index<Task>, call: &Call) -> Answer {
     Ok([u64::from(place)].into())
 }
 
-fn set_fault_handler(kernel: &mut Kernel, task: Index<Task>, call: &Call) -> Answer {
-    let handler = if call.words[0] == 0 {
-        Capability::NULL
-    } else {
-        let source = call.capability(kernel, 0)?;
-        object(&kernel.machine.endpoints, source, Rights::SEND)?;
-        source.derive(Rights::SEND, call.small(1)?)?
-    };
-    kernel.machine.tasks[task].fault_handler = handler;
-    Ok(DONE)
+/// What the caller names as a handler of faults: `(endpoint or 0, badge)`.
+pub(super) fn fault_handler(kernel: &Kernel, call: &Call) -> Result<Capability, Error> {
+    if call.words[0] == 0 {
+        return Ok(Capability::NULL);
+    }
+    let source = call.capability(kernel, 0)?;
+    object(&kernel.machine.endpoints, source, Rights::SEND)?;
+    source.derive(Rights::SEND, call.small(1)?)
 }
 
 fn info(task: &Task) -> Words {

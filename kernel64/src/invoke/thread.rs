@@ -2,9 +2,11 @@
 
 use lilliput_abi::object::{ThreadMethod, account};
 use lilliput_abi::{Error, Tag};
+use lilliput_core::ipc::end;
 use lilliput_core::slab::Index;
 use lilliput_core::thread::{Registers, State, Thread};
 
+use super::task::fault_handler;
 use super::{Answer, Call, DONE, split};
 use crate::cpu::percpu::PerCpu;
 use crate::state::Kernel;
@@ -21,6 +23,14 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
             Ok(DONE)
         }
         ThreadMethod::Account => read_account(kernel, thread, call.words[0]),
+        ThreadMethod::SetFaultHandler => {
+            kernel.machine.threads[thread].fault_handler = fault_handler(kernel, call)?;
+            Ok(DONE)
+        }
+        ThreadMethod::ReadRegisters => read_registers(&mut kernel.machine.threads[thread], call.words[0]),
+        ThreadMethod::WriteRegisters => write_registers(kernel, thread, call),
+        ThreadMethod::Stop => stop(kernel, this, thread),
+        ThreadMethod::Resume => resume(kernel, this, thread),
     }
 }
 
@@ -65,4 +75,49 @@ fn read_account(kernel: &Kernel, thread: Index<Thread>, number: u64) -> Answer {
         account::FAULTS => used.faults,
         _ => return Err(Error::BadArgument),
     }))
+}
+
+fn read_registers(thread: &mut Thread, first: u64) -> Answer {
+    if !thread.holds_still() {
+        return Err(Error::Busy);
+    }
+    thread.register(first).ok_or(Error::BadArgument)?;
+    Ok([0, 1, 2, 3].map(|more| thread.register(first + more).unwrap_or(0)).into())
+}
+
+fn write_registers(kernel: &mut Kernel, thread: Index<Thread>, call: &Call) -> Answer {
+    let machine = &mut kernel.machine;
+    let end = machine.tasks[machine.threads[thread].task].space.size;
+    let thread = &mut machine.threads[thread];
+    if !thread.holds_still() {
+        return Err(Error::Busy);
+    }
+    let values = call.words.get(1..call.count as usize).unwrap_or_default();
+    thread.set_registers(call.words[0], values, end).map(|()| DONE)
+}
+
+/// Stops a thread. What it waited for ends with `Gone`, which it learns when it is resumed; if that was the answer to a
+/// fault, the instruction is made again then.
+fn stop(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer {
+    if thread == this.cpu.current {
+        return Err(Error::Busy);
+    }
+    let Thread { state, fault, .. } = kernel.machine.threads[thread];
+    end::detach(&mut kernel.machine, &mut this.cpu, thread);
+    if fault.is_none() && !matches!(state, State::Stopped | State::Ready) {
+        kernel.machine.threads[thread].finish(Err(Error::Gone));
+    }
+    Ok(DONE)
+}
+
+fn resume(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer {
+    let Thread { state, frame, .. } = kernel.machine.threads[thread];
+    if state != State::Stopped {
+        return Err(Error::Busy);
+    }
+    if frame.ip == 0 {
+        return Err(Error::BadAddress);
+    }
+    this.cpu.enqueue(&mut kernel.machine, thread);
+    Ok(DONE)
 }

@@ -27,9 +27,6 @@ pub fn detach(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
         State::AwaitingReply => machine.threads[server].caller = Index::NONE,
         State::Waiting => machine.notifications[notification].waiters.remove(&mut machine.threads, thread),
     }
-    if cpu.vector_owner == thread {
-        cpu.vector_owner = Index::NONE;
-    }
     let thread = &mut machine.threads[thread];
     thread.state = State::Stopped;
     thread.server = Index::NONE;

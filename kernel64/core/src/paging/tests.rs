@@ -55,6 +55,9 @@ fn rights_become_flags() {
     assert_eq!(user_flags(Rights::READ), Some(user | F::NO_EXECUTE));
     assert_eq!(user_flags(Rights::READ | Rights::WRITE), Some(DATA));
     assert_eq!(user_flags(Rights::READ | Rights::EXECUTE), Some(user));
+    for rights in [Rights::READ, Rights::READ | Rights::WRITE, Rights::READ | Rights::EXECUTE] {
+        assert_eq!(user_flags(rights).map(super::rights), Some(rights));
+    }
     for bits in 0..=u8::MAX {
         let flags = user_flags(Rights::from_bits_retain(bits));
         let both = Rights::from_bits_retain(bits).contains(Rights::WRITE | Rights::EXECUTE);

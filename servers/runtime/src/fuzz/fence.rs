@@ -10,10 +10,8 @@ use crate::place;
 
 /// Labels by which several kinds of objects are asked for what is fenced. A label is looked at whatever object it goes to.
 mod label {
-    /// Of a task: map.
+    /// Of a task.
     pub const MAP: u16 = 1;
-    /// Of a task: move pages. Of a factory: see [`CREATE_THREAD`].
-    pub const MOVE: u16 = 7;
     /// Of a task: unmap.
     pub const UNMAP: u16 = 2;
     /// Of a task: delete.
@@ -22,7 +20,7 @@ mod label {
     pub const SET_FAULT_HANDLER: u16 = 5;
     /// Of a task, and of nothing else.
     pub const INFO: u16 = 6;
-    /// Of a factory.
+    /// Of a factory: create a thread. Of a task: move pages.
     pub const CREATE_THREAD: u16 = 7;
     /// Of a factory.
     pub const DESTROY: u16 = 9;
@@ -61,14 +59,6 @@ impl Fence {
             label::MAP if self.steady && itself && self.is_own(words[1], words[2] >> 16) => {
                 words[3] &= !(map::REPLACE as Word);
             }
-            // Nobody's program is moved away: its frames have to be free when its task is no more.
-            label::MOVE if step.selector.index() != at::FACTORY => {
-                let start = kit::start_of_space(words[0]);
-                if (Self { start, ..*self }).is_own(words[0], words[1]) {
-                    words[0] = start + kit::SCRATCH;
-                    words[1] %= 256;
-                }
-            }
             label::UNMAP if self.steady && self.is_own(words[0], words[1]) => {
                 words[0] = self.start + kit::SCRATCH;
                 words[1] %= 256;
@@ -79,10 +69,14 @@ impl Fence {
             label::SET_FAULT_HANDLER if self.steady && step.selector.index() == place::TASK => {
                 step.message.tag.0 = step.message.tag.0 & 0xffff | u32::from(label::INFO) << 16;
             }
-            label::CREATE_THREAD
-                if words[0] == at::KEEPER as Word || self.steady && words[0] == place::TASK as Word =>
-            {
-                words[0] = at::PARTNER as Word;
+            label::CREATE_THREAD => {
+                let (address, pages) = (words[1] & !(kit::PAGE - 1), words[1] % kit::PAGE);
+                if self.steady && address != 0 && self.is_own(address, pages) {
+                    words[1] = self.start + kit::SCRATCH + pages % 256;
+                }
+                if words[0] == at::KEEPER as Word || self.steady && words[0] == place::TASK as Word {
+                    words[0] = at::PARTNER as Word;
+                }
             }
             // Of a factory: frames.
             8 if words[0] > MOST_PAGES && words[0] < 1 << 24 => words[0] %= MOST_PAGES,
@@ -135,15 +129,26 @@ mod tests {
     }
 
     #[test]
-    fn nor_is_it_moved_or_replaced() {
+    fn the_program_of_a_steady_task_is_not_replaced() {
         let steady = Fence { steady: true, start: 0 };
-        let moved = steady.tame(method(place::TASK, label::MOVE, [0x1_0000, 1]));
-        assert_eq!(moved.message.words[0], kit::SCRATCH);
-        let mut step = method(place::TASK, label::MAP, [place::FRAMES as Word, 0x1_0000]);
-        step.message.words[2..4].copy_from_slice(&[1 << 16, map::REPLACE as Word | 16]);
-        assert_eq!(steady.tame(step).message.words[3], 16);
-        step.message.words[1] = kit::SCRATCH;
-        assert_eq!(steady.tame(step), step);
+        let replacing = |address, pages: Word| {
+            let mut step = method(place::TASK, label::MAP, [place::FRAMES as Word, address]);
+            step.message.words[2..4].copy_from_slice(&[pages << 16, map::REPLACE as Word | 16]);
+            steady.tame(step).message.words[3]
+        };
+        assert_eq!(replacing(0x1_0000, 1), 16);
+        assert_eq!(replacing(kit::SCRATCH, 257), 16);
+        assert_eq!(replacing(kit::SCRATCH, 256), map::REPLACE as Word | 16);
+    }
+
+    #[test]
+    fn the_program_of_a_steady_task_is_not_moved() {
+        let steady = Fence { steady: true, start: 0 };
+        let moving = |range| steady.tame(method(place::TASK, label::CREATE_THREAD, [place::FRAMES as Word, range]));
+        assert_eq!(moving(0x1_0000 + 3).message.words[1], kit::SCRATCH + 3);
+        assert_eq!(moving(kit::SCRATCH + 257).message.words[1], kit::SCRATCH + 1);
+        assert_eq!(moving(kit::SCRATCH + 256).message.words[1], kit::SCRATCH + 256);
+        assert_eq!(moving(5).message.words[1], 5, "a priority");
     }
 
     #[test]

@@ -36,7 +36,10 @@ pub const TO_WITNESS: Selector = Selector::new(Operation::Call, at::WITNESS);
 const RIGHTS: [u8; 10] = [16, 48, 80, 96, 112, 0, 1, 3, 7, 0x7f];
 const FACTORY_METHODS: u32 = 10;
 const TASK_METHODS: u32 = 8;
-const THREAD_METHODS: u32 = 3;
+/// Methods of any thread: not those by which a task that is waited for falls silent.
+const THREAD_METHODS: [u32; 6] = [1, 2, 3, 5, 6, 8];
+/// Methods of a thread that the task made.
+const OWN_THREAD_METHODS: [u32; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
 const OPERATIONS_ON_ENDPOINTS: [Operation; 8] = [
     Operation::Call,
     Operation::Send,
@@ -150,8 +153,9 @@ impl Generator {
             4 => [self.place() as Word, 0, 0, 0],
             5 => [if self.one_in(4) { 0 } else { self.place() as Word }, self.pick(&[0, 5, 1 << 30, 1 << 31]), 0, 0],
             7 => {
-                let to = if self.one_in(2) { at::PARTNER } else { self.pick(&[place::TASK, 0, 255]) };
-                [self.address(), self.pick(&[1, 2, 16, 256, 0, Word::MAX]), to as Word, self.address()]
+                let to = if self.one_in(3) { self.place() } else { self.pick(&[place::TASK, at::PARTNER]) };
+                let frames = if self.one_in(3) { self.place() } else { place::FRAMES };
+                [frames as Word, self.address() | self.pick(&[0, 1, 3, 100, 0xfff]), to as Word, self.address()]
             }
             8 => [self.random.below(66) as Word, 0, 0, 0],
             _ => [0; 4],
@@ -171,10 +175,10 @@ impl Generator {
             }
             7 => [task, self.random.below(70) as Word, 0, 0],
             8 => {
-                let colours = if self.one_in(3) { self.random.next() } else { 0 };
-                let colours = [colours as u32 as Word, (colours >> 32) as u32 as Word];
                 let pages = self.pick(&[1, 2, 3, 16, 100, 600, 0x1_0000, 0, Word::MAX, 0x1000_0000]);
-                [pages, self.pick(&[0, 0, 0, 1, 13]), colours[0], colours[1]]
+                let begun = if self.one_in(4) { self.place() as Word } else { 0 };
+                let colours = if self.one_in(3) { self.random.next() } else { 0 };
+                [pages, begun, colours as u32 as Word, (colours >> 32) as u32 as Word]
             }
             9 => [task, 0, 0, 0],
             _ => [0; 4],
@@ -183,19 +187,20 @@ impl Generator {
     }
 
     fn thread(&mut self) -> Step {
-        let thread = match self.random.below(6) {
-            0 => self.place(),
-            1 => at::PARTNER_THREAD,
-            2 | 3 if self.factory => self.pick(&self.recent.clone()),
-            _ => at::THREAD,
+        let (thread, label) = match self.random.below(6) {
+            0 => (self.place(), self.pick(&THREAD_METHODS)),
+            1 => (at::PARTNER_THREAD, self.pick(&THREAD_METHODS)),
+            2 | 3 if self.factory => (self.pick(&self.recent.clone()), self.pick(&OWN_THREAD_METHODS)),
+            _ => (at::THREAD, self.pick(&THREAD_METHODS)),
         };
-        let label = 1 + self.random.below(THREAD_METHODS);
         let words: [Word; 4] = match label {
             1 => {
                 let ip = if self.one_in(3) { self.entry } else { self.address() };
                 [ip, self.address(), self.word(), self.word()]
             }
             2 => [self.random.below(66) as Word, 0, 0, 0],
+            4 => [self.pick(&at::ENDPOINTS) as Word, self.random.below(9) as Word, 0, 0],
+            6 => [self.random.below(20) as Word, self.word(), self.address(), self.word()],
             _ => [self.random.below(6) as Word, 0, 0, 0],
         };
         self.method(thread, label, &words)

@@ -1,7 +1,7 @@
 //! Tasks: protection domains.
 
 use lilliput_abi::layout::PAGE_SIZE;
-use lilliput_abi::object::{TaskMethod, map_range};
+use lilliput_abi::object::{TaskMethod, map_range, move_range};
 use lilliput_abi::{Error, Operation, Rights};
 
 use super::{Frames, capability};
@@ -72,12 +72,20 @@ impl<K: Invoke> Task<K> {
             .map_err(|error| MapStopped { error, address: message.words[1] })
     }
 
-    /// Moves `count` pages at `address` to another task, or another place of this one.
+    /// Moves `count` pages of `frames` at `address` to another task, or another place of this one.
     ///
     /// # Errors
     /// What the kernel says; what was moved before stays so.
-    pub fn move_pages(self, address: Word, count: usize, to: Self, to_address: Word) -> Result<(), Error> {
-        self.method(TaskMethod::Move, &[address, count, to.place() as Word, to_address]).map(drop)
+    pub fn move_pages(
+        self,
+        frames: Frames<K>,
+        address: Word,
+        count: u16,
+        to: Self,
+        to_address: Word,
+    ) -> Result<(), Error> {
+        let range = move_range(address as u64, count) as Word;
+        self.method(TaskMethod::Move, &[frames.place() as Word, range, to.place() as Word, to_address]).map(drop)
     }
 
     /// Unmaps `count` pages at `address`.

@@ -5,7 +5,7 @@ use lilliput_abi::object::{ThreadMethod, account};
 
 use super::capability;
 use crate::invoke::{Invoke, call};
-use crate::message::{Message, Word};
+use crate::message::{Message, WORDS, Word};
 
 capability! {
     /// A thread.
@@ -52,6 +52,49 @@ impl<K: Invoke> Thread<K> {
     /// What the kernel says.
     pub fn set_priority(self, priority: u8) -> Result<(), Error> {
         self.method(ThreadMethod::SetPriority, &[priority as Word]).map(drop)
+    }
+
+    /// Makes `endpoint` (a place of the caller's) hear of its faults, under `badge`, before its task's handler.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_fault_handler(self, endpoint: u32, badge: u32) -> Result<(), Error> {
+        self.method(ThreadMethod::SetFaultHandler, &[endpoint as Word, badge as Word]).map(drop)
+    }
+
+    /// Four registers from `first` on: see [`lilliput_abi::object::register`].
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Busy`] where it runs or waits.
+    pub fn read_registers(self, first: u64) -> Result<[Word; 4], Error> {
+        let answer = self.method(ThreadMethod::ReadRegisters, &[first as Word])?;
+        Ok([answer.words[0], answer.words[1], answer.words[2], answer.words[3]])
+    }
+
+    /// Sets registers from `first` on: at most three from a 32-bit program, ten from a 64-bit one.
+    ///
+    /// # Errors
+    /// What the kernel says, [`Error::BadMessage`] for more; then none is set.
+    pub fn write_registers(self, first: u64, values: &[Word]) -> Result<(), Error> {
+        let mut words = [first as Word; WORDS];
+        words.get_mut(1..=values.len()).ok_or(Error::BadMessage)?.copy_from_slice(values);
+        self.method(ThreadMethod::WriteRegisters, &words[..=values.len()]).map(drop)
+    }
+
+    /// Stops it.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn stop(self) -> Result<(), Error> {
+        self.method(ThreadMethod::Stop, &[]).map(drop)
+    }
+
+    /// Lets it run again.
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Busy`] where it is not stopped.
+    pub fn resume(self) -> Result<(), Error> {
+        self.method(ThreadMethod::Resume, &[]).map(drop)
     }
 
     /// What it has used so far.

@@ -116,6 +116,12 @@ pub const TRIALS: &[Trial] = &[
     alone("device-memory", BOTH),
     alone("device-memory-dies-with-its-task", BOTH),
     alone("frame-addresses", BOTH),
+    // Threads in another's hands.
+    alone("stop-and-resume", BOTH),
+    alone("stopped-with-vectors", BOTH),
+    alone("fault-registers", BOTH),
+    alone("thread-fault-handler", BOTH),
+    alone("narrow-registers", LONG),
     // Time.
     alone("preemption", BOTH),
     alone("priorities", BOTH),

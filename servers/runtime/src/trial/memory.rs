@@ -132,7 +132,11 @@ pub fn large_pages<K: Machine>() -> Outcome {
     for (address, pages) in [(SCRATCH, 1), (SCRATCH + PAGE, LARGE_PAGES - 1), (SCRATCH + PAGE, LARGE_PAGES)] {
         assert_eq!(task::<K>().unmap(address, pages).err(), Some(Error::BadAddress), "a part of a large page");
     }
-    assert_eq!(task::<K>().move_pages(SCRATCH, 1, task(), FAR).err(), Some(Error::BadAddress), "moving a part of one");
+    assert_eq!(
+        task::<K>().move_pages(frames, SCRATCH, 1, task(), FAR).err(),
+        Some(Error::BadAddress),
+        "moving a part of one"
+    );
 
     map(SCRATCH, 1, 1, Rights::READ, REPLACE)?;
     assert_eq!(K::peek(SCRATCH + 200 * PAGE), 0, "another large page in the same place");
@@ -157,40 +161,42 @@ pub fn no_large_pages<K: Machine>() -> Outcome {
 pub fn moving<K: Machine>() -> Outcome {
     let (ours, other) = (task::<K>(), factory::<K>().create_wide()?);
     let frames = factory::<K>().create_frames(MANY)?;
+    let away = |from, count, to| ours.move_pages(frames, from, count, other, to);
+    let back = |from, count, to| other.move_pages(frames, from, count, ours, to);
     ours.map(frames, SCRATCH, 0, MANY as u16, READ_WRITE)?;
     ours.unmap(SCRATCH + 7 * PAGE, 1)?;
     K::poke(SCRATCH, 11);
     K::poke(SCRATCH + (MANY - 1) * PAGE, 12);
-    ours.move_pages(SCRATCH, MANY, other, FAR)?;
+    away(SCRATCH, MANY as u16, FAR)?;
     ours.map(kit::frames(), SCRATCH, 0, 1, READ_WRITE)?;
-    assert_eq!(other.move_pages(FAR, 1, ours, SCRATCH).err(), Some(Error::Occupied), "to where something is");
+    assert_eq!(back(FAR, 1, SCRATCH).err(), Some(Error::Occupied), "to where something is");
+    assert_eq!(away(SCRATCH, 1, FAR).err(), Some(Error::BadArgument), "a page of other frames");
     ours.unmap(SCRATCH, 1)?;
-    other.move_pages(FAR, MANY, ours, SCRATCH + PAGE)?;
+    back(FAR, MANY as u16, SCRATCH + PAGE)?;
     assert_eq!((K::peek(SCRATCH + PAGE), K::peek(SCRATCH + MANY * PAGE)), (11, 12), "what came back");
     // The place of the page that was not there is free.
     ours.map(kit::frames(), SCRATCH + 8 * PAGE, 0, 1, READ_WRITE)?;
+    ours.unmap(SCRATCH + 8 * PAGE, 1)?;
 
-    let blind = Task::<K>::at(copy::<K>(place::TASK, Rights::DESTROY)?);
-    assert_eq!(
-        ours.move_pages(SCRATCH + PAGE, 1, blind, FAR).err(),
-        Some(Error::NoRight),
-        "to a task without the right"
-    );
-    let no_task = Task::<K>::at(place::FRAMES);
-    assert_eq!(ours.move_pages(SCRATCH + PAGE, 1, no_task, FAR).err(), Some(Error::WrongType), "to what is no task");
+    let blind = Task::<K>::at(copy::<K>(other.place(), Rights::DESTROY)?);
+    let refused = |frames, to| ours.move_pages(frames, SCRATCH + PAGE, 1, to, FAR).err();
+    assert_eq!(refused(frames, blind), Some(Error::NoRight), "to a task without the right");
+    assert_eq!(refused(frames, Task::at(place::FRAMES)), Some(Error::WrongType), "to what is no task");
+    assert_eq!(refused(Frames::at(place::TASK), other), Some(Error::WrongType), "pages of what is no frames");
+    let readable = Frames::<K>::at(copy::<K>(frames.place(), Rights::READ)?);
+    assert_eq!(refused(readable, other), Some(Error::NoRight), "writable pages, by a right to read");
     for (from, pages, to) in
-        [(SCRATCH + 1, 1, FAR), (SCRATCH, 0, FAR), (0, 1, FAR), (SCRATCH, 1, 0), (SCRATCH, 1, 0x1000)]
+        [(SCRATCH, 1, FAR + 1), (SCRATCH, 0, FAR), (0, 1, FAR), (SCRATCH, 1, 0), (SCRATCH, 1, 0x1000)]
     {
-        let refused = ours.move_pages(from, pages, other, to).err();
-        assert_eq!(refused, Some(Error::BadAddress), "{pages} pages from {from:#x} to {to:#x}");
+        assert_eq!(away(from, pages, to).err(), Some(Error::BadAddress), "{pages} pages from {from:#x} to {to:#x}");
     }
     // Pages go with the task that has them.
-    ours.move_pages(SCRATCH, MANY + 1, other, FAR)?;
+    away(SCRATCH, MANY as u16 + 1, FAR)?;
     factory::<K>().destroy(other.place())?;
-    factory::<K>().destroy(frames.place())?;
-    assert_eq!(ours.move_pages(SCRATCH, 1, other, FAR).err(), Some(Error::BadCapability), "to a task that is gone");
-    ours.map(kit::frames(), SCRATCH, 0, 1, READ_WRITE)?;
-    ours.move_pages(SCRATCH, 1, ours, SCRATCH + PAGE)?;
+    assert_eq!(away(SCRATCH, 1, FAR).err(), Some(Error::BadCapability), "to a task that is gone");
+    ours.map(frames, SCRATCH, 0, 1, READ_WRITE)?;
+    ours.move_pages(frames, SCRATCH, 1, ours, SCRATCH + PAGE)?;
+    assert_eq!(K::peek(SCRATCH + PAGE), 11, "a page at another place");
     panic!("a page that was moved away reads as {}", K::peek(SCRATCH))
 }
 

@@ -9,6 +9,7 @@ pub mod kit;
 pub mod list;
 pub mod partner;
 
+mod control;
 mod devices;
 mod errors;
 mod memory;
@@ -79,6 +80,11 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "device-memory" => devices::device_memory::<K>,
         "device-memory-dies-with-its-task" => devices::device_memory_dies_with_its_task::<K>,
         "frame-addresses" => devices::frame_addresses::<K>,
+        "stop-and-resume" => control::stop_and_resume::<K>,
+        "stopped-with-vectors" => control::stopped_with_vectors::<K>,
+        "fault-registers" => control::fault_registers::<K>,
+        "thread-fault-handler" => control::thread_fault_handler::<K>,
+        "narrow-registers" => control::narrow_registers::<K>,
         "preemption" => schedule::preemption::<K>,
         "priorities" => schedule::priorities::<K>,
         "yielding" => schedule::yielding::<K>,
