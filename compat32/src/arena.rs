@@ -3,6 +3,7 @@
 //! A space in `segment` mode has its pages in the arena's root. One in `page` mode has a root of its own that
 //! maps its slot alone below 4 GiB and shares all other top-level entries with the arena's: the host's, so that
 //! the host runs on any of these roots, and the kernel's. So the page-table entries of a slot stand in exactly one root.
+//! A large task is one in `page` mode that needs no slot among the others, since nobody else is in its root.
 //!
 //! Nothing here flushes a TLB or writes CR3: see [`lilliput_core::paging`].
 
@@ -19,8 +20,12 @@ use crate::choose::{TrustDomain, choose};
 use crate::slots::SlotMap;
 use crate::space::{SmallSpace, colour, is_valid_size, units};
 
+mod relocation;
+mod shrink;
 #[cfg(test)]
 mod tests;
+
+pub use relocation::{PaidMemory, Place, Relocation, Wanted};
 
 /// The top-level entry of the host. It is made with the arena and never changes, so that roots share it for good.
 const HOST_P4: usize = (HOST_START >> 39) as usize;
@@ -60,6 +65,10 @@ pub struct PlacedSpace {
     pub isolation: Isolation,
     /// The root that has its pages: the arena's, or its own.
     pub root: Frame,
+    /// Whether it is a large task's: its slot is none of the arena's, but the low 4 GiB of its own root are its alone.
+    pub large: bool,
+    /// Its trust domain.
+    pub domain: TrustDomain,
 }
 
 /// A space that is being taken apart, and how far that went.
@@ -139,13 +148,9 @@ impl Arena {
             self.slots.free(space.slot());
             return Err(Error::NoMemory);
         };
-        let placed = PlacedSpace { space, isolation, root };
+        let placed = PlacedSpace { space, isolation, root, large: false, domain: request.domain };
         self.created = self.created.wrapping_add(1);
-        self.spaces += 1;
-        if isolation == Isolation::Segment {
-            self.segment_spaces += 1;
-            self.domain = Some(request.domain);
-        }
+        self.enter(&placed);
         let flags = PageTableFlags::PRESENT | PageTableFlags::USER_ACCESSIBLE;
         if let Err(error) = paging::map(memory, root, space.entry_page(), entry_page, flags) {
             self.remove_space(memory, placed, &mut |_, _| {});
@@ -167,7 +172,8 @@ impl Arena {
         teardown: &mut Teardown,
         unmapped: &mut dyn FnMut(u64, Frame),
     ) -> bool {
-        let PlacedSpace { space, isolation, root } = teardown.placed;
+        let placed = teardown.placed;
+        let PlacedSpace { space, root, .. } = placed;
         let slot = space.slot();
         let end = slot.start() + slot.bytes();
         if teardown.next < end {
@@ -184,18 +190,35 @@ impl Arena {
         if teardown.next < end {
             return false;
         }
-        if isolation == Isolation::Segment {
+        if placed.owns_root() {
+            paging::free_tables(memory, root, SLOTS_P4, &mut |_| {});
+            drop_root(memory, root);
+        }
+        if !placed.large {
+            self.slots.free(slot);
+        }
+        self.leave(&placed);
+        true
+    }
+
+    /// Counts a space that is in the arena from now on.
+    fn enter(&mut self, placed: &PlacedSpace) {
+        self.spaces += 1;
+        if placed.isolation == Isolation::Segment {
+            self.segment_spaces += 1;
+            self.domain = Some(placed.domain);
+        }
+    }
+
+    /// The same for one that no longer is.
+    fn leave(&mut self, placed: &PlacedSpace) {
+        self.spaces -= 1;
+        if placed.isolation == Isolation::Segment {
             self.segment_spaces -= 1;
             if self.segment_spaces == 0 {
                 self.domain = None;
             }
-        } else {
-            paging::free_tables(memory, root, SLOTS_P4, &mut |_| {});
-            drop_root(memory, root);
         }
-        self.slots.free(slot);
-        self.spaces -= 1;
-        true
     }
 
     /// Takes a space apart in one go.
@@ -256,6 +279,11 @@ impl PlacedSpace {
             }
             _ => Clearing::below(SLOTS_P4),
         }
+    }
+
+    /// Whether its root is its own, and not the arena's.
+    pub fn owns_root(&self) -> bool {
+        self.isolation != Isolation::Segment
     }
 
     /// Maps a page of the space, at an address of the space.

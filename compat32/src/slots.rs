@@ -51,6 +51,11 @@ impl Slot {
         self.units as u64 * SLOT_UNIT
     }
 
+    /// The slot of so many units that is at the lowest place of all; `None` for more than there are.
+    pub const fn lowest(units: u16) -> Option<Self> {
+        if units == 0 || units > UNITS { None } else { Some(Self { first: FIRST_UNIT, units }) }
+    }
+
     const fn end(self) -> u16 {
         self.first + self.units
     }
@@ -112,6 +117,39 @@ impl SlotMap {
         }
         self.take(Slot { first: slot.end(), units: units - slot.units });
         Some(Slot { units, ..slot })
+    }
+
+    /// Makes a slot longer: where it is if it can be, else where [`SlotMap::allocate`] finds a hole, to which the slot
+    /// itself may belong. Where there is none nothing changes.
+    pub fn reallocate(&mut self, slot: Slot, units: u16) -> Option<Slot> {
+        if let Some(longer) = self.grow(slot, units) {
+            return Some(longer);
+        }
+        self.free(slot);
+        let moved = self.allocate(units);
+        if moved.is_none() {
+            self.take(slot);
+        }
+        moved
+    }
+
+    /// Moves a slot down over the free units that lie right before it.
+    pub fn slide_down(&mut self, slot: Slot) -> Slot {
+        let free = (FIRST_UNIT..slot.first).rev().take_while(|&unit| !self.is_taken(unit)).count() as u16;
+        self.exchange(slot, Slot { first: slot.first - free, ..slot })
+    }
+
+    /// Gives one slot back and takes another, all of whose units are then free.
+    pub fn exchange(&mut self, from: Slot, to: Slot) -> Slot {
+        self.free(from);
+        debug_assert!(self.is_all(to.first, to.end(), false), "{to:?} is taken");
+        self.take(to)
+    }
+
+    /// The slot behind the lowest hole: its first unit. `None` where all holes are one at the end.
+    pub fn behind_first_hole(&self) -> Option<u16> {
+        let hole = self.holes().next()?;
+        (hole.end() < END_UNIT).then(|| hole.end())
     }
 
     /// Gives back all but the first `units` of a slot. It keeps at least one.

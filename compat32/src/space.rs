@@ -53,6 +53,11 @@ impl SmallSpace {
         Some(Self { slot, colour, size })
     }
 
+    /// The same space in another slot, with another size, with its colour, if that slot is long enough.
+    pub const fn moved(&self, slot: Slot, size: u64) -> Option<Self> {
+        Self::new(slot, self.colour, size)
+    }
+
     /// Its slot.
     pub const fn slot(&self) -> Slot {
         self.slot

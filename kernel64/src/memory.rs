@@ -3,6 +3,7 @@
 use core::cell::RefCell;
 
 use lilliput_abi::Error;
+use lilliput_compat32::arena::PaidMemory;
 use lilliput_core::capability::Capability;
 use lilliput_core::frames::{Frame, FrameAllocator};
 use lilliput_core::paging::{Leaf, MapError, TableMemory};
@@ -99,6 +100,16 @@ pub fn uncount(frame_sets: &mut Slab<Frames>, frames: &RefCell<FrameAllocator>, 
 /// The same for a page that [`lilliput_core::paging`] tells of.
 pub fn forget<'a>(frame_sets: &'a mut Slab<Frames>, frames: &'a RefCell<FrameAllocator>) -> impl FnMut(Leaf) + 'a {
     move |leaf| uncount(frame_sets, frames, leaf.frame)
+}
+
+impl PaidMemory for Charged<'_> {
+    fn charge(&mut self, tables: u64) -> bool {
+        self.quota.charge(tables).is_ok()
+    }
+
+    fn refund(&mut self, tables: u64) {
+        self.quota.refund(tables);
+    }
 }
 
 fn address(frame: Frame) -> *mut u8 {

@@ -45,12 +45,53 @@ fn slots_grow_and_shrink_in_place() {
     assert_eq!(map.free_units(), 2043);
 }
 
+#[test]
+fn a_slot_moves_where_it_can_not_grow() {
+    let mut map = SlotMap::new();
+    let slots: Vec<_> = [3, 2, 1, 6, 1].map(|units| map.allocate(units).unwrap()).into();
+    map.free(slots[0]);
+    // Over its own units, and three free ones before them.
+    let grown = map.reallocate(slots[1], 4).unwrap();
+    assert_eq!((grown.first(), grown.units()), (FIRST_UNIT, 4));
+    map.free(slots[3]);
+    // The smallest hole: 1 free unit there, 6 here, the rest at the end.
+    let moved = map.reallocate(grown, 6).unwrap();
+    assert_eq!((moved.first(), map.free_units()), (slots[3].first(), 2044 - 6 - 2));
+    let before = map.clone();
+    assert_eq!(map.reallocate(moved, 2040), None);
+    assert_eq!(map, before, "what can't be had changes nothing");
+}
+
+#[test]
+fn a_slot_slides_down() {
+    let mut map = SlotMap::new();
+    let slots: Vec<_> = [1, 2, 3, 4].map(|units| map.allocate(units).unwrap()).into();
+    assert_eq!(map.behind_first_hole(), None);
+    map.free(slots[1]);
+    assert_eq!(map.behind_first_hole(), Some(slots[2].first()));
+    let slid = map.slide_down(slots[2]);
+    assert_eq!((slid.first(), slid.units()), (slots[1].first(), 3));
+    assert_eq!(map.slide_down(slid), slid);
+    let last = map.slide_down(slots[3]);
+    assert_eq!((last.first(), map.behind_first_hole(), map.largest_hole()), (slid.end(), None, map.free_units()));
+    assert_eq!(map.exchange(last, slots[3]), slots[3]);
+    assert_eq!(map.behind_first_hole(), Some(slots[3].first()));
+}
+
+#[test]
+fn the_lowest_slot_ends_before_the_guard() {
+    assert_eq!(Slot::lowest(UNITS).map(|slot| (slot.first(), slot.end())), Some((FIRST_UNIT, END_UNIT)));
+    assert_eq!((Slot::lowest(0), Slot::lowest(UNITS + 1)), (None, None));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Allocate(u16),
     Free(usize),
     Grow(usize, u16),
     Shrink(usize, u16),
+    Reallocate(usize, u16),
+    SlideDown(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -60,6 +101,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::Free),
         1 => (any::<usize>(), units()).prop_map(|(which, more)| Step::Grow(which, more)),
         1 => (any::<usize>(), units()).prop_map(|(which, less)| Step::Shrink(which, less)),
+        1 => (any::<usize>(), units()).prop_map(|(which, more)| Step::Reallocate(which, more)),
+        1 => any::<usize>().prop_map(Step::SlideDown),
     ]
 }
 
@@ -117,11 +160,33 @@ proptest! {
                     model[range(smaller)].fill(true);
                     slots[which] = smaller;
                 }
+                Step::Reallocate(which, more) if !slots.is_empty() => {
+                    let which = which % slots.len();
+                    let slot = slots[which];
+                    let units = slot.units() + more;
+                    model[range(slot)].fill(false);
+                    let possible = runs(&model).into_iter().any(|run| run >= usize::from(units));
+                    let moved = map.reallocate(slot, units);
+                    prop_assert_eq!(moved.map(Slot::units), possible.then_some(units));
+                    slots[which] = moved.unwrap_or(slot);
+                    prop_assert!(model[range(slots[which])].iter().all(|taken| !taken));
+                    model[range(slots[which])].fill(true);
+                }
+                Step::SlideDown(which) if !slots.is_empty() => {
+                    let which = which % slots.len();
+                    let slot = slots[which];
+                    let free = model[..range(slot).start].iter().rev().take_while(|taken| !**taken).count() as u16;
+                    slots[which] = map.slide_down(slot);
+                    prop_assert_eq!((slots[which].first(), slots[which].units()), (slot.first() - free, slot.units()));
+                    model[range(slot)].fill(false);
+                    model[range(slots[which])].fill(true);
+                }
                 _ => {}
             }
             let expected = runs(&model);
             prop_assert_eq!(map.holes().map(|hole| usize::from(hole.units())).collect::<Vec<_>>(), expected.clone());
             prop_assert_eq!(usize::from(map.free_units()), expected.iter().sum::<usize>());
+            prop_assert_eq!(map.behind_first_hole().is_none(), !model[..2046].iter().any(|taken| !taken) || expected.len() == 1 && !model[2045]);
             prop_assert_eq!(usize::from(map.largest_hole()), expected.into_iter().max().unwrap_or(0));
         }
         for slot in slots {

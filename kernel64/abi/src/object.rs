@@ -139,6 +139,14 @@ methods! {
         /// Sets the highest priority that this task can give to a thread, or let another task give: `(priority 0..=63)`. It can be
         /// no higher than the caller's own. A new task has its creator's.
         SetCeiling = 8,
+        /// Makes a small task's space larger or smaller: `(size, 1 if it is not to become large, else 0) -> (size, linear address
+        /// of its address 0, isolation)`. Larger: where it is, else in another slot, else as a large task. Smaller:
+        /// what lies beyond is unmapped.
+        Resize = 16,
+        /// Gives a small task another isolation: `(isolation) -> (isolation in force)`
+        SetIsolation = 17,
+        /// Puts a small task, large or not, into a slot of an arena: `(arena, isolation) -> (linear address of its address 0, isolation in force)`
+        MoveSpace = 18,
     }
 }
 
@@ -177,6 +185,15 @@ pub mod kind {
             WIDE => "64",
             _ => "?",
         }
+    }
+}
+
+methods! {
+    /// Methods of an arena.
+    ArenaMethod {
+        /// Moves one small task down over the lowest hole: `() -> (1 if one was moved, bytes of the largest hole, bytes free in all)`.
+        /// Called until nothing moves, it leaves one hole.
+        Compact = 1,
     }
 }
 

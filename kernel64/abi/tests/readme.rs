@@ -6,7 +6,7 @@ use std::process::Command;
 
 use lilliput_abi::boot::{capability, exit};
 use lilliput_abi::object::{
-    DevicesMethod, FactoryMethod, InterruptMethod, PortsMethod, SystemMethod, TaskMethod, ThreadMethod,
+    ArenaMethod, DevicesMethod, FactoryMethod, InterruptMethod, PortsMethod, SystemMethod, TaskMethod, ThreadMethod,
 };
 use lilliput_abi::{Error, ObjectType, Operation, Rights, layout};
 
@@ -71,6 +71,7 @@ fn methods_are_numbered_as_documented() {
     }
     check("Factory", ObjectType::Factory, FactoryMethod::from_label);
     check("Task", ObjectType::Task, TaskMethod::from_label);
+    check("Arena", ObjectType::Arena, ArenaMethod::from_label);
     check("Thread", ObjectType::Thread, ThreadMethod::from_label);
     check("System", ObjectType::System, SystemMethod::from_label);
     check("Devices", ObjectType::Devices, DevicesMethod::from_label);

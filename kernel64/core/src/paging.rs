@@ -16,6 +16,7 @@ use x86_64::structures::paging::{PageTable, PageTableFlags};
 use crate::frames::Frame;
 
 mod clear;
+pub mod shift;
 #[cfg(test)]
 mod tests;
 

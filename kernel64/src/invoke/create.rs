@@ -2,7 +2,7 @@
 
 use lilliput_abi::layout::USER_END;
 use lilliput_abi::{Error, Isolation};
-use lilliput_compat32::arena::{Arena, PlacedSpace, Policy, Request};
+use lilliput_compat32::arena::{Arena, PlacedSpace, Request};
 use lilliput_compat32::choose::TrustDomain;
 use lilliput_compat32::descriptor::Descriptor;
 use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
@@ -12,7 +12,7 @@ use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
 use lilliput_core::thread::{Frame as ReturnFrame, Kind, PRIORITIES, Thread};
 
-use crate::console;
+use super::space;
 use crate::memory::Charged;
 use crate::objects::{ArenaObject, Factory, HOST_END};
 use crate::state::Kernel;
@@ -132,8 +132,7 @@ fn small_space(
     request: Request,
     task: Index<Task>,
 ) -> Result<Space, Error> {
-    let policy =
-        Policy { limits_enforced: kernel.facts.limits_enforced, unenforced_allowed: kernel.facts.unenforced_allowed };
+    let policy = space::policy(&kernel.facts);
     let entry_page = kernel.facts.entry_page;
     let Kernel { arenas, factories, frames, .. } = kernel;
     let object = &mut arenas[arena];
@@ -145,10 +144,8 @@ fn small_space(
     };
     let mut memory = Charged { frames, quota: &mut factories[payer].frames };
     let placed = arena_of.create_space(&mut memory, request, policy, entry_page)?;
-    let PlacedSpace { space, isolation, root } = placed;
-    if isolation == Isolation::Segment && !policy.limits_enforced {
-        console::mark_unenforced();
-    }
+    let PlacedSpace { isolation, root, .. } = placed;
+    space::mark(isolation, policy);
     let root = root.start().as_u64();
     let cr3 = match isolation {
         Isolation::Page => kernel.pcids.tag(root),
@@ -156,16 +153,7 @@ fn small_space(
         Isolation::Segment | Isolation::Auto => object.cr3,
     };
     kernel.placed[task.number() as usize] = Some(placed);
-    Ok(Space {
-        cr3,
-        arena: arena.number(),
-        base: space.base(),
-        size: space.size(),
-        isolation: Some(isolation),
-        owns_root: isolation != Isolation::Segment,
-        code_descriptor: Descriptor::code32(space.extent()).0,
-        data_descriptor: Descriptor::data32(space.extent()).0,
-    })
+    Ok(space::describe(&placed, arena, cr3))
 }
 
 /// A thread that has not started.

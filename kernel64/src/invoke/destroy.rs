@@ -226,7 +226,7 @@ fn remove_space(kernel: &mut Kernel, task: Index<Task>, arena: Index<ArenaObject
 }
 
 /// Leaves a root that is about to end for one that has the kernel's half only.
-fn load_kernel_root(kernel: &Kernel, this: &mut PerCpu) {
+pub(super) fn load_kernel_root(kernel: &Kernel, this: &mut PerCpu) {
     let root = kernel.facts.kernel_root.start().as_u64();
     // SAFETY: it is the root that the kernel booted with.
     unsafe { switch::write_cr3(root) };

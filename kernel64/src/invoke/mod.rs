@@ -3,12 +3,14 @@
 //! A method takes its arguments from the caller's words and answers into them. It never blocks the
 //! caller, so the only decision is whether the caller still runs.
 
+mod arena;
 mod create;
 mod destroy;
 mod device;
 mod factory;
 mod frames;
 mod memory;
+mod space;
 mod system;
 mod task;
 mod thread;
@@ -163,8 +165,16 @@ pub fn invoke(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability) ->
 
 fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call: &Call) -> Answer {
     use lilliput_abi::ObjectType as Type;
-    const TYPES: [Type; 7] =
-        [Type::Factory, Type::Task, Type::Thread, Type::System, Type::Devices, Type::Interrupt, Type::IoPorts];
+    const TYPES: [Type; 8] = [
+        Type::Factory,
+        Type::Task,
+        Type::Thread,
+        Type::Arena,
+        Type::System,
+        Type::Devices,
+        Type::Interrupt,
+        Type::IoPorts,
+    ];
     let number = slab::type_number(capability.key);
     let Some(object_type) = TYPES.into_iter().find(|&known| known as u8 == number) else {
         return Err(if capability.is_null() { Error::BadCapability } else { Error::WrongType });
@@ -181,6 +191,10 @@ fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call:
         Type::Thread => {
             let thread = dispatch::object(&kernel.machine.threads, capability, Rights::SEND)?;
             thread::invoke(kernel, this, thread, call)
+        }
+        Type::Arena => {
+            let arena = dispatch::object(&kernel.arenas, capability, Rights::SEND)?;
+            arena::invoke(kernel, this, arena, call)
         }
         Type::Interrupt => {
             let interrupt = dispatch::object(&kernel.devices.interrupts, capability, Rights::SEND)?;

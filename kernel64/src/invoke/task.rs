@@ -7,7 +7,7 @@ use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::Kind;
 
-use super::{Answer, Call, DONE, Words, memory};
+use super::{Answer, Call, DONE, Words, memory, space};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
 use crate::state::Kernel;
@@ -28,6 +28,9 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
             kernel.machine.tasks[task].ceiling = call.priority(kernel, 0)?;
             Ok(DONE)
         }
+        TaskMethod::Resize => space::resize(kernel, this, task, call),
+        TaskMethod::SetIsolation => space::set_isolation(kernel, this, task, call),
+        TaskMethod::MoveSpace => space::move_to(kernel, this, task, call),
     }
 }
 

@@ -81,7 +81,8 @@ pub trait Machine: Invoke {
     /// Where threads of this program begin.
     fn entry() -> Word;
 
-    /// Reads the scratch range of a trial, which holds nothing of the program itself: see [`crate::trial::kit::SCRATCH`].
+    /// Reads the scratch range of a trial, which holds nothing of the program itself (see [`crate::trial::kit::SCRATCH`]), or
+    /// in a small task the last page of a trial's space and what lies beyond.
     ///
     /// # Panics
     /// For an address outside that range.

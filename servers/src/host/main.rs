@@ -25,11 +25,19 @@ fn main(role: Word, parameter: Word) -> Word {
         role::FUZZ => fuzz::run::run::<Native>(),
         role::FUZZ_THREAD => fuzz::run::run_thread::<Native>(parameter),
         role::TRIAL => trials::run(TRIALS[parameter].name),
-        role::TRIAL_PARTNER => trial::partner::run::<Native>(),
+        role::TRIAL_PARTNER => trial::partner::run::<Native>(read),
         _ => panic!("the host has no role {role}"),
     };
     outcome.unwrap_or_else(|error| panic!("{error:?}"));
     0
+}
+
+/// A word of a client's memory, which waits for this task's answer.
+fn read(linear: Word) -> u32 {
+    assert!(linear < 1 << 32 && linear.is_multiple_of(4), "no client has memory at {linear:#x}");
+    // SAFETY: nothing of this program lies below 4 GiB, and any bytes make a word. Should nothing be mapped there this
+    // task ends, and the trial with it.
+    unsafe { (linear as *const u32).read_volatile() }
 }
 
 /// Ends this thread's part while the task goes on: nobody signals any more.

@@ -7,14 +7,14 @@ use proptest::prelude::*;
 use super::*;
 
 /// A memory of page tables that hands out at most `budget` of them.
-struct Memory {
-    tables: BTreeMap<u64, Box<PageTable>>,
+pub(super) struct Memory {
+    pub(super) tables: BTreeMap<u64, Box<PageTable>>,
     next: u64,
-    budget: usize,
+    pub(super) budget: usize,
 }
 
 impl Memory {
-    fn new(budget: usize) -> (Self, Frame) {
+    pub(super) fn new(budget: usize) -> (Self, Frame) {
         let mut memory = Self { tables: BTreeMap::new(), next: 0x1000, budget: budget + 1 };
         let root = memory.allocate_table().unwrap();
         (memory, root)
@@ -39,11 +39,11 @@ impl TableMemory for Memory {
     }
 }
 
-fn frame(number: u64) -> Frame {
+pub(super) fn frame(number: u64) -> Frame {
     Frame::new(number).unwrap()
 }
 
-const DATA: PageTableFlags = PageTableFlags::PRESENT
+pub(super) const DATA: PageTableFlags = PageTableFlags::PRESENT
     .union(PageTableFlags::WRITABLE)
     .union(PageTableFlags::USER_ACCESSIBLE)
     .union(PageTableFlags::NO_EXECUTE);

@@ -1,5 +1,6 @@
 //! Capabilities with their type: one small file per kind of object.
 
+mod arena;
 mod device;
 mod endpoint;
 mod factory;
@@ -8,12 +9,13 @@ mod system;
 mod task;
 mod thread;
 
+pub use arena::{Arena, Compacted};
 pub use device::{Devices, Interrupt, IoPorts};
 pub use endpoint::{Endpoint, Received, reply};
 pub use factory::Factory;
 pub use notification::Notification;
 pub use system::System;
-pub use task::{MapStopped, Task, TaskInfo};
+pub use task::{MapStopped, Resized, Task, TaskInfo};
 pub use thread::{Account, Thread};
 
 /// Defines a capability of one type: a place in the caller's table, and the kernel it is used with.
@@ -52,9 +54,4 @@ use capability;
 capability! {
     /// A run of page frames: no method, an argument of [`Task::map`].
     Frames
-}
-
-capability! {
-    /// An arena: no method, an argument of [`Factory::create_small`] and [`Factory::create_host`].
-    Arena
 }

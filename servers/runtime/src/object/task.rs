@@ -2,9 +2,9 @@
 
 use lilliput_abi::layout::PAGE_SIZE;
 use lilliput_abi::object::{TaskMethod, map_range, move_range};
-use lilliput_abi::{Error, Operation, Rights};
+use lilliput_abi::{Error, Isolation, Operation, Rights};
 
-use super::{Frames, capability};
+use super::{Arena, Frames, capability};
 use crate::invoke::{Invoke, call, invoke};
 use crate::message::{Message, Word};
 
@@ -33,6 +33,17 @@ pub struct MapStopped {
     pub error: Error,
     /// Of the first page that was not mapped.
     pub address: Word,
+}
+
+/// What a task is after [`Task::resize`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resized {
+    /// Its size.
+    pub size: Word,
+    /// Linear address of its address zero.
+    pub base: Word,
+    /// Its isolation, as a number.
+    pub isolation: u64,
 }
 
 impl<K: Invoke> Task<K> {
@@ -136,6 +147,34 @@ impl<K: Invoke> Task<K> {
     pub fn info(self) -> Result<TaskInfo, Error> {
         let [kind, isolation, base, size] = self.method(TaskMethod::Info, &[])?.words[..4] else { unreachable!() };
         Ok(TaskInfo { kind: kind as u64, isolation: isolation as u64, base, size })
+    }
+
+    /// Makes a small task's space larger or smaller, and says what it is now. `may_be_large`: whether it may leave
+    /// its arena's slots for a root of its own.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn resize(self, size: Word, may_be_large: bool) -> Result<Resized, Error> {
+        let answer = self.method(TaskMethod::Resize, &[size, (!may_be_large).into()])?;
+        let [size, base, isolation, ..] = answer.words;
+        Ok(Resized { size, base, isolation: isolation as u64 })
+    }
+
+    /// Gives a small task another isolation; says which is in force.
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Unsupported`] for an isolation that this boot refuses.
+    pub fn set_isolation(self, isolation: Isolation) -> Result<Isolation, Error> {
+        let answer = self.method(TaskMethod::SetIsolation, &[isolation as Word])?;
+        Ok(Isolation::from_number(answer.words[0] as u64).unwrap_or(Isolation::Auto))
+    }
+
+    /// Puts a small task into a slot of an arena; says where its address 0 is now.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn move_to(self, arena: Arena<K>, isolation: Isolation) -> Result<Word, Error> {
+        self.method(TaskMethod::MoveSpace, &[arena.place() as Word, isolation as Word]).map(|answer| answer.words[0])
     }
 
     fn method(self, method: TaskMethod, words: &[Word]) -> Result<Message, Error> {

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use lilliput_abi::{Error, Rights};
 
-use super::schedule;
+use super::{growth, schedule};
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::Word;
@@ -41,16 +41,19 @@ pub const SCRATCH_PAGES: u16 = 8;
 /// The place of the factory.
 pub const FACTORY: u32 = 12;
 
+/// The place, at the partner, of the trial's task.
+pub const CLIENT: u32 = 16;
+
 /// The place of an endpoint that nobody sends to.
 pub const SILENCE: u32 = 13;
 
 /// The place of the authority over devices.
 pub const DEVICES: u32 = 14;
 
-/// The place of a host's arena.
+/// The place of the arena.
 const ARENA: u32 = 15;
 
-/// The arena of a trial that is a host.
+/// The arena that the trial, if it is no 64-bit task, is in.
 pub const fn arena<K: Invoke>() -> Arena<K> {
     Arena::at(ARENA)
 }
@@ -131,6 +134,10 @@ pub enum Work {
     /// Waits for the kit's notification and acknowledges the interrupt at place [`GIVEN`], again and again, and counts. Signals the one at place
     /// [`GIVEN_TOO`] after [`STORM`] times.
     DriveInterrupt = 9,
+    /// Uses so many bytes beyond the end of the space as if they were there, then sends to [`place::SERVICE`].
+    Climb = 10,
+    /// Checks marked memory again and again, and counts.
+    Verify = 11,
 }
 
 /// See [`Work::DriveInterrupt`].
@@ -149,7 +156,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -160,6 +167,8 @@ impl Work {
         Self::HoldVectors,
         Self::Peek,
         Self::DriveInterrupt,
+        Self::Climb,
+        Self::Verify,
     ];
 
     /// The work with this number.
@@ -189,6 +198,8 @@ impl Work {
                     }
                 }
             }
+            Self::Climb => growth::climb::<K>(given as Word),
+            Self::Verify => growth::verify::<K>(),
             Self::Spin => loop {
                 SEEN.fetch_add(1, Ordering::SeqCst);
             },

@@ -122,6 +122,18 @@ pub const TRIALS: &[Trial] = &[
     alone("fault-registers", BOTH),
     alone("thread-fault-handler", BOTH),
     alone("narrow-registers", LONG),
+    // Small spaces that change.
+    alone("resize-refusals", BOTH),
+    alone("grows-by-faults", NARROW),
+    with("changed-in-call", NARROW, ALL),
+    alone("changed-while-preempted", NARROW),
+    alone("isolation-changes", NARROW),
+    alone("large-and-back", NARROW),
+    alone("another-arena", NARROW),
+    alone("compaction", NARROW),
+    alone("segments-follow", NARROW),
+    ends("shrinking-unmaps", NARROW, Fault(&[PROTECTION, PAGE_FAULT])),
+    ends("old-slot-is-lost", NARROW, Fault(&[PROTECTION, PAGE_FAULT])),
     // Time.
     alone("preemption", BOTH),
     alone("priorities", BOTH),
@@ -175,6 +187,7 @@ pub const TRIALS: &[Trial] = &[
     beyond_limit("limit-straddle"),
     beyond_limit("limit-fetch"),
     beyond_limit("limit-stack"),
+    beyond_limit("limit-old-slot"),
 ];
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod partner;
 mod control;
 mod devices;
 mod errors;
+mod growth;
 mod memory;
 mod messages;
 mod objects;
@@ -85,6 +86,16 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "fault-registers" => control::fault_registers::<K>,
         "thread-fault-handler" => control::thread_fault_handler::<K>,
         "narrow-registers" => control::narrow_registers::<K>,
+        "grows-by-faults" => growth::grows_by_faults::<K>,
+        "changed-in-call" => growth::changed_in_call::<K>,
+        "changed-while-preempted" => growth::changed_while_preempted::<K>,
+        "isolation-changes" => growth::isolation_changes::<K>,
+        "large-and-back" => growth::large_and_back::<K>,
+        "another-arena" => growth::another_arena::<K>,
+        "shrinking-unmaps" => growth::shrinking_unmaps::<K>,
+        "compaction" => growth::compaction::<K>,
+        "old-slot-is-lost" | "limit-old-slot" => growth::old_slot_is_lost::<K>,
+        "resize-refusals" => growth::resize_refusals::<K>,
         "preemption" => schedule::preemption::<K>,
         "priorities" => schedule::priorities::<K>,
         "yielding" => schedule::yielding::<K>,

@@ -3,10 +3,10 @@
 use lilliput_abi::Error;
 use lilliput_abi::tag::SHORT_WORDS;
 
-use super::kit;
+use super::{growth, kit};
 use crate::invoke::Invoke;
 use crate::message::{Message, WORDS, Word};
-use crate::object::{Endpoint, Received, reply};
+use crate::object::{Endpoint, Received, Task, reply};
 use crate::place;
 
 /// Answers with the same message.
@@ -29,12 +29,18 @@ pub const WIDE_ANSWER: u16 = 8;
 pub const SIGNAL: u16 = 9;
 /// Is not to be answered.
 pub const NOTE: u16 = 10;
+/// Makes its client's space larger or smaller: `(size, 1 if it may become large) -> (error or 0, size, linear base)`
+pub const RESIZE: u16 = 11;
+/// Gives its client another isolation: `(isolation) -> (error or 0, isolation in force)`
+pub const ISOLATE: u16 = 12;
+/// Reads its client's memory in place, if it is the arena's host: `(address) -> (word there)`
+pub const READ: u16 = 13;
 
-/// Serves until it is told to end.
+/// Serves until it is told to end. `read` reads a word at a linear address below 4 GiB, where that can be done.
 ///
 /// # Errors
 /// What the kernel says where the partner can't go on.
-pub fn run<K: Invoke>() -> Result<(), Error> {
+pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
     let mut answer = None;
     let mut arrived = 0;
     let mut last_error = 0;
@@ -62,6 +68,15 @@ pub fn run<K: Invoke>() -> Result<(), Error> {
                 reply::<K>(&Message::new(SIGNAL, &[]))?;
                 kit::notification::<K>().signal()?;
                 None
+            }
+            RESIZE => {
+                let [size, may_be_large, ..] = received.message.words;
+                Some(Message::new(RESIZE, &growth::resize_client::<K>(size, may_be_large == 1)))
+            }
+            ISOLATE => Some(Message::new(ISOLATE, &growth::isolate_client::<K>(received.message.words[0]))),
+            READ => {
+                let client = Task::<K>::at(kit::CLIENT).info()?;
+                Some(Message::new(READ, &[read(client.base + received.message.words[0]) as Word]))
             }
             other => Some(Message::new(other, &[])),
         };

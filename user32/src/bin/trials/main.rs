@@ -5,6 +5,7 @@
 mod entry;
 mod faults;
 mod registers;
+mod segments;
 
 use lilliput_abi::Error;
 use lilliput_user32::runtime::trial::list::TRIALS;
@@ -17,7 +18,7 @@ entry!(start);
 fn start(role: Word, parameter: Word) -> Word {
     let outcome = match role {
         role::TRIAL => run(TRIALS[parameter].name),
-        role::TRIAL_PARTNER => partner::run::<Native>(),
+        role::TRIAL_PARTNER => partner::run::<Native>(|_| 0),
         role::TRIAL_THREAD => {
             trial::thread::<Native>(parameter);
             Err(Error::Gone)
@@ -30,7 +31,10 @@ fn start(role: Word, parameter: Word) -> Word {
 
 /// Runs the trial of this name, which is one of this width or one for both.
 fn run(name: &str) -> Outcome {
-    let own = entry::find(name).or_else(|| registers::find(name)).or_else(|| faults::find(name));
+    let own = entry::find(name)
+        .or_else(|| registers::find(name))
+        .or_else(|| faults::find(name))
+        .or_else(|| segments::find(name));
     match own {
         Some(trial) => trial(),
         None => trial::run::<Native>(name).unwrap_or_else(|| panic!("there is no trial of this name")),

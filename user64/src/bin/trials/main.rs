@@ -17,7 +17,7 @@ entry!(start);
 fn start(role: Word, parameter: Word) -> Word {
     let outcome = match role {
         role::TRIAL => run(TRIALS[parameter].name),
-        role::TRIAL_PARTNER => partner::run::<Native>(),
+        role::TRIAL_PARTNER => partner::run::<Native>(|_| 0),
         role::TRIAL_THREAD => {
             trial::thread::<Native>(parameter);
             Err(Error::Gone)

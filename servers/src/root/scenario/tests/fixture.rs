@@ -86,14 +86,14 @@ impl Fixture {
         child.grant(place::FRAMES, frames.place(), Rights::all(), 0)?;
         child.grant(kit::FACTORY, FACTORY.place(), Rights::SEND, 0)?;
         child.grant(kit::DEVICES, DEVICES.place(), Rights::all(), 0)?;
-        if child.kind == kind::HOST {
-            child.grant(kit::arena::<Native>().place(), self.arena.place(), Rights::SEND, 0)?;
-        }
+        child.grant(kit::arena::<Native>().place(), self.arena.place(), Rights::SEND, 0)?;
         child.leave_free_at_top(FREE_TOP);
         if let Some(partner) = self.partner {
             let kind = supervisor.child(partner).kind;
             supervisor.child_mut(self.trial).parameters.insert(kit::PARTNER_KIND, kind as Word);
+            let client = supervisor.child(self.trial).task;
             let child = supervisor.child(partner);
+            child.grant(kit::CLIENT, client.place(), Rights::SEND, 0)?;
             child.grant(place::SERVICE, served.place(), Rights::RECEIVE, 0)?;
             child.grant(place::NOTIFICATION, notification.place(), Rights::all(), kit::BITS)?;
         }
@@ -124,8 +124,13 @@ impl Fixture {
         if let Some(partner) = self.partner {
             supervisor.forget(partner)?;
         }
-        for place in self.objects.into_iter().chain([self.arena.place()]) {
+        for place in self.objects {
             context(FACTORY.destroy(place), "destroying what a trial had")?;
+        }
+        match FACTORY.destroy(self.arena.place()) {
+            // A trial that failed left tasks of its own there.
+            Err(Error::Busy) if finished.ending != Ending::Exit(parent::SUCCESS) => {}
+            outcome => context(outcome, "destroying a trial's arena")?,
         }
         Ok(finished)
     }
