@@ -65,7 +65,13 @@ impl Verdict {
         };
         let failure = match report.check() {
             Err(error) if !told => Some(format!("{error:#}")),
-            _ if !complete => Some("the guest does not say what came of it".to_owned()),
+            _ if !complete => {
+                let last = report.last_lines.back().map_or("nothing", |line| line.trim());
+                Some(format!(
+                    "the guest ended ({:?}) and does not say what came of it; it said last: {last}",
+                    report.ending
+                ))
+            }
             _ => None,
         };
         Self { name: name.to_owned(), end, mode, witnesses, failure }
