@@ -139,6 +139,11 @@ pub fn mark_unenforced() {
     CONSOLE.lock().unenforced = true;
 }
 
+/// Whether it has come to that.
+pub fn is_unenforced() -> bool {
+    CONSOLE.lock().unenforced
+}
+
 /// Writes bytes.
 pub fn write_bytes(bytes: impl IntoIterator<Item = u8>) {
     let mut console = CONSOLE.lock();

@@ -4,14 +4,16 @@ mod bochs;
 mod ending;
 mod output;
 mod record;
+mod script;
 mod show;
+mod terminal;
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,8 @@ use anyhow::{Context, Result, bail};
 pub use self::bochs::BochsBoot;
 pub use self::ending::Ending;
 pub use self::record::{End, Outcome, Record, unmarked};
+use self::script::Script;
+pub use self::script::Step;
 pub use self::show::Show;
 use crate::build::Symbols;
 use crate::machine::Machine;
@@ -47,6 +51,8 @@ pub struct Boot<'a> {
     pub show: Show,
     /// The kernel's functions, for saying where it stood.
     pub symbols: &'a Symbols,
+    /// What is typed, and when.
+    pub typed: &'static [Step],
 }
 
 /// What came of a boot.
@@ -111,23 +117,31 @@ impl Report {
 }
 
 impl Boot<'_> {
-    /// Boots, and returns when the emulator has ended, which it does in time in any case.
-    pub fn run(&self) -> Result<Report> {
+    /// The emulator's command line, and the file that its messages go to.
+    fn command(&self) -> Result<(Command, PathBuf)> {
         fs::create_dir_all(self.folder).with_context(|| format!("can't make {}", self.folder.display()))?;
-        // A socket's full name may have 107 bytes only, so both sides name it relative to the open folder.
-        let folder = File::open(self.folder).with_context(|| format!("can't open {}", self.folder.display()))?;
-        let socket = PathBuf::from(format!("/proc/self/fd/{}/{CONTROL}", folder.as_raw_fd()));
         let errors = self.folder.join("emulator.log");
         let mut command = self.machine.command(self.image, self.folder)?;
         command.current_dir(self.folder).arg("-qmp").arg(format!("unix:{CONTROL},server=on,wait=off"));
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(File::create(&errors).with_context(|| format!("can't write {}", errors.display()))?);
+        Ok((command, errors))
+    }
+
+    /// Boots, and returns when the emulator has ended, which it does in time in any case.
+    pub fn run(&self) -> Result<Report> {
+        let (mut command, errors) = self.command()?;
+        // A socket's full name may have 107 bytes only, so both sides name it relative to the open folder.
+        let folder = File::open(self.folder).with_context(|| format!("can't open {}", self.folder.display()))?;
+        let socket = PathBuf::from(format!("/proc/self/fd/{}/{CONTROL}", folder.as_raw_fd()));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut emulator = KilledOnDrop::spawn(&mut command).context("can't start the emulator")?;
         let stream = emulator.take_stdout().context("the emulator has no standard output")?;
         let (sender, lines) = mpsc::channel();
         // The thread ends with the stream, at the latest when the emulator is killed.
         std::thread::spawn(move || output::read(stream, |line| sender.send(line).is_ok()));
         let mut listener = Listener::new(self.folder.join("serial.log"), self.show)?;
+        let keyboard = emulator.take_stdin().context("the emulator has no standard input")?;
+        listener.script = Some(Script::new(self.typed, keyboard));
         let ending = match self.listen(&lines, &mut listener, &socket) {
             Some(ending) => ending,
             None => Ending::of(wait(&mut emulator)?, &fs::read_to_string(&errors).unwrap_or_default()),
@@ -187,12 +201,21 @@ struct Listener {
     last_lines: VecDeque<String>,
     quoted: Vec<(usize, String)>,
     taken: usize,
+    script: Option<Script<ChildStdin>>,
 }
 
 impl Listener {
     fn new(log: PathBuf, show: Show) -> Result<Self> {
         let log = File::create(&log).with_context(|| format!("can't write {}", log.display()))?;
-        Ok(Self { log, show, records: Vec::new(), last_lines: VecDeque::new(), quoted: Vec::new(), taken: 0 })
+        Ok(Self {
+            log,
+            show,
+            records: Vec::new(),
+            last_lines: VecDeque::new(),
+            quoted: Vec::new(),
+            taken: 0,
+            script: None,
+        })
     }
 
     /// Takes lines until the stream ends (true) or the time is up (false).
@@ -211,13 +234,18 @@ impl Listener {
     }
 
     fn report(self, ending: Ending) -> Report {
-        Report { records: self.records, ending, last_lines: self.last_lines, quoted: self.quoted }
+        let typed = self.script.iter().flat_map(Script::records);
+        let records = self.records.into_iter().chain(typed).collect();
+        Report { records, ending, last_lines: self.last_lines, quoted: self.quoted }
     }
 
     fn take(&mut self, line: String) {
         // A full disk loses the log, not the run.
         let _ = writeln!(self.log, "{line}");
         self.taken += 1;
+        if let Some(script) = &mut self.script {
+            script.hear(&line);
+        }
         if let Some(record) = Record::parse(&line) {
             self.records.push(record);
             return;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::boot::{BochsBoot, Boot, Report, Show};
+use crate::boot::{BochsBoot, Boot, Ending, Report, Show, Step};
 use crate::build::{Build, Config};
 use crate::image::ImageMaker;
 use crate::machine::{Emulator, Firmware, Machine};
@@ -69,8 +69,27 @@ impl Prepared {
         limit: Duration,
         show: impl Into<Show>,
     ) -> Result<Report> {
-        let image = self.image(name, machine, config)?;
-        let folder = self.folder(name);
-        Boot { machine, image: &image, folder: &folder, limit, show: show.into(), symbols: &self.build.symbols }.run()
+        self.boot_typing(name, machine, config, limit, show, &[])
+    }
+
+    /// The same, with what is typed.
+    pub fn boot_typing(
+        &self,
+        name: &str,
+        machine: &Machine,
+        config: &Config,
+        limit: Duration,
+        show: impl Into<Show>,
+        typed: &'static [Step],
+    ) -> Result<Report> {
+        let (image, folder, symbols) = (self.image(name, machine, config)?, self.folder(name), &self.build.symbols);
+        Boot { machine, image: &image, folder: &folder, limit, show: show.into(), symbols, typed }.run()
+    }
+
+    /// The same with somebody at the terminal.
+    pub fn boot_interactive(&self, name: &str, machine: &Machine, config: &Config) -> Result<Ending> {
+        let (image, folder, symbols) = (self.image(name, machine, config)?, self.folder(name), &self.build.symbols);
+        let (limit, show) = (Duration::MAX, Show::Everything);
+        Boot { machine, image: &image, folder: &folder, limit, show, symbols, typed: &[] }.interact()
     }
 }

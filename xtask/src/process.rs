@@ -129,6 +129,11 @@ impl KilledOnDrop {
         }
     }
 
+    /// Takes the writing end of its standard input, if that is a pipe.
+    pub fn take_stdin(&mut self) -> Option<std::process::ChildStdin> {
+        self.0.stdin.take()
+    }
+
     /// Takes the reading end of its standard output, if that is a pipe.
     pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.0.stdout.take()

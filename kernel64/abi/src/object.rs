@@ -329,4 +329,7 @@ pub mod fact {
     pub const COMPAT_ENTRY: u64 = 8;
     /// TSC ticks from the kernel's first instruction to the first user instruction.
     pub const BOOT_TICKS: u64 = 9;
+    /// 1 where lines of output are to end with [`UNENFORCED`](crate::boot::UNENFORCED): some small task is in `segment` mode and nothing
+    /// enforces limits.
+    pub const UNENFORCED: u64 = 16;
 }

@@ -34,6 +34,7 @@ fn read_fact(kernel: &Kernel, this: &PerCpu, number: u64) -> Answer {
         fact::CPUS => u64::from(facts.cpus),
         fact::COMPAT_ENTRY => facts.compat_entry as u64,
         fact::BOOT_TICKS => facts.boot_ticks,
+        fact::UNENFORCED => u64::from(console::is_unenforced()),
         _ => return Err(Error::BadArgument),
     }))
 }

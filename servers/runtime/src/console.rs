@@ -1,14 +1,33 @@
-//! The console: how programs print, and how the console server keeps their lines apart.
+//! The console: how programs print and read lines, and how the console server keeps their lines apart.
 
 use core::fmt;
 
+use lilliput_abi::Error;
+
 use crate::invoke::Invoke;
-use crate::message::Message;
+use crate::message::{Message, Word};
 use crate::object::Endpoint;
 use crate::{place, text};
 
+pub mod edit;
+pub mod ring;
+
 /// Text of a client: packed as [`text`] has it `-> ()`
 pub const WRITE: u16 = 1;
+/// Writes at once what a client has written of its line, the client by its badge: `(badge) -> ()`. By the server's own input only.
+pub const PROMPT: u16 = 2;
+/// Text that is written as it is, packed likewise `-> ()`. By the server's own input only.
+pub const ECHO: u16 = 3;
+
+/// On the console's *input* endpoint: waits for a line that somebody types. `(bytes in a word of the caller's) -> (text)`, packed as
+/// [`text`] has it. A piece that does not end with a line end is followed by another. The label of the answer is [`END`] where there is no
+/// more to come. What the caller has written of a line, a prompt say, is shown first.
+pub const READ: u16 = 1;
+/// See [`READ`].
+pub const END: u16 = 1;
+
+/// The badge by which the server's own input calls its output.
+pub const INPUT_BADGE: u32 = 1 << 29;
 
 /// The longest line; a longer one is broken.
 pub const LINE_BYTES: usize = 512;
@@ -19,6 +38,29 @@ pub const OPEN_LINES: usize = 32;
 pub fn print<K: Invoke>(arguments: fmt::Arguments) {
     let console = Endpoint::<K>::at(place::CONSOLE);
     let _ = text::send(arguments, |words| console.call(&Message::new(WRITE, words)).map(drop));
+}
+
+/// Reads a line into a buffer, without its end. What does not fit is lost. `None` where there is no more to come.
+///
+/// # Errors
+/// What the kernel says.
+pub fn read_line<K: Invoke>(buffer: &mut [u8]) -> Result<Option<usize>, Error> {
+    let mut length = 0;
+    loop {
+        let answer = Endpoint::<K>::at(place::INPUT).request(READ, &[size_of::<Word>()])?;
+        if answer.label() == END {
+            return Ok(None);
+        }
+        for byte in text::bytes(answer.payload()) {
+            if byte == b'\n' {
+                return Ok(Some(length));
+            }
+            if let Some(place) = buffer.get_mut(length) {
+                *place = byte;
+                length += 1;
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -72,6 +114,14 @@ impl Lines {
     pub fn flush(&mut self, badge: u32, out: &mut impl FnMut(&[u8])) {
         if let Some(line) = self.lines.iter_mut().find(|line| line.length > 0 && line.badge == badge) {
             Self::end(line, out);
+        }
+    }
+
+    /// Writes what a client has written of its line, without an end.
+    pub fn prompt(&mut self, badge: u32, out: &mut impl FnMut(&[u8])) {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.length > 0 && line.badge == badge) {
+            out(&line.bytes[..line.length]);
+            line.length = 0;
         }
     }
 
@@ -135,6 +185,18 @@ mod tests {
         let text = String::from("@test passed ok\n a@b\n");
         assert_eq!(run(&[(0, text.clone())]).concat(), text.as_bytes());
         assert_eq!(run(&[(7, text)]).concat(), b" @test passed ok\n a@b\n");
+    }
+
+    #[test]
+    fn a_prompt_is_shown_before_its_line_ends() {
+        let (mut lines, mut printed) = (Box::new(Lines::new()), Vec::new());
+        for (badge, text) in [(1, "> "), (2, "other")] {
+            text.bytes().for_each(|byte| lines.push(badge, byte, &mut |_| panic!("no line is whole")));
+        }
+        lines.prompt(1, &mut |line| printed.push(line.to_vec()));
+        lines.prompt(1, &mut |_| panic!("it was shown already"));
+        lines.push(2, b'\n', &mut |line| printed.push(line.to_vec()));
+        assert_eq!(printed, [b"> ".to_vec(), b"other\n".to_vec()]);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 pub mod bench;
 pub mod console;
+pub mod demo;
 pub mod fuzz;
 pub mod invoke;
 pub mod machine;
@@ -20,6 +21,7 @@ pub mod parent;
 pub mod place;
 pub mod random;
 pub mod role;
+pub mod shell;
 pub mod text;
 pub mod trial;
 pub mod work;

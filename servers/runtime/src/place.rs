@@ -25,5 +25,33 @@ pub const TASK: u32 = 9;
 pub const FRAMES: u32 = 10;
 /// The server that is measured.
 pub const SERVER: u32 = 11;
+/// Where the console's input is read: see [`crate::console::READ`].
+pub const INPUT: u32 = 15;
 /// The first of a server's capabilities to its clients' notifications.
 pub const FIRST_CLIENT: u32 = 16;
+
+/// Places of a driver.
+pub mod driver {
+    /// The ports of its device.
+    pub const PORTS: u32 = 16;
+    /// Its device's interrupt.
+    pub const INTERRUPT: u32 = 17;
+    /// The notification that the interrupt signals.
+    pub const INTERRUPTED: u32 = 18;
+}
+
+/// More places of the console server: those of its input.
+pub mod console {
+    /// Its own output, called under [`INPUT_BADGE`](crate::console::INPUT_BADGE).
+    pub const OUTPUT: u32 = 19;
+    /// Signalled when the transmitter can take more.
+    pub const SENT: u32 = 20;
+    /// Signalled when there are keys to make a line of.
+    pub const KEYS_PRESSED: u32 = 24;
+    /// Signalled when there is a line to read.
+    pub const LINES: u32 = 21;
+    /// The endpoint where lines are asked for.
+    pub const READERS: u32 = 22;
+    /// Signalled by ^C.
+    pub const BREAK: u32 = 23;
+}

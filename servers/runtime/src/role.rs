@@ -28,3 +28,13 @@ pub const FUZZ_THREAD: Word = 11;
 pub const FUZZ_POKER: Word = 12;
 /// A witness of fuzzing; word 1 is the seed of its memory.
 pub const FUZZ_WITNESS: Word = 13;
+/// The console's output, all of it where nobody types.
+pub const CONSOLE_OUTPUT: Word = 14;
+/// The console's driver of keys.
+pub const CONSOLE_KEYS: Word = 15;
+/// Who makes lines of keys.
+pub const CONSOLE_EDITOR: Word = 18;
+/// Who hands out the lines that were typed.
+pub const CONSOLE_READERS: Word = 16;
+/// Shows something; word 1 says what: see [`crate::demo::DEMOS`].
+pub const DEMO: Word = 17;

@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+mod console;
 mod failure;
 mod memory;
 mod output;
@@ -61,7 +62,7 @@ fn run(archive: Word, size: Word) -> Result<(), Failure> {
     let archive = Archive::new(memory::archive(archive, size)?).map_err(|error| Failure::new(format!("{error}")))?;
     let settings = Settings::read(&archive)?;
     let mut supervisor = Supervisor::new(Programs::new(archive))?;
-    supervisor.start_console()?;
+    console::start(&mut supervisor, settings.someone_types())?;
     say!("root: {} scenario(s): {}", settings.scenarios.len(), settings.scenarios.join(", "));
     scenario::run_all(&mut supervisor, &settings)
 }

@@ -93,6 +93,13 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Whether somebody is there to type.
+    pub fn someone_types(&self) -> bool {
+        self.scenarios.iter().any(|scenario| scenario == "shell")
+    }
+}
+
 /// So many seeds from the first one on; none if there are to be none.
 fn code_seeds(first: usize, count: usize) -> Option<Range<usize>> {
     (count > 0).then(|| first..first.saturating_add(count))

@@ -14,10 +14,9 @@ use lilliput_user64::Native;
 
 use crate::failure::{Failure, context};
 use crate::memory::PAGE;
-use crate::output::use_console;
 use crate::quote::Quote;
 use crate::supervisor::{Ending, FAULT_BADGE, Id, PRINT_BADGE, Supervisor};
-use crate::{FACTORY, SELF, SYSTEM};
+use crate::{FACTORY, SELF};
 
 /// Pages of a small task's stack.
 const STACK_PAGES: usize = 8;
@@ -25,8 +24,6 @@ const STACK_PAGES: usize = 8;
 const WIDE_STACK_PAGES: usize = 16;
 /// Where the first stack of a 64-bit task ends.
 const WIDE_STACKS: Word = 0x80_0000;
-/// The console writes before anybody else runs.
-const CONSOLE_PRIORITY: u8 = 56;
 
 /// The space a task is to have.
 #[derive(Clone, Copy)]
@@ -106,19 +103,6 @@ impl Supervisor {
         }
         self.adopt(child);
         Ok(id)
-    }
-
-    /// Starts the console server; from then on it writes what the root task prints.
-    pub fn start_console(&mut self) -> Result<(), Failure> {
-        let console = context(FACTORY.create_endpoint(), "the console's endpoint")?;
-        let id = self.create("console", "console", Space::Wide)?;
-        let child = self.child_mut(id);
-        child.grant(place::SERVICE, console.place(), Rights::RECEIVE, 0)?;
-        child.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
-        child.start(CONSOLE_PRIORITY, [0, 0])?;
-        self.console = Some(console);
-        use_console(console);
-        Ok(())
     }
 }
 

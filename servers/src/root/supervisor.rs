@@ -13,6 +13,7 @@ use lilliput_runtime::{Endpoint, Message, Word, parent, text};
 use lilliput_user64::Native;
 
 use crate::FACTORY;
+use crate::console::Keyboard;
 use crate::failure::{Failure, context};
 use crate::output::say;
 use crate::program::Programs;
@@ -66,6 +67,8 @@ pub struct Supervisor {
     pub endpoint: Endpoint<Native>,
     /// The console's endpoint, once there is one.
     pub console: Option<Endpoint<Native>>,
+    /// Where what is typed is read, and what ^C signals, if somebody types.
+    pub keyboard: Option<Keyboard>,
     /// The programs that came with the machine.
     pub programs: Programs,
     /// Whether tasks that fail do so as they should, so that it need not be said.
@@ -78,7 +81,15 @@ impl Supervisor {
     /// No task yet.
     pub fn new(programs: Programs) -> Result<Self, Failure> {
         let endpoint = context(FACTORY.create_endpoint(), "the root task's endpoint")?;
-        Ok(Self { endpoint, console: None, programs, expects_failures: false, children: BTreeMap::new(), last_id: 0 })
+        Ok(Self {
+            endpoint,
+            console: None,
+            keyboard: None,
+            programs,
+            expects_failures: false,
+            children: BTreeMap::new(),
+            last_id: 0,
+        })
     }
 
     /// The number of the next child.
@@ -117,8 +128,22 @@ impl Supervisor {
 
     /// Waits for one message, does what it asks for, and says whose it was. A task that fails is told of in the log.
     pub fn step(&mut self) -> Result<Id, Failure> {
+        self.step_or(|_, _, _| Ok(None))
+    }
+
+    /// The same, but whatever `serve` has an answer for: it gets the task's number and the message.
+    pub fn step_or(
+        &mut self,
+        serve: impl FnOnce(&mut Self, Id, &Message) -> Result<Option<Message>, Failure>,
+    ) -> Result<Id, Failure> {
         let received = context(self.endpoint.receive(), "waiting for tasks")?;
         let id = received.badge & !(FAULT_BADGE | PRINT_BADGE);
+        if received.badge == id
+            && let Some(answer) = serve(self, id, &received.message)?
+        {
+            let _ = reply::<Native>(&answer);
+            return Ok(id);
+        }
         let Some(child) = self.children.get_mut(&id) else {
             return Err(Failure::new(format!("a message from a task that is not there, number {id}")));
         };

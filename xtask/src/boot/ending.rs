@@ -18,6 +18,8 @@ pub enum Ending {
     Reset,
     /// The emulator gave up; its last words.
     Emulator(String),
+    /// The person at the terminal ended it.
+    Escaped,
     /// The watchdog ended it.
     TimedOut {
         /// The time it had.
@@ -49,7 +51,7 @@ impl Ending {
     /// What went wrong, if something did.
     pub fn complaint(&self) -> Option<String> {
         let text = match self {
-            Self::Success => return None,
+            Self::Success | Self::Escaped => return None,
             Self::Exit(exit::FAILURE) => "the guest reports failure".to_owned(),
             Self::Exit(exit::PANIC) => "the kernel panicked".to_owned(),
             Self::Exit(exit::DEADLOCK) => "every thread waits for another, for ever".to_owned(),

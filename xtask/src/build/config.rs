@@ -17,6 +17,8 @@ pub enum Scenario {
     Attack,
     /// Programs that ask the kernel for anything.
     Fuzz,
+    /// A shell, for somebody who types.
+    Shell,
     /// Other people's programs.
     #[value(skip)]
     Program,
@@ -30,6 +32,7 @@ impl Scenario {
             Self::Tests => "tests",
             Self::Attack => "attack",
             Self::Fuzz => "fuzz",
+            Self::Shell => "shell",
             Self::Program => "program",
         }
     }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
+
 use super::tally::Tally;
 use crate::attack::Platform;
-use crate::boot::{Ending, Outcome, Record, Report};
+use crate::boot::{Ending, Outcome, Record, Report, Step};
 use crate::build::{Config, Scenario};
 use crate::machine::accelerator::Accelerator;
 use crate::machine::{Emulator, Firmware, Machine};
@@ -26,6 +28,8 @@ pub struct GuestBoot {
     check_invariants: bool,
     /// Further settings.
     settings: &'static [(&'static str, &'static str)],
+    /// What is typed.
+    typed: &'static [Step],
 }
 
 /// What a boot has unless it says otherwise.
@@ -38,10 +42,11 @@ const PLAIN: GuestBoot = GuestBoot {
     count_instructions: false,
     check_invariants: false,
     settings: &[],
+    typed: &[],
 };
 
 /// All of them. In software, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 10] = [
+pub const BOOTS: [GuestBoot; 11] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -63,6 +68,23 @@ pub const BOOTS: [GuestBoot; 10] = [
         settings: &[("seed", "1,1000,2000"), ("fuzz_rounds", "40")],
         ..PLAIN
     },
+    GuestBoot { name: "shell", scenario: Scenario::Shell, typed: SHELL, ..PLAIN },
+];
+
+/// What is typed to the shell. Each step's line is what the one before led to.
+const SHELL: &[Step] = &[
+    Step { name: "it greets", after: "Type help for what", send: "hepl\x08\x7flp\r" },
+    Step { name: "backspace deletes", after: "exit            ends", send: "all wrong\x15tasks of mine\x17\x17\r" },
+    Step { name: "lines and words are deleted", after: " shell            64", send: "\x1b[A\x1b[Dnonsense\r" },
+    Step { name: "mistakes are named", after: "there is no command nonsense", send: "run hello\r" },
+    Step { name: "a small task runs", after: "Hello from a 32-bit task", send: "run hello 64\rmemory\r" },
+    Step { name: "a 64-bit task runs", after: "Hello from a 64-bit task", send: "" },
+    Step { name: "what is typed ahead is kept", after: "page frames free", send: "run crash\r" },
+    Step { name: "a crash is contained", after: "task crash ended by page fault at 0x200000", send: "run spin\r" },
+    Step { name: "something runs for ever", after: "I spin", send: "typed ahead\x03" },
+    Step { name: "^C ends it", after: "ended by ^C", send: "run spin 64\r" },
+    Step { name: "something else runs for ever", after: "I spin", send: "\x03machine\r" },
+    Step { name: "the shell goes on", after: "segment loads since boot", send: "dropped\x03exit\r" },
 ];
 
 impl GuestBoot {
@@ -76,10 +98,27 @@ impl GuestBoot {
         };
         let emulator = self.emulator();
         let limit = emulator.patience(limit);
-        tally.suite(self.name, |tally| match prepared.boot_on(&emulator, self.name, &config, limit, verbose) {
+        tally.suite(self.name, |tally| match self.boot(prepared, &emulator, &config, limit, verbose) {
             Ok(report) => self.count(&report, verbose, tally),
             Err(error) => tally.count(self.name, "boot", &Outcome::Failed(format!("{error:#}"))),
         });
+    }
+
+    fn boot(
+        &self,
+        prepared: &Prepared,
+        emulator: &Emulator,
+        config: &Config,
+        limit: Duration,
+        verbose: bool,
+    ) -> Result<Report> {
+        match emulator {
+            // Bochs' serial port is not connected to anything that types.
+            Emulator::Qemu(machine) if !self.typed.is_empty() => {
+                prepared.boot_typing(self.name, machine, config, limit, verbose, self.typed)
+            }
+            _ => prepared.boot_on(emulator, self.name, config, limit, verbose),
+        }
     }
 
     fn emulator(&self) -> Emulator {

@@ -5,6 +5,7 @@ mod bench;
 mod fuzz;
 mod program;
 mod scene;
+mod shell;
 mod tests;
 mod workload;
 
@@ -22,6 +23,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "bench" => bench::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,
+            "shell" => shell::run(supervisor, settings)?,
             "tests" => tests::run(supervisor, settings)?,
             "workload" => workload::run(supervisor, settings)?,
             _ => return Err(Failure::new(format!("there is no scenario {scenario}"))),

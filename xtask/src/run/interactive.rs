@@ -1,0 +1,28 @@
+//! `cargo xtask run --interactive`: a shell on the person's terminal.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::boot::Ending;
+use crate::build::{Config, Scenario};
+use crate::options::{ConfigOptions, MachineOptions};
+use crate::prepare::Prepared;
+use crate::setup::Needs;
+
+/// Boots and connects the terminal.
+pub fn run(machine: &MachineOptions, config: &ConfigOptions) -> Result<ExitCode> {
+    let prepared = Prepared::new(Needs::EMULATOR)?;
+    let machine = machine.machine();
+    let config = config.apply(Config::new([Scenario::Shell]), machine.accelerator)?;
+    println!("The terminal is the machine's serial port now; ^] ends it.");
+    match prepared.boot_interactive("interactive", &machine, &config)? {
+        Ending::Escaped => println!("\nended by ^]"),
+        ending => {
+            if let Some(complaint) = ending.complaint() {
+                bail!("{complaint}");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
