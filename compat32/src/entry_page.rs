@@ -17,14 +17,14 @@ pub enum CompatEntry {
     Sysenter = 2,
 }
 
-/// Offset in the page of the instruction that a SYSENTER call returns to.
+/// Offset in the page of the instruction that a call by SYSCALL or SYSENTER returns to, wherever it came from.
 ///
 /// SYSENTER saves neither EIP nor ESP (Intel SDM vol. 2, SYSENTER): the page leaves ESP in ECX, and the kernel returns to this
-/// place with ESP = ECX.
-pub const SYSENTER_RETURN: u32 = 4;
+/// place with ESP = ECX. SYSCALL saves EIP, which need not be kept if it is always the same.
+pub const RETURN: u32 = 4;
 
 /// The same place as an address in every small space.
-pub const SYSENTER_RETURN_ADDRESS: u32 = ENTRY_PAGE + SYSENTER_RETURN;
+pub const RETURN_ADDRESS: u32 = ENTRY_PAGE + RETURN;
 
 const RET: u8 = 0xc3;
 const INT3: u8 = 0xcc;
@@ -34,8 +34,8 @@ pub const fn contents(entry: CompatEntry) -> [u8; PAGE_SIZE as usize] {
     let code: &[u8] = match entry {
         // int 0x40; ret
         CompatEntry::Interrupt => &[0xcd, SYSTEM_CALL_VECTOR, RET],
-        // syscall; ret
-        CompatEntry::Syscall => &[0x0f, 0x05, RET],
+        // syscall; int3; int3; ret
+        CompatEntry::Syscall => &[0x0f, 0x05, INT3, INT3, RET],
         // mov ecx, esp; sysenter; ret
         CompatEntry::Sysenter => &[0x89, 0xe1, 0x0f, 0x34, RET],
     };
@@ -60,7 +60,8 @@ mod tests {
                 // MOV r/m32, r32 with mod 3, reg 4 (ESP), r/m 1 (ECX)
                 [0x89, modrm, ..] if *modrm == 3 << 6 | 4 << 3 | 1 => ("mov ecx, esp", 2),
                 [0xc3, ..] => ("ret", 1),
-                [0xcc, ..] => return instructions,
+                [0xcc, 0xcc, 0xcc, ..] => return instructions,
+                [0xcc, ..] => ("int3", 1),
                 other => panic!("unknown: {:x?}", &other[..4]),
             };
             instructions.push(name);
@@ -72,7 +73,7 @@ mod tests {
     fn each_entry_is_its_instruction_and_a_return() {
         for (entry, instructions) in [
             (CompatEntry::Interrupt, ["int 0x40", "ret"].as_slice()),
-            (CompatEntry::Syscall, &["syscall", "ret"]),
+            (CompatEntry::Syscall, &["syscall", "int3", "int3", "ret"]),
             (CompatEntry::Sysenter, &["mov ecx, esp", "sysenter", "ret"]),
         ] {
             let page = contents(entry);
@@ -83,9 +84,10 @@ mod tests {
     }
 
     #[test]
-    fn sysenter_returns_to_the_return() {
-        let page = contents(CompatEntry::Sysenter);
-        assert_eq!(decode(&page[SYSENTER_RETURN as usize..]), ["ret"]);
-        assert_eq!(SYSENTER_RETURN_ADDRESS, 0x1004);
+    fn both_return_to_the_return() {
+        for entry in [CompatEntry::Syscall, CompatEntry::Sysenter] {
+            assert_eq!(decode(&contents(entry)[RETURN as usize..]), ["ret"]);
+        }
+        assert_eq!(RETURN_ADDRESS, 0x1004);
     }
 }

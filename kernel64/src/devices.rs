@@ -78,7 +78,7 @@ pub fn can_wake(kernel: &Kernel) -> bool {
     let interrupts = &kernel.devices.interrupts;
     interrupts.iter().map(|index| &interrupts[index]).filter(|interrupt| interrupt.is_open()).any(|interrupt| {
         let (to, notifications) = (interrupt.notification, &kernel.machine.notifications);
-        let target = notifications.admit(to.object, to.key, Rights::SEND);
+        let target = notifications.admit(to.number(), to.key, Rights::SEND);
         target.is_some_and(|target| notifications[target].waiters.head.some().is_some())
     })
 }
@@ -129,7 +129,7 @@ fn carry_out(kernel: &mut Kernel, this: &mut PerCpu, index: Index<Interrupt>, ac
         kernel.devices.io_apics.set(line, interrupt::vector(index.number()), masked);
     }
     let machine = &mut kernel.machine;
-    let target = machine.notifications.admit(notification.object, notification.key, Rights::SEND);
+    let target = machine.notifications.admit(notification.number(), notification.key, Rights::SEND);
     match target.filter(|_| action.signal) {
         Some(target) => notify::signal(machine, &mut this.cpu, target, notification.badge),
         None => Decision::Stay,

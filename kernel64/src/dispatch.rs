@@ -8,7 +8,7 @@ use lilliput_core::capability::Capability;
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::ipc::general::Sending;
-use lilliput_core::ipc::{fast, general, notify};
+use lilliput_core::ipc::{general, notify};
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{self, Index, Object, Slab};
 use lilliput_core::thread::Thread;
@@ -25,18 +25,24 @@ pub extern "C" fn system_call(wide: bool) -> u64 {
     let now = timestamp();
     // SAFETY: an entry into the kernel: GS is the kernel's, interrupts are off, nobody holds a reference.
     let (kernel, this) = unsafe { (state::get(), percpu::this()) };
+    enter(kernel, this, now);
+    perform(kernel, this, wide)
+}
+
+/// What every entry to the general path begins with: notes what the fast path left to be told from links.
+#[inline(always)]
+pub fn enter(kernel: &mut Kernel, this: &mut PerCpu, now: u64) {
+    switch::note_loaded(this, &kernel.machine);
+    this.cpu.enter(&mut kernel.machine, now);
     if kernel.facts.check_invariants {
         invariants::check(kernel, this);
     }
-    this.cpu.charge_user(&mut kernel.machine, now);
-    perform(kernel, this, wide)
 }
 
 /// Does what the running thread's registers ask for.
 #[inline(never)]
 pub fn perform(kernel: &mut Kernel, this: &mut PerCpu, wide: bool) -> u64 {
     let entered = this.cpu.current;
-    kernel.machine.threads[entered].full_frame = false;
     let decision = if kernel.machine.threads[entered].kind.is_wide() == wide {
         operate(kernel, this)
     } else {
@@ -55,15 +61,18 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
         fault::check_deadlock(kernel, this);
         0
     } else {
-        let thread = &mut kernel.machine.threads[next];
-        switch::to(this, thread);
-        let block = thread as *mut Thread as u64;
+        // Whom the fast path goes on to later finds the gate open: it does so only while nothing speaks against it.
+        kernel.machine.threads[entered].set_gate(true);
+        let open = !this.cpu.attention && !this.cpu.vector_enabled;
+        kernel.machine.threads[next].set_gate(open);
+        switch::to(this, &mut kernel.machine.threads[next]);
+        switch::welcome_guest(this, &mut kernel.machine);
         if kernel.facts.check_invariants {
             invariants::check(kernel, this);
         }
-        block
+        &raw mut kernel.machine.threads[next] as u64
     };
-    this.cpu.charge_kernel(&mut kernel.machine, entered, timestamp());
+    this.cpu.leave(&mut kernel.machine, entered, timestamp());
     block
 }
 
@@ -72,22 +81,9 @@ fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     let Kernel { machine, .. } = kernel;
     let thread = &machine.threads[this.cpu.current];
     let (selector, task) = (Selector(thread.registers.status as u32), thread.task);
-    // For a call the selector is the bare index, and the operation's bits push any other past every table's end.
-    let capability = machine.tasks[task].capabilities.get(selector.0);
-    if let Some(endpoint) = machine.endpoints.admit(capability.object, capability.key, Rights::SEND)
-        && let Some(decision) = fast::call(machine, &mut this.cpu, endpoint, capability.badge)
-    {
-        return decision;
-    }
     let capability = machine.tasks[task].capabilities.get(selector.index());
-    if selector.operation() == Some(Operation::ReplyReceive)
-        && let Some(endpoint) = machine.endpoints.admit(capability.object, capability.key, Rights::RECEIVE)
-        && let Some(decision) = fast::reply_receive(machine, &mut this.cpu, endpoint)
-    {
-        return decision;
-    }
     let decision = match selector.operation() {
-        Some(operation) => slow(kernel, this, operation, capability),
+        Some(operation) => slow(kernel, this, operation, selector.index(), capability),
         None => refuse(machine, &this.cpu, Error::BadOperation),
     };
     match decision {
@@ -98,7 +94,7 @@ fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
 
 /// All that is not on the fast path.
 #[inline(never)]
-fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, capability: Capability) -> Decision {
+fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32, capability: Capability) -> Decision {
     let Kernel { machine, .. } = kernel;
     let cpu = &mut this.cpu;
     let endpoint = |machine: &Machine, rights| object::<Endpoint>(&machine.endpoints, capability, rights);
@@ -116,7 +112,8 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, capability
             .map(|at| general::receive(machine, cpu, at, operation == Operation::Receive)),
         Operation::Reply => Ok(general::reply(machine, cpu)),
         Operation::ReplyReceive => {
-            endpoint(machine, Rights::RECEIVE).map(|at| general::reply_receive(machine, cpu, at))
+            let named = if index == 0 { home(machine, cpu) } else { endpoint(machine, Rights::RECEIVE) };
+            named.map(|at| general::reply_receive(machine, cpu, at))
         }
         Operation::Signal => notification(machine, Rights::SEND).map(|at| {
             machine.threads[cpu.current].finish(Ok(()));
@@ -139,12 +136,17 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, capability
     }
 }
 
+/// Where the running thread received last.
+fn home(machine: &Machine, cpu: &Cpu) -> Result<Index<Endpoint>, Error> {
+    machine.threads[cpu.current].home.endpoint.some().ok_or(Error::BadCapability)
+}
+
 /// The object that a capability names, or why not.
 ///
 /// # Errors
 /// `BadCapability` for none and for a stale one, `WrongType`, `NoRight`.
 pub fn object<T: Object>(slab: &Slab<T>, capability: Capability, rights: Rights) -> Result<Index<T>, Error> {
-    if let Some(index) = slab.admit(capability.object, capability.key, rights) {
+    if let Some(index) = slab.admit(capability.number(), capability.key, rights) {
         return Ok(index);
     }
     if capability.is_null() {
@@ -153,7 +155,7 @@ pub fn object<T: Object>(slab: &Slab<T>, capability: Capability, rights: Rights)
     if slab::type_number(capability.key) != T::TYPE as u8 {
         return Err(Error::WrongType);
     }
-    match slab.admit(capability.object, capability.key, Rights::empty()) {
+    match slab.admit(capability.number(), capability.key, Rights::empty()) {
         Some(_) => Err(Error::NoRight),
         None => Err(Error::BadCapability),
     }

@@ -5,10 +5,11 @@ use lilliput_abi::{Rights, fault as abi};
 use lilliput_core::cpu::Decision;
 use lilliput_core::ipc::general;
 use lilliput_core::slab::Index;
-use lilliput_core::thread::{Fault, State, Thread};
+use lilliput_core::thread::{Fault, Frame, Interrupted, State, Thread};
 
 use crate::cpu::percpu::PerCpu;
 use crate::devices;
+use crate::entry::FLAGS;
 use crate::log;
 use crate::power;
 use crate::state::Kernel;
@@ -23,7 +24,7 @@ pub fn raise(kernel: &mut Kernel, this: &mut PerCpu, raised: Fault) -> Decision 
     machine.threads[running].account.faults += 1;
     let handlers = [machine.threads[running].fault_handler, machine.tasks[machine.threads[running].task].fault_handler];
     let handler = handlers.into_iter().find_map(|handler| {
-        let endpoint = machine.endpoints.admit(handler.object, handler.key, Rights::SEND)?;
+        let endpoint = machine.endpoints.admit(handler.number(), handler.key, Rights::SEND)?;
         Some((endpoint, handler.badge))
     });
     let Some((endpoint, badge)) = handler else {
@@ -41,7 +42,9 @@ pub fn raise(kernel: &mut Kernel, this: &mut PerCpu, raised: Fault) -> Decision 
 /// whatever led here is hostile.
 #[cold]
 pub fn wrong_mode(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
-    kernel.machine.threads[this.cpu.current].full_frame = true;
+    let thread = &mut kernel.machine.threads[this.cpu.current];
+    let Frame { ip, sp, .. } = thread.frame;
+    thread.interrupt(Interrupted { ip, sp, flags: FLAGS });
     raise(kernel, this, Fault { vector: INVALID_OPCODE, code: 0, address: 0 })
 }
 
@@ -62,7 +65,7 @@ fn report(thread: &Thread, index: Index<Thread>, raised: Fault, why: &str) {
         thread.task.number(),
         index.number(),
         abi::vector_name(raised.vector),
-        thread.frame.ip,
+        thread.goes_on_at().0,
         raised.address,
         raised.code,
     );
@@ -71,33 +74,34 @@ fn report(thread: &Thread, index: Index<Thread>, raised: Fault, why: &str) {
 /// Nobody is ready. Unless a device could make somebody ready, every thread waits for another, for ever: says who waits for whom, and
 /// ends the machine.
 #[cold]
-pub fn check_deadlock(kernel: &Kernel, _this: &PerCpu) {
+pub fn check_deadlock(kernel: &Kernel, this: &PerCpu) {
     if devices::can_wake(kernel) {
         return;
     }
     log!("every thread waits for another:");
-    list_threads(kernel);
+    list_threads(kernel, this);
     power::exit(exit::DEADLOCK)
 }
 
 /// Prints what each thread does, at most 40 of them.
-pub fn list_threads(kernel: &Kernel) {
+pub fn list_threads(kernel: &Kernel, this: &PerCpu) {
     const MOST: usize = 40;
     let machine = &kernel.machine;
     for index in machine.threads.iter().take(MOST) {
         let thread = &machine.threads[index];
+        let (ip, sp) = thread.goes_on_at();
         log!(
             "  thread {} of task {} ({:?}): {:?} {}, priority {}, ip {:#x}, sp {:#x}, endpoint {}, server {}",
             index.number(),
             thread.task.number(),
             thread.kind,
-            thread.state,
+            machine.state(&this.cpu, index),
             thread.fault.map_or("", |raised| abi::vector_name(raised.vector)),
             thread.priority,
-            thread.frame.ip,
-            thread.frame.sp,
-            thread.endpoint.number(),
-            thread.server.number(),
+            ip,
+            sp,
+            if thread.endpoint.is_none() { thread.home.endpoint.number() } else { thread.endpoint.number() },
+            machine.server(index).number(),
         );
     }
     let more = machine.threads.iter().count().saturating_sub(MOST);

@@ -4,7 +4,7 @@
 //! path left is checked before the thread that it left to executes an instruction: see `entry/checked.rs`.
 
 use lilliput_compat32::descriptor::{Descriptor, Extent};
-use lilliput_compat32::gdt::{self, Running, TASK_STATE, USER_CODE, USER_DATA};
+use lilliput_compat32::gdt::{self, Running, TASK_STATE, USER_CODE, USER_CODE_ENTRY, USER_DATA};
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::{Kind, Thread};
@@ -24,6 +24,7 @@ use crate::tlb::KEEP;
 const FLAGS_SET: u64 = 0x202;
 /// IOPL and VM.
 const FLAGS_CLEAR: u64 = 0x2_3000;
+const LOWER_DWORD: u64 = 0xffff_ffff;
 /// Where addresses of the lower half end.
 const LOWER_HALF: u64 = 1 << 47;
 
@@ -82,11 +83,18 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     // Every descriptor, the two of the user and all others: so there is no other code segment, gate or flat segment.
     let task_state = [this.gdt.0[TASK_STATE as usize / 8], this.gdt.0[TASK_STATE as usize / 8 + 1]].map(Descriptor);
     let table = gdt::table(running, task_state).map(|descriptor| descriptor.0);
-    ensure(this.gdt.0 == table, "descriptors of another task")?;
+    let mut loaded_table = this.gdt.0;
+    if thread.kind == Kind::Host {
+        // Of a 64-bit code descriptor only the upper half means anything: the lower one may stay a guest's.
+        loaded_table[USER_CODE_ENTRY] &= !LOWER_DWORD;
+        loaded_table[USER_CODE_ENTRY] |= table[USER_CODE_ENTRY] & LOWER_DWORD;
+    }
+    ensure(loaded_table == table, "descriptors of another task")?;
 
     let arena = tasks[thread.task].space.arena;
     let is_host = thread.kind == Kind::Host;
-    let shared = is_host && tasks[owner].space.arena == arena;
+    // A host that a 64-bit task went to has FS and GS of nobody, and ignores DS and ES.
+    let shared = is_host && (owner.is_none() || tasks[owner].space.arena == arena);
     ensure(owner == thread.task || shared, "segment registers of another task")?;
     // A null selector leaves the base at zero or as it was.
     let base = VirtAddr::new(tasks[owner].space.base);
@@ -101,10 +109,11 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
 
     let frame = &thread.frame;
     // By SYSRETQ, that is: IRETQ faults where it must.
-    let canonical = thread.full_frame || frame.ip < LOWER_HALF;
+    let canonical = thread.has_full_frame() || frame.ip < LOWER_HALF;
     ensure(canonical, "a system call returns to a non-canonical address")?;
     ensure(frame.cs == u64::from(USER_CODE) && frame.ss == u64::from(USER_DATA), "selectors that are no user's")?;
-    ensure(frame.flags & (FLAGS_SET | FLAGS_CLEAR) == FLAGS_SET, "flags that are no user's")
+    let flags = thread.interrupted.flags & (FLAGS_SET | FLAGS_CLEAR);
+    ensure(!thread.has_full_frame() || flags == FLAGS_SET, "flags that are no user's")
 }
 
 fn ensure(holds: bool, rule: &'static str) -> Result<(), &'static str> {

@@ -53,8 +53,14 @@ impl Charged<'_> {
     /// `NoMemory`.
     pub fn capability_table(&mut self, pages: u64) -> Result<&'static mut [Capability], Error> {
         let frame = self.allocate(pages)?;
-        // SAFETY: frames just allocated, whose only use this is until they come back below; all zero is the null capability.
-        Ok(unsafe { core::slice::from_raw_parts_mut(address(frame).cast(), CAPABILITIES * pages as usize) })
+        let places: *mut Capability = address(frame).cast();
+        let count = CAPABILITIES * pages as usize;
+        for place in 0..count {
+            // SAFETY: frames just allocated, whose only use this is until they come back below.
+            unsafe { places.add(place).write(Capability::NULL) };
+        }
+        // SAFETY: all places are written.
+        Ok(unsafe { core::slice::from_raw_parts_mut(places, count) })
     }
 
     /// Takes a capability table back.

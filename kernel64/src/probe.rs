@@ -16,7 +16,7 @@ use lilliput_core::frames::Frame;
 use lilliput_core::paging::{self, TableMemory, UPPER_HALF};
 use lilliput_core::plan::Loaded;
 use lilliput_core::slab::Index;
-use lilliput_core::thread::{Frame as ReturnFrame, Kind, Thread};
+use lilliput_core::thread::{Frame as ReturnFrame, Interrupted, Kind, Thread};
 use x86_64::VirtAddr;
 use x86_64::structures::paging::PageTableFlags as Flags;
 
@@ -130,10 +130,11 @@ pub fn run(this: &mut PerCpu, memory: &mut Charged<'_>, kernel_root: Frame) -> R
     // What lies behind the limit may be read, written and run: nothing but the limit protects it.
     let behind = map(SIZE, Flags::WRITABLE)?;
     fill(behind, &[INT3; 16]);
-    // Exceptions from user mode come in at the bottom of the kernel's stack, where boot has its own frames: the trials'
-    // come in on the stack of #DB, which none of them raises.
+    // The way out and exceptions from user mode use the bottom of the kernel's stack, where boot has its own frames: the trials
+    // use the stack of #DB, which none of them raises.
     let stack = this.tss.0.privilege_stack_table[0];
     this.tss.0.privilege_stack_table[0] = stacks::exception_top(0);
+    this.kernel_stack_top = stacks::exception_top(0).as_u64();
     let mut report = Report::default();
     for (number, trial) in TRIALS.iter().enumerate() {
         if !holds(this, root, code, trial) {
@@ -141,6 +142,7 @@ pub fn run(this: &mut PerCpu, memory: &mut Charged<'_>, kernel_root: Frame) -> R
         }
     }
     this.tss.0.privilege_stack_table[0] = stack;
+    this.kernel_stack_top = stack.as_u64();
     // SAFETY: the root that the kernel booted with.
     unsafe { switch::write_cr3(kernel_root.start().as_u64()) };
     this.cpu.loaded = Loaded::new();
@@ -167,19 +169,13 @@ fn holds(this: &mut PerCpu, root: Frame, code: Frame, trial: &Trial) -> bool {
     let mut thread = Thread {
         code_descriptor: Descriptor::code32(extent).0,
         data_descriptor: Descriptor::data32(extent).0 | if trial.down { EXPAND_DOWN } else { 0 },
-        frame: ReturnFrame {
-            ip: CODE,
-            cs: u64::from(USER_CODE),
-            // Interrupts off: nothing but the trial's own exception comes.
-            flags: 2,
-            sp: DATA + Frame::SIZE,
-            ss: u64::from(USER_DATA),
-        },
+        frame: ReturnFrame { ip: 0, cs: u64::from(USER_CODE), sp: 0, ss: u64::from(USER_DATA) },
+        // Interrupts off: nothing but the trial's own exception comes.
+        interrupted: Interrupted { ip: CODE, flags: 2, sp: DATA + Frame::SIZE },
         cr3: root.start().as_u64(),
         // No task's number, and not "none" either: segment registers are loaded for it like for any other.
         task: Index::new(u32::MAX),
         kind: Kind::Small,
-        full_frame: true,
         ..Thread::default()
     };
     thread.registers.rcx = SIZE;

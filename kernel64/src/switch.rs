@@ -4,8 +4,10 @@
 use core::arch::asm;
 
 use lilliput_compat32::gdt::{USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY};
+use lilliput_core::machine::Machine;
 use lilliput_core::plan::{Segments, SwitchPlan, Target};
-use lilliput_core::thread::Thread;
+use lilliput_core::slab::Index;
+use lilliput_core::thread::{Kind, Thread};
 use x86_64::registers::control::{Cr0, Cr0Flags};
 
 use crate::cpu::gdt::Table;
@@ -36,7 +38,31 @@ pub fn to(this: &mut PerCpu, thread: &mut Thread) {
         this.cr3_writes += 1;
     }
     this.cpu.loaded = plan.loaded(&target, &this.cpu.loaded);
-    this.current = thread;
+}
+
+/// Notes what is loaded, where the fast path brought the running thread there.
+#[inline(always)]
+pub fn note_loaded(this: &mut PerCpu, machine: &Machine) {
+    if let Some(current) = this.cpu.current.some() {
+        let thread = &machine.threads[current];
+        let guest = thread.guest.some().map(|guest| &machine.threads[guest]);
+        this.cpu.loaded = this.cpu.loaded.by(thread, guest);
+    }
+}
+
+/// If the running thread is a host, and its caller a small thread of its arena whose segments and root are still loaded, whom nobody outranks: the
+/// fast path can answer it.
+#[inline(always)]
+pub fn welcome_guest(this: &PerCpu, machine: &mut Machine) {
+    let Thread { kind: Kind::Host, caller, arena, .. } = machine.threads[this.cpu.current] else { return };
+    let guest = &machine.threads[caller];
+    let loaded = &this.cpu.loaded;
+    let at_hand = loaded.segments == guest.task && loaded.cr3 == guest.cr3;
+    let plain = guest.kind == Kind::Small && guest.arena == arena && guest.obstacles.is_empty();
+    if plain && at_hand && !this.cpu.attention {
+        let host = &mut machine.threads[this.cpu.current];
+        (host.caller, host.guest) = (Index::NONE, caller);
+    }
 }
 
 /// Loads the segment registers anew with what they are taken to hold: a user got something else into them.

@@ -1,18 +1,19 @@
 //! What an interrupt or exception does.
 
 use lilliput_abi::layout::SYSTEM_CALL_VECTOR;
-use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
+use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_core::cpu::Decision;
-use lilliput_core::thread::{Fault, Frame, Kind};
+use lilliput_core::thread::{Fault, Interrupted, Kind};
 use x86_64::registers::control::Cr2;
 
 use crate::cpu::apic;
 use crate::cpu::idt::{is_interrupt, vector as number};
 use crate::cpu::percpu::{self, PerCpu};
-use crate::entry::exit;
-use crate::entry::trap::TrapFrame;
+use crate::entry::FLAGS;
+use crate::entry::exit::{self, Return};
+use crate::entry::trap::{HardwareFrame, TrapFrame};
 use crate::state::{self, Kernel};
-use crate::{devices, dispatch, fault, invariants, panic, probe, switch, vector};
+use crate::{devices, dispatch, fault, panic, probe, switch, vector};
 
 /// The kernel is to be gone back into: see the common path of the stubs.
 const RESUME: u64 = 1;
@@ -37,8 +38,8 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
     if this.probe_sp != 0 && trap.is_from_user() {
         probe::caught(this, vector);
     }
-    let faulted_return = !trap.is_from_user() && exit::is_return(trap.frame.ip);
-    if !trap.is_from_user() && !faulted_return {
+    let faulted_return = if trap.is_from_user() { None } else { exit::faulted_return(trap.frame.ip) };
+    if !trap.is_from_user() && faulted_return.is_none() {
         if vector == number::DEBUG {
             // A user's single step, taken at the kernel's first instruction: SYSENTER does not clear TF (Intel SDM
             // vol. 3, 6.8.3), and MOV SS puts it off past any entry. The kernel itself sets no breakpoints.
@@ -54,23 +55,25 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
     }
     // SAFETY: as above; the kernel was not in the middle of anything: it was in user mode, about to be, or idle.
     let kernel = unsafe { state::get() };
-    if kernel.facts.check_invariants {
-        invariants::check(kernel, this);
-    }
+    dispatch::enter(kernel, this, now);
     let entered = this.cpu.current;
-    this.cpu.charge_user(&mut kernel.machine, now);
     if !entered.is_none() {
         let thread = &mut kernel.machine.threads[entered];
         thread.registers = trap.registers;
-        thread.full_frame = true;
-        if !faulted_return {
-            // No other selectors are a user's, on a CPU that checks them.
-            let flags = trap.frame.flags & !NEVER_OF_A_USER;
-            thread.frame = Frame { cs: u64::from(USER_CODE), ss: u64::from(USER_DATA), flags, ..trap.frame };
+        if thread.kind == Kind::Small {
+            // R8-R15 are not there in compatibility mode, and hold what a host left.
+            thread.registers.words[SHORT_WORDS as usize..].fill(0);
+            thread.registers.r11 = 0;
         }
+        let HardwareFrame { ip, flags, sp, .. } = trap.frame;
+        thread.interrupt(match faulted_return {
+            None => Interrupted { ip, flags: flags & !NEVER_OF_A_USER, sp },
+            Some(Return::Interrupted) => thread.interrupted,
+            Some(Return::SystemCall) => Interrupted { ip: thread.frame.ip, flags: FLAGS, sp: thread.frame.sp },
+        });
     }
     let decision = match vector {
-        SYSTEM_CALL_VECTOR if !faulted_return => return interrupt_system_call(kernel, this),
+        SYSTEM_CALL_VECTOR if faulted_return.is_none() => return interrupt_system_call(kernel, this),
         number::TIMER => {
             apic::end_of_interrupt();
             this.cpu.tick(&mut kernel.machine)
@@ -93,7 +96,7 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
 fn where_it_stands(trap: &TrapFrame, this: &PerCpu) -> ! {
     // SAFETY: whoever was interrupted does not go on.
     if let Some(kernel) = unsafe { state::peek() } {
-        fault::list_threads(kernel);
+        fault::list_threads(kernel, this);
     }
     panic::interrupted(&trap.report(), format_args!("thread {}", this.cpu.current.number()))
 }

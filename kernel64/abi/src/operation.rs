@@ -1,13 +1,17 @@
 //! The first register of a system call: which operation, on which capability.
 //!
-//! Bits 31..24 of (e/r)ax are the operation, bits 23..0 an index into the caller's capability table.
-//! `Call` is operation 0, so that on the kernel's path one unsigned comparison with the length of
+//! Bit 31 of (e/r)ax says that the message is long, bits 30..24 are the operation, bits 23..0 an index into the caller's
+//! capability table. `Call` is operation 0, so that on the kernel's path one unsigned comparison with the length of
 //! the table is both the bound check of the index and the decoding of the operation.
 
 /// How far the operation is shifted in the selector word.
 pub const OPERATION_SHIFT: u32 = 24;
 /// The bits of the selector word that hold the capability index.
 pub const INDEX_MASK: u32 = (1 << OPERATION_SHIFT) - 1;
+/// The bit of the selector word that says that words beyond the first four are part of the message.
+///
+/// Without it words 0-3 are the message, whatever length its tag names: then the kernel need not look at the tag.
+pub const LONG: u32 = 1 << 31;
 
 /// What a system call does. Numbers are part of the interface and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +31,8 @@ pub enum Operation {
     ReceiveNonBlocking = 5,
     /// Answer the caller whose message this thread received last. The index is ignored.
     Reply = 6,
-    /// [`Operation::Reply`], then [`Operation::Receive`] on the endpoint named by the index.
+    /// [`Operation::Reply`], then [`Operation::Receive`] on the endpoint named by the index; for index 0, on that from which the thread
+    /// received last.
     ReplyReceive = 7,
     /// Set the bits of the capability's badge in a notification; wakes one waiter. Never blocks.
     Signal = 8,
@@ -76,9 +81,19 @@ impl Selector {
         self.0 & INDEX_MASK
     }
 
+    /// The same for a message with words beyond the first four.
+    pub const fn long(self) -> Self {
+        Self(self.0 | LONG)
+    }
+
+    /// Whether words beyond the first four are part of the message.
+    pub const fn is_long(self) -> bool {
+        self.0 & LONG != 0
+    }
+
     /// The operation, or `None` where the number names none.
     pub const fn operation(self) -> Option<Operation> {
-        let number = (self.0 >> OPERATION_SHIFT) as usize;
+        let number = ((self.0 & !LONG) >> OPERATION_SHIFT) as usize;
         if number < Operation::ALL.len() { Some(Operation::ALL[number]) } else { None }
     }
 }
@@ -93,6 +108,9 @@ mod tests {
             assert_eq!(operation as usize, number);
             let selector = Selector::new(operation, 0x123);
             assert_eq!((selector.operation(), selector.index()), (Some(operation), 0x123));
+            let long = selector.long();
+            assert_eq!((long.operation(), long.index()), (Some(operation), 0x123));
+            assert!(long.is_long() && !selector.is_long());
         }
     }
 

@@ -2,14 +2,14 @@
 
 use lilliput_abi::{Error, ObjectType, Rights};
 
-use crate::slab::{self, Key};
+use crate::slab::{self, ENDPOINT_BYTES, ENDPOINTS, Header, Key};
 
 /// A name for an object: which, with what rights, under which badge. 16 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Capability {
-    /// The object's place in the table of its type.
-    pub object: u32,
+    /// The object's place in the table of its type, as if it were the index of an endpoint: see [`Capability::number`].
+    object: u32,
     /// What a receiver sees of whom it came from; the bits that a signal sets. Below 2^31.
     pub badge: u32,
     /// Generation, type and rights.
@@ -18,9 +18,32 @@ pub struct Capability {
 
 const _: () = assert!(size_of::<Capability>() == 16);
 
+impl Default for Capability {
+    fn default() -> Self {
+        Self::NULL
+    }
+}
+
 impl Capability {
-    /// No capability.
-    pub const NULL: Self = Self { object: 0, badge: 0, key: 0 };
+    /// No capability. What it names can be read, and is nobody's.
+    pub const NULL: Self = Self { object: ENDPOINTS, badge: 0, key: 0 };
+    /// Where a capability names its object, for the assembly of the fast path.
+    pub const OBJECT_OFFSET: usize = core::mem::offset_of!(Self, object);
+
+    /// A capability to the object with this number and header, with these rights and no badge.
+    pub const fn new(number: u32, header: &Header, rights: Rights) -> Self {
+        Self { object: ENDPOINTS + number * ENDPOINT_BYTES, badge: 0, key: header.key(rights) }
+    }
+
+    /// A capability to the one object of a type that has no table.
+    pub const fn unique(object_type: ObjectType) -> Self {
+        Self { key: slab::unique(object_type), ..Self::NULL }
+    }
+
+    /// The number of the object in the table of its type.
+    pub const fn number(&self) -> u32 {
+        (self.object - ENDPOINTS) / ENDPOINT_BYTES
+    }
 
     /// Whether it is none.
     pub const fn is_null(&self) -> bool {
@@ -53,7 +76,7 @@ impl Capability {
             return Err(Error::BadArgument);
         }
         let badge = if self.badge != 0 { self.badge } else { badge };
-        Ok(Self { object: self.object, badge, key: self.key & !0xff | rights.bits() as Key })
+        Ok(Self { badge, key: slab::with_rights(self.key, rights), ..*self })
     }
 }
 
@@ -143,7 +166,7 @@ mod tests {
     use std::{boxed::Box, vec};
 
     fn capability(rights: Rights) -> Capability {
-        Capability { object: 3, badge: 0, key: 1 << 16 | 1 << 8 | rights.bits() as Key }
+        Capability { key: 2 | 3 << 40 | (rights.bits() as Key) << 32, ..Capability::NULL }
     }
 
     fn rights(bits: u8) -> Rights {

@@ -4,10 +4,10 @@
 //! watch itself can run it after every switch.
 
 use crate::cpu::Cpu;
-use crate::endpoint::Queue;
+use crate::endpoint::{Endpoint, Queue};
 use crate::machine::Machine;
 use crate::slab::{Index, Object, Slab};
-use crate::thread::{PRIORITIES, State, Thread};
+use crate::thread::{Obstacles, PRIORITIES, State, Thread};
 
 /// What is broken.
 pub type Broken = &'static str;
@@ -28,7 +28,7 @@ impl Machine {
     pub fn check(&self, cpu: &Cpu) -> Result<(), Broken> {
         let queued = Count {
             ready: self.check_ready(cpu)?,
-            at_endpoints: self.check_endpoints()?,
+            at_endpoints: self.check_endpoints(cpu)?,
             at_notifications: self.check_notifications()?,
         };
         // Whoever is in a queue has the state for it and names that very queue, and no queue has anybody twice: so
@@ -37,7 +37,7 @@ impl Machine {
         for index in self.threads.iter() {
             let thread = &self.threads[index];
             self.check_thread(cpu, index, thread)?;
-            match thread.state {
+            match self.state(cpu, index) {
                 State::Ready if index != cpu.current => expected.ready += 1,
                 State::Sending | State::Calling | State::Receiving => expected.at_endpoints += 1,
                 State::Waiting => expected.at_notifications += 1,
@@ -50,25 +50,30 @@ impl Machine {
 
     fn check_thread(&self, cpu: &Cpu, index: Index<Thread>, thread: &Thread) -> Result<(), Broken> {
         ensure(usize::from(thread.priority) < PRIORITIES, "a priority above the highest")?;
-        ensure(
-            thread.server.is_none() != (thread.state == State::AwaitingReply),
-            "a thread awaits an answer of nobody, or has a server without waiting",
-        )?;
-        if let Some(server) = thread.server.some() {
-            ensure(self.threads[server].caller == index, "a server that does not know its caller")?;
+        let state = self.state(cpu, index);
+        if let Some(server) = self.server(index).some() {
             ensure(is_live(&self.threads, server), "a server that is gone")?;
         }
-        if let Some(caller) = thread.caller.some() {
+        ensure(thread.caller.is_none() || thread.guest.is_none(), "a server with two callers")?;
+        if let Some(caller) = thread.caller.some().or(thread.guest.some()) {
             ensure(self.threads[caller].server == index, "a caller that does not wait for its server")?;
             ensure(is_live(&self.threads, caller), "a caller that is gone")?;
-            ensure(thread.state != State::Stopped, "a caller that waits for a stopped thread")?;
-            ensure(thread.state != State::Receiving, "a server that receives and has a caller")?;
+            ensure(self.state(cpu, caller) == State::AwaitingReply, "a caller that does not wait")?;
+            ensure(state != State::Stopped, "a caller that waits for a stopped thread")?;
+            ensure(state != State::Receiving, "a server that receives and has a caller")?;
         }
-        let waits_for_handler = matches!(thread.state, State::Calling | State::AwaitingReply);
+        let waits_for_handler = matches!(state, State::Calling | State::AwaitingReply);
         ensure(thread.fault.is_none() || waits_for_handler, "a fault of which nobody is told")?;
-        ensure(index != cpu.current || thread.state == State::Ready, "the running thread is not ready")?;
+        ensure(index != cpu.current || state == State::Ready, "the running thread is not ready")?;
+        let sends = matches!(state, State::Sending | State::Calling);
+        ensure(thread.obstacles.contains(Obstacles::SENDS) == sends, "a sender that can't be told from a receiver")?;
+        let crowded = (sends || state == State::Receiving) && thread.previous.is_none() && !thread.next.is_none();
+        ensure(thread.obstacles.contains(Obstacles::CROWDED) == crowded, "a crowd that is not noted")?;
+        let gate = thread.gate;
+        ensure(gate.places == 0 || gate.places == thread.places, "a gate to places that are not there")?;
+        ensure(gate.home.is_none() || gate.home == thread.home.endpoint, "a gate to an endpoint that is no home")?;
         let in_queue =
-            matches!(thread.state, State::Ready | State::Sending | State::Calling | State::Receiving | State::Waiting)
+            matches!(state, State::Ready | State::Sending | State::Calling | State::Receiving | State::Waiting)
                 && index != cpu.current;
         ensure(in_queue || thread.next.is_none() && thread.previous.is_none(), "links of a thread in no queue")
     }
@@ -81,26 +86,37 @@ impl Machine {
             let bit = cpu.ready.occupied >> priority & 1 != 0;
             ensure(bit != queue.head.is_none(), "the bitmap of priorities against their queues")?;
             count += self.check_queue(queue, |index, thread| {
-                thread.state == State::Ready && thread.priority == priority && index != cpu.current
+                self.state(cpu, index) == State::Ready && thread.priority == priority && index != cpu.current
             })?;
         }
         Ok(count)
     }
 
-    fn check_endpoints(&self) -> Result<u32, Broken> {
+    fn check_endpoints(&self, cpu: &Cpu) -> Result<u32, Broken> {
         let mut count = 0;
         for index in self.endpoints.iter() {
             let endpoint = &self.endpoints[index];
-            let both = !endpoint.senders.head.is_none() && !endpoint.receivers.head.is_none();
-            ensure(!both, "an endpoint with senders and receivers")?;
-            count += self.check_queue(endpoint.senders, |_, thread| {
-                matches!(thread.state, State::Sending | State::Calling) && thread.endpoint == index
+            let senders = self.first_sender(index).is_some();
+            count += self.check_queue(endpoint.queue, |at, thread| match self.state(cpu, at) {
+                State::Sending | State::Calling => senders && thread.endpoint == index,
+                State::Receiving => !senders && thread.home.endpoint == index,
+                _ => false,
             })?;
-            count += self.check_queue(endpoint.receivers, |_, thread| {
-                thread.state == State::Receiving && thread.endpoint == index
-            })?;
+            self.check_residents(index)?;
         }
         Ok(count)
+    }
+
+    /// Every resident of an endpoint has its home there; and they are linked both ways.
+    fn check_residents(&self, endpoint: Index<Endpoint>) -> Result<(), Broken> {
+        let (mut previous, mut at) = (Index::NONE, self.endpoints[endpoint].residents);
+        while let Some(index) = at.some() {
+            let home = self.threads[index].home;
+            ensure(is_live(&self.threads, index), "a resident that is gone")?;
+            ensure(home.endpoint == endpoint && home.previous == previous, "a resident of another endpoint")?;
+            (previous, at) = (index, home.next);
+        }
+        Ok(())
     }
 
     fn check_notifications(&self) -> Result<u32, Broken> {
@@ -128,7 +144,10 @@ impl Machine {
             (previous, at) = (index, thread.next);
             count += 1;
         }
-        ensure(queue.tail == previous, "a queue that does not end at its last thread")?;
+        ensure(
+            queue.last(&self.threads).unwrap_or_default() == previous,
+            "a queue that does not end at its last thread",
+        )?;
         Ok(count)
     }
 

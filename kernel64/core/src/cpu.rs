@@ -4,7 +4,10 @@ use crate::machine::Machine;
 use crate::plan::Loaded;
 use crate::scheduler::{ReadyQueue, SLICE_TICKS};
 use crate::slab::Index;
-use crate::thread::{State, Thread};
+use crate::thread::{PRIORITIES, State, Thread};
+
+/// How many threads that wait for one another are looked at.
+const LINKS: usize = 16;
 
 /// What the running thread's system call or a fault decided. The switch itself happens once, at the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +26,15 @@ pub enum Decision {
 /// The state of one CPU that decisions are made from.
 #[repr(C)]
 pub struct Cpu {
-    /// The thread that runs; none while idle.
+    /// The thread that runs; none while idle. With `upper` after it, the address of the thread's block.
     pub current: Index<Thread>,
+    /// All ones.
+    upper: u32,
+    /// Whether somebody who is ready may outrank a thread that waits for an answer of the running one, or of one that waits for it:
+    /// see [`Cpu::note_attention`].
+    pub attention: bool,
+    /// Whether vector instructions work: CR0.TS is clear. Only while the owner runs.
+    pub vector_enabled: bool,
     /// Timer ticks left of the time slice.
     pub slice: u32,
     /// The TSC when time was charged last.
@@ -33,8 +43,6 @@ pub struct Cpu {
     pub loaded: Loaded,
     /// Whose vector state the registers hold.
     pub vector_owner: Index<Thread>,
-    /// Whether vector instructions work: CR0.TS is clear. Only while the owner runs.
-    pub vector_enabled: bool,
     /// Who could run.
     pub ready: ReadyQueue,
 }
@@ -50,11 +58,13 @@ impl Cpu {
     pub const fn new() -> Self {
         Self {
             current: Index::NONE,
+            upper: u32::MAX,
+            attention: false,
+            vector_enabled: false,
             slice: SLICE_TICKS,
             stamp: 0,
             loaded: Loaded::new(),
             vector_owner: Index::NONE,
-            vector_enabled: false,
             ready: ReadyQueue::new(),
         }
     }
@@ -62,9 +72,14 @@ impl Cpu {
     /// Carries a decision out in the queues. Afterwards `current` is who runs next; none is idle.
     #[inline]
     pub fn apply(&mut self, machine: &mut Machine, decision: Decision) {
+        let before = self.current;
         let next = match decision {
-            Decision::Stay => return,
-            Decision::Donate(thread) => thread,
+            Decision::Stay => return self.note_attention(machine),
+            Decision::Donate(thread) => {
+                machine.threads[before].account.gave_way();
+                self.current = thread;
+                return;
+            }
             Decision::Preempt(thread) => {
                 self.step_aside(machine);
                 if self.ready.outranks(machine.threads[thread].priority) {
@@ -78,8 +93,35 @@ impl Cpu {
             Decision::Block => self.next(machine),
         };
         debug_assert!(next.is_none() || machine.threads[next].state == State::Ready);
+        if next != before && machine.threads[before].state != State::Stopped {
+            machine.threads[before].account.gave_way();
+        }
         self.current = next;
-        machine.threads[next].account.switches += 1;
+        self.note_attention(machine);
+    }
+
+    /// Notes whether somebody who is ready outranks the running thread or one of those that wait for its answer, directly or through
+    /// others. While nobody does, an answer lets the caller run at once.
+    ///
+    /// A donation does not change what was noted: whoever gave the time slice was looked at before, and whoever works on it now does
+    /// so for that thread. That is why the fast path, which is not taken while this is set, need not look at priorities.
+    fn note_attention(&mut self, machine: &Machine) {
+        self.attention = self.ready.occupied != 0 && self.ready.outranks(self.lowest_waiting(machine));
+    }
+
+    /// The lowest priority of the running thread and of those that wait for it. Long chains count as the lowest there is.
+    fn lowest_waiting(&self, machine: &Machine) -> u8 {
+        let mut lowest = PRIORITIES as u8 - 1;
+        let mut thread = self.current;
+        for _ in 0..LINKS {
+            if thread.is_none() {
+                return lowest;
+            }
+            let Thread { priority, caller, .. } = machine.threads[thread];
+            lowest = lowest.min(priority);
+            thread = caller;
+        }
+        0
     }
 
     /// The first of those that are ready, with the slice that it has; none if nobody is.
@@ -149,7 +191,7 @@ impl Cpu {
 
     /// Gives a thread another priority. Where it is ready it becomes the last of that priority.
     pub fn set_priority(&mut self, machine: &mut Machine, thread: Index<Thread>, priority: u8) {
-        let queued = machine.threads[thread].state == State::Ready && thread != self.current;
+        let queued = machine.state(self, thread) == State::Ready && thread != self.current;
         if queued {
             self.ready.remove(&mut machine.threads, thread);
         }
@@ -159,18 +201,25 @@ impl Cpu {
         }
     }
 
-    /// Charges the time since the last charge to the running thread's user account: it entered the kernel at `now`.
+    /// An entry into the kernel at `now`: the running thread's user account is complete, and what follows from links alone is stored.
     #[inline(always)]
-    pub fn charge_user(&mut self, machine: &mut Machine, now: u64) {
-        machine.threads[self.current].account.user += now.wrapping_sub(self.stamp);
+    pub fn enter(&mut self, machine: &mut Machine, now: u64) {
+        let thread = &mut machine.threads[self.current];
+        thread.account.user = thread.account.user.wrapping_add(now);
+        thread.state = State::Ready;
+        if let Some(guest) = core::mem::take(&mut thread.guest).some() {
+            thread.caller = guest;
+        }
         self.stamp = now;
     }
 
-    /// Charges the time since the last charge to the kernel account of the thread that entered.
+    /// An exit at `now`: what the kernel did is charged to the thread that entered, and the running thread's user account begins to count.
     #[inline(always)]
-    pub fn charge_kernel(&mut self, machine: &mut Machine, entered: Index<Thread>, now: u64) {
-        machine.threads[entered].account.kernel += now.wrapping_sub(self.stamp);
-        self.stamp = now;
+    pub fn leave(&mut self, machine: &mut Machine, entered: Index<Thread>, now: u64) {
+        let spent = now.wrapping_sub(self.stamp);
+        machine.threads[entered].account.kernel += spent;
+        let account = &mut machine.threads[self.current].account;
+        account.user = account.user.wrapping_sub(now);
     }
 }
 

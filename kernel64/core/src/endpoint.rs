@@ -2,7 +2,7 @@
 
 use lilliput_abi::ObjectType;
 
-use crate::slab::{Header, Index, Object, Slab};
+use crate::slab::{ENDPOINT_BYTES, ENDPOINTS, Header, Index, Object, Slab};
 use crate::thread::Thread;
 
 /// A first-in, first-out queue of threads, linked through the threads themselves.
@@ -11,17 +11,27 @@ use crate::thread::Thread;
 pub struct Queue {
     /// The next to leave.
     pub head: Index<Thread>,
-    /// The last that came.
-    pub tail: Index<Thread>,
+    /// The last that came, where there are at least two: who is alone is at both ends.
+    tail: Index<Thread>,
 }
 
 impl Queue {
+    /// A queue of nobody.
+    pub const EMPTY: Self = Self { head: Index::NONE, tail: Index::NONE };
+
+    /// The last that came.
+    pub fn last(&self, threads: &Slab<Thread>) -> Option<Index<Thread>> {
+        let head = self.head.some()?;
+        Some(if threads[head].next.is_none() { head } else { self.tail })
+    }
+
     /// Appends a thread that is in no queue.
     pub fn push_back(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>) {
+        let last = self.last(threads);
         threads[thread].next = Index::NONE;
-        threads[thread].previous = self.tail;
-        match self.tail.some() {
-            Some(tail) => threads[tail].next = thread,
+        threads[thread].previous = last.unwrap_or_default();
+        match last {
+            Some(last) => threads[last].next = thread,
             None => self.head = thread,
         }
         self.tail = thread;
@@ -29,11 +39,11 @@ impl Queue {
 
     /// Prepends a thread that is in no queue.
     pub fn push_front(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>) {
+        self.tail = self.last(threads).unwrap_or(thread);
         threads[thread].previous = Index::NONE;
         threads[thread].next = self.head;
-        match self.head.some() {
-            Some(head) => threads[head].previous = thread,
-            None => self.tail = thread,
+        if let Some(head) = self.head.some() {
+            threads[head].previous = thread;
         }
         self.head = thread;
     }
@@ -67,19 +77,42 @@ impl Queue {
 }
 
 /// Where synchronous messages meet: threads wait here to send, or to receive, never both.
-#[derive(Default)]
+///
+/// Entry 0 of their table is where threads without a home reply to: its queue is neither empty nor of anybody, so that the fast path
+/// takes nothing there.
 #[repr(C)]
 pub struct Endpoint {
     /// Table bookkeeping.
     pub header: Header,
-    /// Threads that have a message, first come first served.
-    pub senders: Queue,
-    /// Threads that want one.
-    pub receivers: Queue,
+    /// Threads that have a message, or threads that want one; first come first served.
+    pub queue: Queue,
+    /// The first of the threads whose home it is, linked by [`Home`](crate::thread::Home).
+    pub residents: Index<Thread>,
 }
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        Self { header: Header::default(), queue: Queue::EMPTY, residents: Index::NONE }
+    }
+}
+
+impl Endpoint {
+    /// What entry 0 holds.
+    pub fn nowhere() -> Self {
+        let nobody = Index::new(NOBODY);
+        Self { queue: Queue { head: nobody, tail: nobody }, ..Self::default() }
+    }
+}
+
+/// The number of a thread that no table is long enough for.
+const NOBODY: u32 = 1 << 20;
+
+const _: () = assert!(size_of::<Endpoint>() == ENDPOINT_BYTES as usize);
 
 impl Object for Endpoint {
     const TYPE: ObjectType = ObjectType::Endpoint;
+    const BASE: u32 = ENDPOINTS;
+    const STRIDE: u32 = ENDPOINT_BYTES;
     fn header(&self) -> &Header {
         &self.header
     }

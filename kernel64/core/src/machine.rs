@@ -1,9 +1,10 @@
 //! The objects that IPC and scheduling work on.
 
+use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};
-use crate::slab::Slab;
+use crate::slab::{Index, Slab};
 use crate::task::Task;
-use crate::thread::Thread;
+use crate::thread::{Home, Obstacles, State, Thread};
 
 /// The tables of threads, tasks, endpoints and notifications.
 ///
@@ -17,4 +18,99 @@ pub struct Machine {
     pub endpoints: Slab<Endpoint>,
     /// Notifications.
     pub notifications: Slab<Notification>,
+}
+
+impl Machine {
+    /// What a thread does, whatever the fast path made of it since its block was looked at last.
+    ///
+    /// That lets a thread run which receives or awaits an answer, and leaves the one that ran receiving at its home, alone, or awaiting
+    /// an answer. All other states are stored when they begin and when they end.
+    pub fn state(&self, cpu: &Cpu, index: Index<Thread>) -> State {
+        let thread = &self.threads[index];
+        match thread.state {
+            State::Stopped | State::Sending | State::Calling | State::Waiting => thread.state,
+            _ if index == cpu.current => State::Ready,
+            _ if !self.server(index).is_none() => State::AwaitingReply,
+            State::Receiving => State::Receiving,
+            _ if self.endpoints[thread.home.endpoint].queue.head == index => State::Receiving,
+            _ => State::Ready,
+        }
+    }
+
+    /// The thread whose answer a thread waits for, if it does.
+    pub fn server(&self, index: Index<Thread>) -> Index<Thread> {
+        let server = self.threads[index].server;
+        let Thread { caller, guest, .. } = self.threads[server];
+        if caller == index || guest == index { server } else { Index::NONE }
+    }
+
+    /// The first of the threads that wait to receive from an endpoint.
+    pub fn first_receiver(&self, endpoint: Index<Endpoint>) -> Option<Index<Thread>> {
+        self.endpoints[endpoint].queue.head.some().filter(|&head| !self.sends(head))
+    }
+
+    /// The first of the threads that wait to send to an endpoint.
+    pub fn first_sender(&self, endpoint: Index<Endpoint>) -> Option<Index<Thread>> {
+        self.endpoints[endpoint].queue.head.some().filter(|&head| self.sends(head))
+    }
+
+    fn sends(&self, thread: Index<Thread>) -> bool {
+        self.threads[thread].obstacles.contains(Obstacles::SENDS)
+    }
+
+    /// Queues a thread at an endpoint, in a state to send or to receive there.
+    pub(crate) fn queue_at(&mut self, endpoint: Index<Endpoint>, index: Index<Thread>, state: State) {
+        let thread = &mut self.threads[index];
+        thread.state = state;
+        thread.obstacles.set(Obstacles::SENDS, state != State::Receiving);
+        if state == State::Receiving {
+            self.move_home(index, endpoint);
+        } else {
+            thread.endpoint = endpoint;
+        }
+        self.endpoints[endpoint].queue.push_back(&mut self.threads, index);
+        self.note_crowd(endpoint);
+    }
+
+    /// Takes a thread out of the queue of an endpoint.
+    pub(crate) fn take_from(&mut self, endpoint: Index<Endpoint>, index: Index<Thread>) {
+        self.endpoints[endpoint].queue.remove(&mut self.threads, index);
+        self.threads[index].obstacles.remove(Obstacles::SENDS | Obstacles::CROWDED);
+        self.note_crowd(endpoint);
+    }
+
+    /// Only whoever is alone may be taken without a look at the queue.
+    fn note_crowd(&mut self, endpoint: Index<Endpoint>) {
+        let Some(head) = self.endpoints[endpoint].queue.head.some() else { return };
+        let head = &mut self.threads[head];
+        head.obstacles.set(Obstacles::CROWDED, !head.next.is_none());
+    }
+
+    /// From now on a thread receives from this endpoint.
+    pub fn move_home(&mut self, index: Index<Thread>, endpoint: Index<Endpoint>) {
+        if self.threads[index].home.endpoint == endpoint {
+            return;
+        }
+        self.leave_home(index);
+        let first = self.endpoints[endpoint].residents;
+        if let Some(first) = first.some() {
+            self.threads[first].home.previous = index;
+        }
+        self.endpoints[endpoint].residents = index;
+        self.threads[index].home = Home { endpoint, next: first, previous: Index::NONE };
+    }
+
+    /// A thread has no home any more: its next answer has to name where to receive.
+    pub fn leave_home(&mut self, index: Index<Thread>) {
+        let Home { endpoint, next, previous } = core::mem::take(&mut self.threads[index].home);
+        self.threads[index].gate.home = Index::NONE;
+        if let Some(next) = next.some() {
+            self.threads[next].home.previous = previous;
+        }
+        match previous.some() {
+            Some(previous) => self.threads[previous].home.next = next,
+            None if !endpoint.is_none() => self.endpoints[endpoint].residents = next,
+            None => {}
+        }
+    }
 }

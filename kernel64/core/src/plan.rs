@@ -1,7 +1,7 @@
 //! What a switch must load: a pure function of who runs next and what this CPU has loaded.
 //!
-//! What it returns is carried out by one `match` in the kernel. The fast path's assembly does the same by itself; a kernel that
-//! checks its invariants holds both to the same rules.
+//! What it returns is carried out by one `match` in the kernel. The fast path's assembly does the same by itself, and notes nothing:
+//! [`Loaded::by`] says what it left. A kernel that checks its invariants holds both to the same rules.
 
 use crate::slab::Index;
 use crate::task::Task;
@@ -23,13 +23,27 @@ pub struct Loaded {
     pub code_descriptor: u64,
 }
 
-const _: () =
-    assert!(core::mem::offset_of!(Loaded, segments) == 0 && core::mem::offset_of!(Loaded, segments_arena) == 4);
-
 impl Loaded {
     /// Nothing that any task could use.
     pub const fn new() -> Self {
         Self { cr3: 0, arena: 0, segments: Index::NONE, segments_arena: 0, code_descriptor: 0 }
+    }
+
+    /// What the running thread implies about what is loaded, where the fast path may have brought it: `self` is what was noted last.
+    ///
+    /// A small task always has what is its own. So has a 64-bit one, whose FS and GS are nobody else's; 64-bit mode ignores DS and ES. A host
+    /// that was called by its guest has what the guest had; any other was switched to by a way that notes.
+    pub fn by(&self, thread: &Thread, guest: Option<&Thread>) -> Self {
+        let code_descriptor = thread.code_descriptor;
+        match (thread.kind, guest) {
+            (Kind::Host, None) => *self,
+            (_, guest) => {
+                let Thread { task, cr3, arena, kind, .. } = *guest.unwrap_or(thread);
+                let arena = u32::from(arena);
+                let segments_arena = if kind == Kind::Wide { 0 } else { arena };
+                Self { segments: task, segments_arena, cr3, arena, code_descriptor }
+            }
+        }
     }
 
     /// Forgets what was loaded for a task that ends, so that nothing of it is ever taken for another's.
@@ -81,7 +95,7 @@ impl From<&Thread> for Target {
     #[inline(always)]
     fn from(thread: &Thread) -> Self {
         let &Thread { kind, task, cr3, arena, code_descriptor, .. } = thread;
-        Self { kind, task, cr3, arena, code_descriptor }
+        Self { kind, task, cr3, arena: u32::from(arena), code_descriptor }
     }
 }
 

@@ -1,19 +1,21 @@
 //! The registers of a thread as others see and set them, by their numbers in the interface.
 
 use lilliput_abi::Error;
+use lilliput_abi::layout::ENTRY_PAGE;
 use lilliput_abi::object::register;
 
-use crate::thread::{State, Thread};
+use crate::thread::{Frame, Interrupted, Kind, State, Thread};
 
 /// Flags that user code can change by POPF: CF, PF, AF, ZF, SF, TF, DF, OF, AC, ID (AMD64 APM vol. 3, POPF). Not NT: an
 /// IRET of the user's would fault by it, which serves nobody.
 const SETTABLE_FLAGS: u64 = 0x24_0dd5;
 
-/// IF, and bit 1, which always is set.
-const FIXED_FLAGS: u64 = 0x202;
+const RESUME_FLAG: u64 = 1 << 16;
 
 /// Bytes of every instruction that is a system call: `syscall`, `sysenter`, `int 0x40`.
 const SYSTEM_CALL_BYTES: u64 = 2;
+/// Flags after a system call: IF, and bit 1, which is always set.
+pub const FLAGS: u64 = 0x202;
 
 impl Thread {
     /// Whether its registers hold still: it is stopped, or waits for what its fault's handler says.
@@ -24,7 +26,9 @@ impl Thread {
     /// A register by its number in the interface; `None` for one that it has not.
     pub fn register(&mut self, number: u64) -> Option<u64> {
         let wide = self.kind.is_wide();
-        let value = *self.place(number)?;
+        self.leave_system_call();
+        // The CPU sets RF where an exception came from (AMD64 APM vol. 2, 3.1.6): that is not the thread's.
+        let value = *self.place(number)? & if number == register::FLAGS { !RESUME_FLAG } else { u64::MAX };
         Some(if wide { value } else { u64::from(value as u32) })
     }
 
@@ -47,13 +51,21 @@ impl Thread {
         if first == register::IP && (values[0] == 0 || values[0] >= end) {
             return Err(Error::BadAddress);
         }
+        // All of them are to be loaded, those too that a system call loses.
+        self.leave_system_call();
         for (number, &value) in (first..).zip(values) {
-            let value = if number == register::FLAGS { value & SETTABLE_FLAGS | FIXED_FLAGS } else { value };
+            let value = if number == register::FLAGS { value & SETTABLE_FLAGS | FLAGS } else { value };
             *self.place(number).ok_or(Error::BadArgument)? = value;
         }
-        // All of them are to be loaded, those too that a system call loses.
-        self.full_frame = true;
         Ok(())
+    }
+
+    /// Makes it go on as if it had been interrupted right after its system call.
+    fn leave_system_call(&mut self) {
+        if !self.has_full_frame() {
+            let Frame { ip, sp, .. } = self.frame;
+            self.interrupt(Interrupted { ip, sp, flags: FLAGS });
+        }
     }
 
     fn place(&mut self, number: u64) -> Option<&mut u64> {
@@ -61,9 +73,9 @@ impl Thread {
         let [bx, si, di, bp, r8, r9, r10, r12, r13, r14, r15] = &mut registers.words;
         Some(match number {
             register::R8.. if !self.kind.is_wide() => return None,
-            register::IP => &mut self.frame.ip,
-            register::SP => &mut self.frame.sp,
-            register::FLAGS => &mut self.frame.flags,
+            register::IP => &mut self.interrupted.ip,
+            register::SP => &mut self.interrupted.sp,
+            register::FLAGS => &mut self.interrupted.flags,
             register::AX => &mut registers.status,
             register::BX => bx,
             5 => &mut registers.rcx,
@@ -89,11 +101,20 @@ impl Thread {
         let tag = self.tag();
         let length = tag.words().max(words.len() as u32);
         self.registers.tag = u64::from(lilliput_abi::Tag::new(tag.label(), length).0);
-        let ip = self.frame.ip.wrapping_sub(SYSTEM_CALL_BYTES);
-        self.frame.ip = if self.kind.is_wide() { ip } else { u64::from(ip as u32) };
-        // SYSENTER takes the stack pointer from there; for the others it is lost.
-        self.registers.rcx = self.frame.sp;
-        self.registers.r11 = 0;
+        (self.registers.rcx, self.registers.r11) = (0, 0);
+        let Frame { ip, sp, .. } = self.frame;
+        let again = match (self.kind, self.has_full_frame()) {
+            // By `int`: from wherever that stands.
+            (Kind::Small, true) => Interrupted {
+                ip: u64::from(self.interrupted.ip.wrapping_sub(SYSTEM_CALL_BYTES) as u32),
+                ..self.interrupted
+            },
+            (_, true) => Interrupted { ip: self.interrupted.ip.wrapping_sub(SYSTEM_CALL_BYTES), ..self.interrupted },
+            // A small task's others return to a fixed place, hence begin at one.
+            (Kind::Small, false) => Interrupted { ip: u64::from(ENTRY_PAGE), sp, flags: FLAGS },
+            (_, false) => Interrupted { ip: ip.wrapping_sub(SYSTEM_CALL_BYTES), sp, flags: FLAGS },
+        };
+        self.interrupt(again);
     }
 }
 
@@ -102,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::thread::{Fault, Kind, Registers};
+    use crate::thread::{Fault, Obstacles, Registers};
 
     const END: u64 = 0x8000_0000;
 
@@ -119,7 +140,6 @@ mod tests {
             for number in 0..count {
                 let value = if number == register::FLAGS { 0x893 } else { 0x100 + number };
                 thread.set_registers(number, &[value], END).unwrap();
-                thread.full_frame = false;
             }
             for number in 0..count {
                 let expected = if number == register::FLAGS { 0xa93 } else { 0x100 + number };
@@ -154,14 +174,22 @@ mod tests {
 
     #[test]
     fn a_call_that_is_repeated_is_the_same_call() {
-        for (kind, ip) in [(Kind::Wide, 0x1_0000_0001), (Kind::Small, 0x1004), (Kind::Small, 1)] {
+        let by_int = |ip| Some(Interrupted { ip, sp: 77, flags: 0x206 });
+        for (kind, interrupted, expected) in [
+            (Kind::Wide, None, Interrupted { ip: 0x1_0000_0001, sp: 77, flags: FLAGS }),
+            (Kind::Small, None, Interrupted { ip: u64::from(ENTRY_PAGE), sp: 77, flags: FLAGS }),
+            (Kind::Wide, by_int(0x1_0000_0001), Interrupted { ip: 0xffff_ffff, sp: 77, flags: 0x206 }),
+            (Kind::Small, by_int(1), Interrupted { ip: 0xffff_ffff, sp: 77, flags: 0x206 }),
+        ] {
             let mut thread = thread(kind);
-            thread.frame = crate::thread::Frame { ip, sp: 77, ..thread.frame };
+            thread.obstacles = Obstacles::empty();
+            thread.frame = Frame { ip: 0x1_0000_0003, sp: 77, ..thread.frame };
+            interrupted.into_iter().for_each(|at| thread.interrupt(at));
             thread.registers =
                 Registers { status: 5, tag: u64::from(lilliput_abi::Tag::new(8, 1).0), ..thread.registers };
             thread.repeat(&[1, 2]);
-            let expected = if kind.is_wide() { ip.wrapping_sub(2) } else { u64::from((ip as u32).wrapping_sub(2)) };
-            assert_eq!((thread.frame.ip, thread.registers.rcx, thread.registers.status), (expected, 77, 5));
+            assert_eq!((thread.interrupted, thread.registers.status), (expected, 5));
+            assert!(thread.has_full_frame());
             assert_eq!(
                 (thread.tag().label(), thread.tag().words(), &thread.registers.words[..3]),
                 (8, 2, &[1, 2, 0][..])
@@ -180,14 +208,15 @@ mod tests {
             values in prop::collection::vec(prop_oneof![any::<u64>(), 0u64..0x1_0000_0000, Just(0)], 0..20),
         ) {
             let mut thread = thread(if wide { Kind::Wide } else { Kind::Small });
-            thread.frame = crate::thread::Frame { ip: 1, cs: 2, flags: FIXED_FLAGS, sp: 4, ss: 5 };
-            let (registers, frame) = (thread.registers, thread.frame);
+            thread.frame = Frame { ip: 1, cs: 2, sp: 4, ss: 5 };
+            thread.interrupted = Interrupted { ip: 1, sp: 4, flags: FLAGS };
+            let (registers, frame) = (thread.registers, thread.interrupted);
             let result = thread.set_registers(first, &values, END);
             prop_assert_eq!((thread.frame.cs, thread.frame.ss), (2, 5));
             // IF and bit 1 set; IOPL, NT, RF, VM, VIF and VIP clear, as all that is reserved.
-            prop_assert_eq!(thread.frame.flags & !SETTABLE_FLAGS, FIXED_FLAGS);
-            prop_assert_eq!(thread.frame.flags & 0x1f_7000, thread.frame.flags & 0x4_0000);
-            prop_assert!(thread.frame.ip != 0 && thread.frame.ip < END);
+            prop_assert_eq!(thread.interrupted.flags & !SETTABLE_FLAGS, FLAGS);
+            prop_assert_eq!(thread.interrupted.flags & 0x1f_7000, thread.interrupted.flags & 0x4_0000);
+            prop_assert!(thread.interrupted.ip != 0 && thread.interrupted.ip < END);
             match result {
                 Ok(()) => {
                     for (number, &value) in (first..).zip(&values) {
@@ -195,7 +224,7 @@ mod tests {
                         prop_assert!(number == register::FLAGS || found == Some(value));
                     }
                 }
-                Err(_) => prop_assert_eq!((thread.registers, thread.frame), (registers, frame)),
+                Err(_) => prop_assert_eq!((thread.registers, thread.interrupted), (registers, frame)),
             }
         }
     }

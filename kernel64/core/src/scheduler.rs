@@ -10,7 +10,7 @@ pub const SLICE_TICKS: u32 = 10;
 /// The ready threads of one CPU. The one that runs is not among them.
 #[repr(C)]
 pub struct ReadyQueue {
-    /// Bit N is set where threads of priority N are ready. Public for the assembly of the fast path, which reads it.
+    /// Bit N is set where threads of priority N are ready.
     pub occupied: u64,
     queues: [Queue; PRIORITIES],
 }
@@ -24,8 +24,7 @@ impl Default for ReadyQueue {
 impl ReadyQueue {
     /// Nobody is ready.
     pub const fn new() -> Self {
-        const EMPTY: Queue = Queue { head: Index::NONE, tail: Index::NONE };
-        Self { occupied: 0, queues: [EMPTY; PRIORITIES] }
+        Self { occupied: 0, queues: [Queue::EMPTY; PRIORITIES] }
     }
 
     /// Whether some thread that is ready has a higher priority than this.

@@ -9,18 +9,30 @@ use core::ops;
 
 use lilliput_abi::{ObjectType, Rights};
 
-/// Keys of capabilities and objects: generation in bits 63..16, type in 15..8, rights in 7..0.
+/// Keys of capabilities and objects: type in bits 47..40, rights in 39..32, generation in 31..1; bit 0 of an endpoint's key is set,
+/// and of a capability's that has the right to send there. So one comparison of 32 bits tells whether a message may go.
 pub type Key = u64;
 
-const GENERATION: Key = 1 << 16;
-const RIGHTS: Key = 0xff;
+const CALLABLE: Key = 1;
+const GENERATION: Key = 2;
+const GENERATIONS: Key = 0xffff_fffe;
+const RIGHTS_SHIFT: u32 = 32;
+const RIGHTS: Key = 0xff << RIGHTS_SHIFT;
+const TYPE_SHIFT: u32 = 40;
+const TYPE: Key = 0xff << TYPE_SHIFT;
+
+/// Bytes of an endpoint. An index of another type's object that stands in a capability is that of the endpoint with the same number:
+/// so the fast path can read an endpoint before it knows that the capability is one's.
+pub const ENDPOINT_BYTES: u32 = 32;
+/// Low half of the address of the table of endpoints, in the last 2 GiB.
+pub const ENDPOINTS: u32 = 0xf400_0000;
 
 /// What every object begins with.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Header {
     /// The key of a capability with all rights to this object; of type `Null` from the beginning of its end on, and
-    /// without rights while the entry is free.
+    /// without rights while the entry is free. From either on it has another generation.
     key: Key,
     /// While the entry is free, the next free one.
     next_free: u32,
@@ -28,16 +40,23 @@ pub struct Header {
     pub factory: u32,
 }
 
+impl Default for Header {
+    /// Of an entry that never held an object: no capability names it, not even the null one.
+    fn default() -> Self {
+        Self { key: CALLABLE, next_free: 0, factory: 0 }
+    }
+}
+
 impl Header {
-    /// Whether a capability's key names this object and has all of `rights`: one OR, one comparison.
+    /// Whether a capability's key names this object and has all of `rights`.
     #[inline(always)]
     pub const fn admits(&self, key: Key, rights: Rights) -> bool {
-        key | (RIGHTS & !(rights.bits() as Key)) == self.key
+        self.is_live() && (key ^ self.key) & (GENERATIONS | TYPE) == 0 && self::rights(key).contains(rights)
     }
 
     /// The key of a capability to this object with these rights.
     pub const fn key(&self, rights: Rights) -> Key {
-        self.key & !RIGHTS | rights.bits() as Key
+        with_rights(self.key, rights)
     }
 
     /// Whether the entry holds an object.
@@ -48,18 +67,39 @@ impl Header {
 
 /// The rights in a key.
 pub const fn rights(key: Key) -> Rights {
-    Rights::from_bits_retain(key as u8)
+    Rights::from_bits_retain((key >> RIGHTS_SHIFT) as u8)
+}
+
+/// The same key with these rights.
+pub const fn with_rights(key: Key, rights: Rights) -> Key {
+    let callable = type_number(key) == ObjectType::Endpoint as u8 && rights.contains(Rights::SEND);
+    key & !RIGHTS & !CALLABLE | (rights.bits() as Key) << RIGHTS_SHIFT | callable as Key
+}
+
+/// The key of a capability with all rights to the one object of a type that has no table.
+pub const fn unique(object_type: ObjectType) -> Key {
+    with_rights((object_type as Key) << TYPE_SHIFT, Rights::all())
+}
+
+/// The key of an object whose end has begun: of no type, and of the generation after that of its capabilities.
+const fn retired_key(key: Key) -> Key {
+    ((key & GENERATIONS) + GENERATION) | RIGHTS | CALLABLE
 }
 
 /// The type number in a key.
 pub const fn type_number(key: Key) -> u8 {
-    (key >> 8) as u8
+    (key >> TYPE_SHIFT) as u8
 }
 
 /// A kind of kernel object.
 pub trait Object: Sized + 'static {
     /// Its type in capabilities.
     const TYPE: ObjectType;
+    /// What the index of entry 0 is. For the two tables of the fast path, whose addresses are fixed, an index is the low half of
+    /// the entry's address; the other half is all ones.
+    const BASE: u32 = 0;
+    /// By how much an index grows from entry to entry.
+    const STRIDE: u32 = 1;
     /// Its header.
     fn header(&self) -> &Header;
     /// Its header.
@@ -70,34 +110,34 @@ pub trait Object: Sized + 'static {
 #[repr(transparent)]
 pub struct Index<T>(u32, PhantomData<fn() -> T>);
 
-impl<T> Index<T> {
+impl<T: Object> Index<T> {
     /// No object.
     pub const NONE: Self = Self::new(0);
 
-    /// The index with this number.
+    /// The index of the entry with this number.
     pub const fn new(number: u32) -> Self {
-        Self(number, PhantomData)
+        Self(T::BASE.wrapping_add(number.wrapping_mul(T::STRIDE)), PhantomData)
     }
 
-    /// The number.
+    /// The number of the entry.
     pub const fn number(self) -> u32 {
-        self.0
+        self.0.wrapping_sub(T::BASE) / T::STRIDE
     }
 
     /// Whether it stands for "none".
     pub const fn is_none(self) -> bool {
-        self.0 == 0
+        self.0 == T::BASE
     }
 
     /// `None` if it stands for "none".
     pub const fn some(self) -> Option<Self> {
-        if self.0 == 0 { None } else { Some(self) }
+        if self.is_none() { None } else { Some(self) }
     }
 }
 
-impl<T> fmt::Debug for Index<T> {
+impl<T: Object> fmt::Debug for Index<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
+        write!(f, "#{}", self.number())
     }
 }
 
@@ -117,7 +157,7 @@ impl<T> PartialEq for Index<T> {
 
 impl<T> Eq for Index<T> {}
 
-impl<T> Default for Index<T> {
+impl<T: Object> Default for Index<T> {
     fn default() -> Self {
         Self::NONE
     }
@@ -163,38 +203,48 @@ impl<T: Object> Slab<T> {
         } else {
             self.fresh += 1;
         }
-        let generation = (old.key & !(GENERATION - 1)).wrapping_add(GENERATION);
-        *object.header_mut() = Header { key: generation | (T::TYPE as Key) << 8 | RIGHTS, next_free: 0, factory };
+        // An entry that was never used has generation 0, which no capability has.
+        let generation = (old.key & GENERATIONS).max(GENERATION);
+        let key = with_rights(generation | (T::TYPE as Key) << TYPE_SHIFT, Rights::all()) | RIGHTS;
+        *object.header_mut() = Header { key, next_free: 0, factory };
         *entry = object;
         self.live += 1;
         Some(Index::new(number))
     }
 
-    /// Begins the end of an object: from here on no capability names it but to [`Slab::retired`].
+    /// Begins the end of an object, if it has not begun: from here on no capability names it but to [`Slab::retired`].
     pub fn retire(&mut self, index: Index<T>) {
         let header = self[index].header_mut();
-        header.key = header.key & !(GENERATION - 1) | RIGHTS;
+        if type_number(header.key) != 0 {
+            header.key = retired_key(header.key);
+        }
     }
 
     /// The object with this number whose end has begun and that a capability's key named, if it has all of `rights`.
     pub fn retired(&self, number: u32, key: Key, rights: Rights) -> Option<Index<T>> {
         let named = type_number(key) == T::TYPE as u8 && self::rights(key).contains(rights);
         let header = self.entries.get(number as usize)?.header();
-        (named && header.key == key & !(GENERATION - 1) | RIGHTS).then_some(Index::new(number))
+        (named && header.key == retired_key(key)).then_some(Index::new(number))
     }
 
-    /// Ends an object: from here on no capability names it.
+    /// Ends an object: from here on no capability names it. Its entry has a new generation at once. After some 2^30 objects it has no
+    /// more of them, and is not used again.
     pub fn remove(&mut self, index: Index<T>) {
         let free = self.free;
+        self.live -= 1;
         let header = self[index].header_mut();
         debug_assert!(header.is_live(), "an object is removed once");
-        header.key &= !(GENERATION - 1);
-        header.next_free = free;
-        self.free = index.number();
-        self.live -= 1;
+        let generation = (header.key & GENERATIONS) + GENERATION;
+        header.key = generation & GENERATIONS | CALLABLE;
+        // The next object needs one to be known by, and one for its end.
+        if generation < GENERATIONS {
+            header.next_free = free;
+            self.free = index.number();
+        }
     }
 
-    /// The live object with this number that a capability's key names, if it has all of `rights`.
+    /// The live object with this number that a capability's key names, if it has all of `rights`. One comparison for the bound, which
+    /// the key of a capability implies, and some for the key.
     #[inline]
     pub fn admit(&self, number: u32, key: Key, rights: Rights) -> Option<Index<T>> {
         let entry = self.entries.get(number as usize)?;
@@ -270,7 +320,47 @@ mod tests {
         assert!(slab.admit(index.number(), key, Rights::SEND).is_some());
         assert!(slab.admit(index.number(), key, Rights::RECEIVE).is_none());
         assert!(slab.admit(index.number(), key, Rights::SEND | Rights::RECEIVE).is_none());
-        assert!(slab.admit(index.number(), key ^ 0x300, Rights::SEND).is_none(), "another type");
+        assert!(slab.admit(index.number(), key ^ 3 << TYPE_SHIFT, Rights::SEND).is_none(), "another type");
+    }
+
+    /// What the fast path compares: the low halves of the two keys.
+    #[test]
+    fn half_a_key_tells_whether_a_message_may_go() {
+        let mut slab = slab(4);
+        let half = |key: Key| key as u32;
+        let never_used = slab.entries[1].header.key;
+        let index = slab.insert(1, Thing::default()).unwrap();
+        let live = slab[index].header;
+        for bits in 0..=0x7f {
+            let rights = Rights::from_bits_retain(bits);
+            assert_eq!(half(live.key(rights)) == half(live.key), rights.contains(Rights::SEND), "{bits:#x}");
+        }
+        let capability = live.key(Rights::SEND);
+        slab.remove(index);
+        for stranger in [never_used, slab.entries[1].header.key, 0] {
+            assert_ne!(half(capability), half(stranger), "gone, or never was");
+        }
+        // A capability of another type, or none, names the endpoint of the same number, with whatever generation that has.
+        for object_type in [ObjectType::Null, ObjectType::Thread, ObjectType::System] {
+            for generation in 0..100 {
+                let key = (generation * GENERATION) | ((object_type as Key) << TYPE_SHIFT);
+                assert_eq!(half(with_rights(key, Rights::all())) & 1, 0);
+            }
+        }
+        assert!([never_used, live.key, slab.entries[1].header.key].iter().all(|key| half(*key) & 1 == 1));
+    }
+
+    #[test]
+    fn an_entry_whose_generations_are_used_up_is_retired() {
+        let mut slab = slab(3);
+        let worn = slab.insert(1, Thing::default()).unwrap();
+        slab[worn].header.key |= GENERATIONS & !GENERATION;
+        slab.remove(worn);
+        let next = slab.insert(1, Thing::default()).unwrap();
+        assert_ne!(next, worn);
+        slab.remove(next);
+        assert_eq!(slab.insert(1, Thing::default()), Some(next));
+        assert_eq!(slab.insert(1, Thing::default()), None);
     }
 
     #[test]
@@ -309,7 +399,7 @@ mod tests {
     #[test]
     fn no_key_names_a_free_or_foreign_entry() {
         let slab = slab(4);
-        for key in [0, RIGHTS, GENERATION, u64::MAX] {
+        for key in [0, 1, RIGHTS, GENERATION, u64::MAX] {
             assert!(slab.admit(0, key, Rights::SEND).is_none());
             assert!(slab.admit(3, key, Rights::SEND).is_none());
             assert!(slab.admit(4, key, Rights::SEND).is_none());

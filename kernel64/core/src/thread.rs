@@ -1,12 +1,13 @@
 //! Threads: the block that the kernel's entry and exit code and the IPC path work on.
 //!
-//! The first part of the block is laid out for the assembly: registers in the order in which they
-//! are pushed, then the two descriptors that the GDT holds while the thread runs, then the frame
-//! that IRETQ pops. A thread needs no stack in the kernel.
+//! The first part of the block is laid out for the assembly: registers in the order in which they are pushed, then, at the
+//! start of a cache line, the two descriptors that the GDT holds while the thread runs, and the frame that a far return
+//! pops. A thread needs no stack in the kernel.
 
-use lilliput_abi::ObjectType;
+use bitflags::bitflags;
 use lilliput_abi::error::Error;
 use lilliput_abi::tag::{MAX_WORDS, Tag};
+use lilliput_abi::{ObjectType, Selector};
 
 use crate::capability::Capability;
 use crate::endpoint::{Endpoint, Notification};
@@ -32,7 +33,8 @@ pub struct Registers {
     pub r11: u64,
 }
 
-/// What IRETQ pops (AMD64 APM vol. 2, 8.9.3).
+/// Where a thread goes on after a system call: what a far return to user mode pops (AMD64 APM vol. 3, RETF). A small task's
+/// instruction pointer never changes: it is that of the entry page's return.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Frame {
@@ -40,12 +42,22 @@ pub struct Frame {
     pub ip: u64,
     /// Code segment selector.
     pub cs: u64,
-    /// RFLAGS.
-    pub flags: u64,
     /// Stack pointer.
     pub sp: u64,
     /// Stack segment selector.
     pub ss: u64,
+}
+
+/// Where a thread was interrupted, or raised an exception, or begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Interrupted {
+    /// Instruction pointer.
+    pub ip: u64,
+    /// RFLAGS.
+    pub flags: u64,
+    /// Stack pointer.
+    pub sp: u64,
 }
 
 /// What kind of space a thread runs in. Data, never a `cfg`.
@@ -69,6 +81,9 @@ impl Kind {
 }
 
 /// What a thread does.
+///
+/// The fast path does not store it: whom it lets run, and whom it leaves waiting, follows from links alone. So what stands in a thread's
+/// block may be stale; [`Machine::state`](crate::machine::Machine::state) tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
@@ -81,12 +96,65 @@ pub enum State {
     Sending = 2,
     /// The same, and wants an answer.
     Calling = 3,
-    /// Queued at an endpoint for a message.
+    /// Queued at its home for a message.
     Receiving = 4,
     /// Its message was taken; it waits for the answer.
     AwaitingReply = 5,
     /// Queued at a notification.
     Waiting = 6,
+}
+
+bitflags! {
+    /// Why the fast path must not hand a thread on that waits to be handed on.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[repr(transparent)]
+    pub struct Obstacles: u8 {
+        /// It was interrupted or raised an exception: all registers must be restored.
+        const FULL_FRAME = 1;
+        /// It is queued to send, not to receive.
+        const SENDS = 2;
+        /// Others are queued behind it.
+        const CROWDED = 4;
+    }
+}
+
+impl Default for Obstacles {
+    /// Of a thread that never ran.
+    fn default() -> Self {
+        Self::FULL_FRAME
+    }
+}
+
+/// Kind, root and obstacles of a thread without obstacles, in one word that the fast path compares.
+pub const fn class(kind: Kind, root: u8) -> u32 {
+    root as u32 | (kind as u32) << 8
+}
+
+/// Of no thread.
+pub const NO_CLASS: u32 = u32::MAX;
+
+/// The endpoint that a thread receives from: the last that it named. [`Operation::ReplyReceive`](lilliput_abi::Operation::ReplyReceive) goes
+/// there without a look at a capability, whose loss undoes the residence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Home {
+    /// Which.
+    pub endpoint: Index<Endpoint>,
+    /// Its neighbour among the residents of that endpoint.
+    pub next: Index<Thread>,
+    /// Its neighbour among the residents of that endpoint.
+    pub previous: Index<Thread>,
+}
+
+/// What the fast path grants a thread that enters. Empty while it could use vector registers: who runs next could as well, unless the way
+/// there takes care.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Gate {
+    /// Places of its task's capability table, or 0.
+    pub places: u32,
+    /// Its home, or none.
+    pub home: Index<Endpoint>,
 }
 
 /// An exception that a thread raised and whose handler has not answered.
@@ -105,16 +173,41 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Account {
-    /// Ticks in user mode.
+    /// Ticks in user mode and on the fast path. While it runs, less the counter's value when it began to: so an exchange of two threads
+    /// adds to one and subtracts from the other.
     pub user: u64,
+    /// Times the fast path delivered a message of its and let the receiver run.
+    pub exchanges: u64,
     /// Ticks in the kernel on its behalf.
     pub kernel: u64,
-    /// Times it was switched to.
-    pub switches: u64,
-    /// Messages of its that were delivered.
-    pub messages: u64,
+    /// Times it gave way to another thread, but for exchanges.
+    switches: u64,
+    /// Messages of its that were delivered, but for exchanges.
+    messages: u64,
     /// Exceptions it raised.
     pub faults: u64,
+}
+
+impl Account {
+    /// Counts a message that was delivered.
+    pub fn delivered(&mut self) {
+        self.messages += 1;
+    }
+
+    /// Counts that the thread gave way.
+    pub fn gave_way(&mut self) {
+        self.switches += 1;
+    }
+
+    /// Times it gave way to another thread.
+    pub const fn switches(&self) -> u64 {
+        self.switches + self.exchanges
+    }
+
+    /// Messages of its that were delivered.
+    pub const fn messages(&self) -> u64 {
+        self.messages + self.exchanges
+    }
 }
 
 /// x87 and SSE state as FXSAVE64 stores it (AMD64 APM vol. 2, 11.4.4).
@@ -138,77 +231,100 @@ impl Default for VectorState {
 pub struct Thread {
     /// General registers while it does not run.
     pub registers: Registers,
-    /// What the GDT's user code slot holds while it runs.
-    pub code_descriptor: u64,
-    /// What the GDT's user data slot holds while it runs.
-    pub data_descriptor: u64,
-    /// Where it goes on.
-    pub frame: Frame,
-    /// CR3 while it runs, with the bit that keeps the TLB where the root is tagged.
-    pub cr3: u64,
-    /// Its task. With `arena` after it, one word that the fast path compares and stores.
+    /// Its task.
     pub task: Index<Task>,
-    /// The arena whose page table it runs in; 0 for none.
-    pub arena: u32,
-    /// Address of its task's first capability. Only the assembly of the fast path reads through it.
-    pub capabilities: u64,
     /// How many places the task's capability table has.
     pub places: u32,
-    /// Width and place of its space. With the three bytes after it, one word that the fast path compares.
+    /// What the GDT's user data slot holds while it runs.
+    pub data_descriptor: u64,
+    /// What the GDT's user code slot holds while it runs.
+    pub code_descriptor: u64,
+    /// Where it goes on after a system call.
+    pub frame: Frame,
+    /// Address of its task's first capability. Only the assembly of the fast path reads through it.
+    pub capabilities: u64,
+    /// What the fast path grants.
+    pub gate: Gate,
+    /// The arena whose root it runs in; 0 if its task has a root of its own. With the three bytes after it, one word that the fast path
+    /// compares: [`class`].
+    pub root: u8,
+    /// Width and place of its space.
     pub kind: Kind,
-    /// What it does.
-    pub state: State,
-    /// Whether all registers, RCX and R11 included, must be restored: it was interrupted, or raised an exception.
-    pub full_frame: bool,
+    /// What keeps the fast path from it.
+    pub obstacles: Obstacles,
     /// The CPU that it belongs to.
     pub cpu: u8,
+    /// Class of those to whom the fast path has its shortest way: for a small thread the small ones on the same root, for a 64-bit one
+    /// its like. See [`Thread::set_peers`].
+    pub peers: u32,
+    /// Class of the host of its arena.
+    pub host_peer: u32,
+    /// The thread that waits for this one's answer.
+    pub caller: Index<Thread>,
+    /// Instead of [`Thread::caller`], for a host: a small thread of its arena that waits for its answer, whose root and segments are what the CPU
+    /// has loaded, and whom nobody who is ready outranks.
+    pub guest: Index<Thread>,
+    /// The thread whose answer this one waits for, if that has it as its caller or guest; else it means nothing.
+    pub server: Index<Thread>,
+    /// Its neighbour in the one queue that it is in.
+    pub next: Index<Thread>,
+    /// Its neighbour in the one queue that it is in.
+    pub previous: Index<Thread>,
+    /// CR3 while it runs, with the bit that keeps the TLB where the root is tagged.
+    pub cr3: u64,
+    /// What it has used.
+    pub account: Account,
+    /// Where it goes on if [`Obstacles::FULL_FRAME`].
+    pub interrupted: Interrupted,
+    /// What it does, where that does not follow from links.
+    pub state: State,
     /// 0 to 63, 63 the highest.
     pub priority: u8,
     /// Timer ticks that it may run when it is its turn.
     pub slice: u32,
     /// The badge of the capability that it sends by, while it is queued as a sender.
     pub badge: u32,
-    /// The thread that waits for this one's answer.
-    pub caller: Index<Thread>,
-    /// The thread whose answer this one waits for.
-    pub server: Index<Thread>,
-    /// Where it is queued.
+    /// Where it receives.
+    pub home: Home,
+    /// Its arena; 0 for none.
+    pub arena: u8,
+    /// Where it is queued to send.
     pub endpoint: Index<Endpoint>,
     /// Where it is queued.
     pub notification: Index<Notification>,
-    /// Its neighbour in the one queue that it is in.
-    pub next: Index<Thread>,
-    /// Its neighbour in the one queue that it is in.
-    pub previous: Index<Thread>,
     /// The next thread of its task.
     pub sibling: Index<Thread>,
     /// The exception that its message is about, if it is one.
     pub fault: Option<Fault>,
     /// Who is told of its faults before its task's handler: an endpoint, with the badge to tell by. Null for nobody.
     pub fault_handler: Capability,
-    /// What it has used.
-    pub account: Account,
     /// Table bookkeeping.
     pub header: Header,
     /// Vector state while another thread's is loaded.
     pub vector: VectorState,
 }
 
+/// Low half of the address of the table of threads, in the last 2 GiB.
+pub const THREADS: u32 = 0xf000_0000;
+
 const _: () = {
     use core::mem::offset_of;
     assert!(offset_of!(Thread, registers) == 0);
-    assert!(offset_of!(Thread, code_descriptor) == 15 * 8);
-    assert!(offset_of!(Thread, frame) == 17 * 8);
-    assert!(offset_of!(Thread, task) % 8 == 0 && offset_of!(Thread, arena) == offset_of!(Thread, task) + 4);
-    assert!(offset_of!(Thread, kind) % 4 == 0 && offset_of!(Thread, state) == offset_of!(Thread, kind) + 1);
-    assert!(offset_of!(Thread, full_frame) == offset_of!(Thread, kind) + 2);
-    assert!(offset_of!(Thread, cpu) == offset_of!(Thread, kind) + 3);
+    // Two lines have all that the fast path touches.
+    assert!(offset_of!(Thread, data_descriptor) == 2 * 64);
+    assert!(offset_of!(Thread, code_descriptor) == 2 * 64 + 8 && offset_of!(Thread, frame) == 2 * 64 + 16);
+    assert!(offset_of!(Thread, account) + offset_of!(Account, exchanges) + 8 <= 4 * 64);
+    assert!(offset_of!(Thread, root) % 4 == 0 && offset_of!(Thread, kind) == offset_of!(Thread, root) + 1);
+    assert!(offset_of!(Thread, obstacles) == offset_of!(Thread, root) + 2);
+    assert!(offset_of!(Thread, cpu) == offset_of!(Thread, root) + 3);
     assert!(offset_of!(Thread, vector) % 16 == 0);
     assert!(size_of::<Thread>() <= 1024);
 };
 
 impl Object for Thread {
     const TYPE: ObjectType = ObjectType::Thread;
+    const BASE: u32 = THREADS;
+    const STRIDE: u32 = size_of::<Self>() as u32;
     fn header(&self) -> &Header {
         &self.header
     }
@@ -217,13 +333,75 @@ impl Object for Thread {
     }
 }
 
-/// Kind, state, frame and CPU of a thread that its kind and state alone keep from running, in one word: what the fast
-/// path compares.
-pub const fn readiness(kind: Kind, state: State) -> u32 {
-    kind as u32 | (state as u32) << 8
-}
-
 impl Thread {
+    /// Where the word is that [`Thread::class`] returns, for the assembly of the fast path.
+    pub const CLASS_OFFSET: usize = core::mem::offset_of!(Self, root);
+
+    /// Kind, root and obstacles.
+    pub const fn class(&self) -> u32 {
+        u32::from_le_bytes([self.root, self.kind as u8, self.obstacles.bits(), self.cpu])
+    }
+
+    /// Notes whom the fast path reaches how: after a change of kind, arena or root.
+    ///
+    /// Of small threads those that have their arena's root and those that have one of their own both reach the host, which runs on any
+    /// of these.
+    pub const fn set_peers(&mut self, owns_root: bool) {
+        self.root = if owns_root { 0 } else { self.arena };
+        self.peers = match self.kind {
+            Kind::Small if owns_root => NO_CLASS,
+            Kind::Small => class(Kind::Small, self.root),
+            Kind::Host => NO_CLASS,
+            Kind::Wide => class(Kind::Wide, 0),
+        };
+        self.host_peer = match self.kind {
+            Kind::Small if self.arena != 0 => class(Kind::Host, self.arena),
+            _ => NO_CLASS,
+        };
+    }
+
+    /// Lets the fast path take what this thread asks for, or not.
+    pub fn set_gate(&mut self, open: bool) {
+        let Home { endpoint: home, .. } = self.home;
+        self.gate = match (open, self.kind) {
+            (false, _) => Gate::default(),
+            // A host's calls take a way of their own.
+            (true, Kind::Host) => Gate { places: 0, home },
+            (true, _) => Gate { places: self.places, home },
+        };
+    }
+
+    /// It owes no answer to a thread any more.
+    pub fn forget(&mut self, caller: Index<Thread>) {
+        if self.caller == caller {
+            self.caller = Index::NONE;
+        }
+        if self.guest == caller {
+            self.guest = Index::NONE;
+        }
+    }
+
+    /// Whether it was interrupted, or raised an exception: all registers must be restored.
+    pub const fn has_full_frame(&self) -> bool {
+        self.obstacles.contains(Obstacles::FULL_FRAME)
+    }
+
+    /// It goes on where it was interrupted, or raised an exception.
+    pub fn interrupt(&mut self, at: Interrupted) {
+        self.interrupted = at;
+        self.obstacles.insert(Obstacles::FULL_FRAME);
+    }
+
+    /// Instruction and stack pointer, where it goes on.
+    pub const fn goes_on_at(&self) -> (u64, u64) {
+        if self.has_full_frame() { (self.interrupted.ip, self.interrupted.sp) } else { (self.frame.ip, self.frame.sp) }
+    }
+
+    /// Whether the message that it sends has more than the words that every pair of tasks can exchange.
+    pub const fn sends_long(&self) -> bool {
+        Selector(self.registers.status as u32).is_long()
+    }
+
     /// The tag that it sends.
     pub const fn tag(&self) -> Tag {
         Tag(self.registers.tag as u32)

@@ -40,7 +40,8 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
     make.tables.advance(ENDPOINTS);
     // The most entries of all tables: the fast path reads the endpoint of a capability's number before it knows
     // that the capability is an endpoint's.
-    let endpoints = make.slab::<Endpoint>(MOST_OF_A_KIND * threads);
+    let mut endpoints = make.slab::<Endpoint>(MOST_OF_A_KIND * threads);
+    endpoints[Index::NONE] = Endpoint::nowhere();
     let machine = Machine {
         threads: thread_slab,
         endpoints,

@@ -169,10 +169,7 @@ fn start_thread(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, argum
 /// Puts the first capabilities where the interface says.
 fn give_capabilities(kernel: &mut Kernel, task: Index<Task>, thread: Index<Thread>) {
     // There is one of each: they stand in no table.
-    let single = |object_type: ObjectType| {
-        let key = (object_type as u64) << 8 | u64::from(Rights::all().bits());
-        Capability { object: 0, badge: 0, key }
-    };
+    let single = Capability::unique;
     let first = [
         (capability::FACTORY, invoke::full(&kernel.factories, objects::ROOT_FACTORY)),
         (capability::TASK, invoke::full(&kernel.machine.tasks, task)),

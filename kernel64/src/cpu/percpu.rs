@@ -6,7 +6,6 @@
 use core::cell::UnsafeCell;
 
 use lilliput_core::cpu::Cpu;
-use lilliput_core::thread::Thread;
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 use x86_64::structures::tss::TaskStateSegment;
@@ -19,10 +18,8 @@ use crate::entry;
 pub struct PerCpu {
     /// Its own address, for code that has only GS.
     pub self_pointer: *const PerCpu,
-    /// The block of the thread that runs; the entry code stores registers there.
-    pub current: *mut Thread,
-    /// The user's stack pointer, for the few instructions before it is stored.
-    pub user_sp: u64,
+    /// A word for entries that need a register.
+    pub scratch: u64,
     /// Where the kernel's stack begins, empty.
     pub kernel_stack_top: u64,
     /// The kernel's stack pointer to go back to from a probe of the CPU; 0 when none is under way.
@@ -51,8 +48,7 @@ unsafe impl Sync for Block {}
 
 static BOOT_CPU: Block = Block(UnsafeCell::new(PerCpu {
     self_pointer: core::ptr::null(),
-    current: core::ptr::null_mut(),
-    user_sp: 0,
+    scratch: 0,
     kernel_stack_top: 0,
     probe_sp: 0,
     cr3_writes: 0,

@@ -40,7 +40,7 @@ macro_rules! announced {
             "mov rax, gs:[{scratch}]",
             "swapgs",
             "jmp {entry}",
-            scratch = const offset_of!(PerCpu, user_sp),
+            scratch = const offset_of!(PerCpu, scratch),
             command = sym COMMAND,
             to_self = const TO_SELF,
             entry = sym $entry,

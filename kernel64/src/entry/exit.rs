@@ -3,9 +3,9 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
-use lilliput_core::thread::{Frame, Thread};
+use lilliput_core::thread::{Frame, Interrupted, Obstacles, Registers, Thread};
 
-use super::DESCRIPTORS;
+use super::FLAGS;
 use crate::cpu::percpu::PerCpu;
 
 /// Loads a thread's registers and goes on in it.
@@ -14,38 +14,45 @@ use crate::cpu::percpu::PerCpu;
 /// per-CPU block are already the thread's. RSP becomes a pointer into the block: what is popped are the
 /// registers in their order. No interrupt can come, and those exceptions that can have stacks of their own.
 ///
-/// A small task leaves by IRETQ: SYSRET and SYSEXIT would load a flat code segment. A 64-bit one leaves by SYSRETQ
-/// after a system call, if its address is in the lower half (on Intel a non-canonical one would fault in
-/// the kernel on the user's stack: Intel SDM vol. 2, SYSRET), else by IRETQ. IRETQ may fault *in the kernel*, for a small task
-/// whose EIP is past its limit and for a non-canonical RIP: [`is_return`] tells the trap handler.
+/// Who was interrupted, or raised an exception, or begins, leaves by IRETQ, from the empty kernel stack. After a system call a small task
+/// leaves by a far return, since SYSRET and SYSEXIT would load a flat code segment; a 64-bit one by SYSRETQ: its address is
+/// the one that SYSCALL saved, hence in the lower half, where the last page is never mapped (on Intel a non-canonical one would
+/// fault in the kernel on the user's stack: Intel SDM vol. 2, SYSRET). IRETQ may fault *in the kernel*, for a small task
+/// whose EIP is past its limit and for a non-canonical RIP: [`faulted_return`] tells the trap handler.
 #[unsafe(naked)]
 pub extern "C" fn leave() {
     naked_asm!(
         "test rax, rax",
         "jz {idle}",
         "mov rsp, rax",
+        "pop rbx",
+        "pop rsi",
+        "pop rdi",
+        "pop rbp",
         "cmp byte ptr [rax + {kind}], 0",
         "jne 2f",
-        // Small: R8-R15 don't exist in compatibility mode.
-        "pop rbx",
-        "pop rsi",
-        "pop rdi",
-        "pop rbp",
-        "add rsp, 7 * 8",
-        "pop rdx",
-        "pop rax",
-        "pop rcx",
-        "add rsp, 8 + {descriptors}",
+        // Small: R8-R15 don't exist in compatibility mode, but for a host that comes next.
+        "xor r8d, r8d",
+        "xor r9d, r9d",
+        "xor r10d, r10d",
+        "xor r11d, r11d",
+        "xor r12d, r12d",
+        "xor r13d, r13d",
+        "xor r14d, r14d",
+        "xor r15d, r15d",
+        "mov edx, [rax + {tag}]",
+        "test byte ptr [rax + {obstacles}], {full_frame}",
+        "jnz 3f",
+        "lea rsp, [rax + {ip}]",
+        "mov eax, [rax + {status}]",
+        "xor ecx, ecx",
         "swapgs",
-        ".globl lilliput_iret_small",
-        "lilliput_iret_small:",
-        "iretq",
+        "sti",
+        ".globl lilliput_return_small",
+        "lilliput_return_small:",
+        "retfq",
         // 64-bit.
         "2:",
-        "pop rbx",
-        "pop rsi",
-        "pop rdi",
-        "pop rbp",
         "pop r8",
         "pop r9",
         "pop r10",
@@ -54,34 +61,48 @@ pub extern "C" fn leave() {
         "pop r14",
         "pop r15",
         "pop rdx",
-        "cmp byte ptr [rax + {full_frame}], 0",
-        "jne 3f",
-        "mov rcx, [rax + {ip}]",
-        "mov r11, rcx",
-        "shr r11, 47",
+        "test byte ptr [rax + {obstacles}], {full_frame}",
         "jnz 3f",
-        "mov r11, [rax + {flags}]",
+        "mov rcx, [rax + {ip}]",
+        "mov r11d, {flags}",
         "mov rsp, [rax + {sp}]",
         "mov rax, [rax + {status}]",
         "swapgs",
         "sysretq",
+        // As it was interrupted. Its next system call has a frame of its own.
         "3:",
-        "pop rax",
-        "pop rcx",
-        "pop r11",
-        "add rsp, {descriptors}",
+        "and byte ptr [rax + {obstacles}], {but_full_frame}",
+        "mov rsp, gs:[{kernel_stack_top}]",
+        "push qword ptr [rax + {ss}]",
+        "push qword ptr [rax + {interrupted_sp}]",
+        "push qword ptr [rax + {interrupted_flags}]",
+        "push qword ptr [rax + {cs}]",
+        "push qword ptr [rax + {interrupted_ip}]",
+        "mov rcx, [rax + {rcx}]",
+        "mov r11, [rax + {r11}]",
+        "mov rax, [rax + {status}]",
         "swapgs",
-        ".globl lilliput_iret_wide",
-        "lilliput_iret_wide:",
+        ".globl lilliput_iret",
+        "lilliput_iret:",
         "iretq",
         idle = sym idle,
         kind = const offset_of!(Thread, kind),
-        full_frame = const offset_of!(Thread, full_frame),
+        obstacles = const offset_of!(Thread, obstacles),
+        full_frame = const Obstacles::FULL_FRAME.bits(),
+        but_full_frame = const !Obstacles::FULL_FRAME.bits() as i8,
+        kernel_stack_top = const offset_of!(PerCpu, kernel_stack_top),
         ip = const offset_of!(Thread, frame) + offset_of!(Frame, ip),
-        flags = const offset_of!(Thread, frame) + offset_of!(Frame, flags),
+        cs = const offset_of!(Thread, frame) + offset_of!(Frame, cs),
         sp = const offset_of!(Thread, frame) + offset_of!(Frame, sp),
-        status = const offset_of!(Thread, registers) + offset_of!(lilliput_core::thread::Registers, status),
-        descriptors = const DESCRIPTORS,
+        ss = const offset_of!(Thread, frame) + offset_of!(Frame, ss),
+        interrupted_ip = const offset_of!(Thread, interrupted) + offset_of!(Interrupted, ip),
+        interrupted_flags = const offset_of!(Thread, interrupted) + offset_of!(Interrupted, flags),
+        interrupted_sp = const offset_of!(Thread, interrupted) + offset_of!(Interrupted, sp),
+        tag = const offset_of!(Thread, registers) + offset_of!(Registers, tag),
+        status = const offset_of!(Thread, registers) + offset_of!(Registers, status),
+        rcx = const offset_of!(Thread, registers) + offset_of!(Registers, rcx),
+        r11 = const offset_of!(Thread, registers) + offset_of!(Registers, r11),
+        flags = const FLAGS,
     )
 }
 
@@ -109,30 +130,42 @@ extern "C" fn idle() {
     )
 }
 
+/// A return to user mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// IRETQ, to where the thread was interrupted.
+    Interrupted,
+    /// A far return, to where its system call returns to.
+    SystemCall,
+}
+
 macro_rules! returns {
     ($($label:ident),+ $(,)?) => {
         unsafe extern "C" {
+            static lilliput_iret: u8;
             $(static $label: u8;)+
         }
 
-        /// Whether an exception in the kernel at this address is a return to user mode that faulted: the fault is the
+        /// Which return to user mode it was that raised an exception in the kernel at this address, if it was one: the fault is the
         /// user's, its registers are loaded already, and its frame still stands in the thread's block.
-        pub fn is_return(ip: u64) -> bool {
-            [$(&raw const $label as u64),+].contains(&ip)
+        pub fn faulted_return(ip: u64) -> Option<Return> {
+            if ip == &raw const lilliput_iret as u64 {
+                return Some(Return::Interrupted);
+            }
+            [$(&raw const $label as u64),+].contains(&ip).then_some(Return::SystemCall)
         }
     };
 }
 
 returns! {
-    lilliput_iret_small,
-    lilliput_iret_wide,
-    lilliput_iret_null32,
-    lilliput_iret_call32,
-    lilliput_iret_call32_again,
-    lilliput_iret_reply32,
-    lilliput_iret_reply32_again,
-    lilliput_iret_call64,
-    lilliput_iret_call64_again,
-    lilliput_iret_reply64,
-    lilliput_iret_reply64_again,
+    lilliput_return_small,
+    lilliput_return_null32,
+    lilliput_return_call32,
+    lilliput_return_call32_other,
+    lilliput_return_reply32,
+    lilliput_return_reply32_other,
+    lilliput_return_call64,
+    lilliput_return_reply64,
+    lilliput_return_guest,
+    lilliput_return_host_call,
 }

@@ -2,44 +2,55 @@
 //!
 //! This is what `lilliput_core::ipc::fast` says, in assembly: all checks first, a marked point of no return, then the
 //! commit. A check that fails leaves everything as it was and goes to the general path, which decides by the
-//! same rules. Messages of up to four words pass through in their registers; nothing else of a thread is
-//! stored but where it goes on, since a system call takes and returns every other register.
+//! same rules. Words 0-3 pass through in their registers; nothing else of a thread is stored but where it goes on,
+//! since a system call takes and returns every other register. What a thread does follows from links: no states are stored.
 //!
 //! | register | in | out |
 //! | --- | --- | --- |
 //! | RAX | selector | badge, or 0 for an answer |
-//! | RDX | tag: at most four words, no flags | the same, 32 bits |
+//! | RDX | tag, which is not looked at | the same, 32 bits |
 //! | RBX, RSI, RDI, RBP | words 0-3 | the same; 32 bits each if one of the two is small |
 //! | RCX, R11 | return address and flags (SYSCALL) | 0 (small), lost (64-bit) |
-//! | R8-R10, R12-R15 | no part of the message | 0 (64-bit) |
+//! | R8-R10, R12-R15 | no part of the message | 0 (64-bit); a host gets back from its guests what it left in R8 and R12-R15 |
+//! | flags | | interrupts on, all others lost |
 //!
-//! While it runs: RSP = block of the thread that entered, R10 = block of the other, R8 = capability, R9 = offset of the
-//! endpoint in its table, RCX and R11 = scratch. RSP is no stack: every exception that can come here has a stack of its own.
+//! While it runs: RSP = block of the thread that entered, R10 = block of the other, RCX = capability, R9 = endpoint, R11 =
+//! scratch. RSP is no stack: every exception that can come here has a stack of its own.
 //!
-//! Checked: the place is in the table; generation, type and right of the capability in one comparison; somebody waits, alone,
-//! with nothing pending, on this CPU, and what it waits for, in one comparison that also picks the exit; length and flags of the
-//! tag; that words fit a 32-bit receiver; for an answer, that nobody outranks the caller. What may be stale and is not looked at: the accounts' split in user and kernel (the time up to here is
-//! charged to the account "user" of the thread that entered).
+//! Checked: the place is in the table; type, generation and right of the capability in one comparison; somebody waits, alone, and may be
+//! handed on, in one comparison that also picks the exit; that words fit a 32-bit receiver. An answer goes to the caller that the thread
+//! has, and the thread then waits at its home, if nobody is there.
+//!
+//! Not looked at, since the gate is closed where it would matter: priorities ([`Cpu::attention`]) and vector registers. Not
+//! looked at, since it can't be otherwise: that a home may be received from. Stale afterwards: states ([`Machine::state`]),
+//! what the CPU has loaded ([`Loaded::by`]), the account's split in user and kernel (the time up to here is charged to the
+//! account "user" of the thread that entered).
+//!
+//! On exits: a far return takes about half as long as IRETQ (79 against 152 core cycles, ring 3 to 3, on one Zen 3) and restores no flags; STI
+//! before it takes effect after it (AMD64 APM vol. 3, STI).
+//!
+//! [`Cpu::attention`]: lilliput_core::cpu::Cpu::attention
+//! [`Machine::state`]: lilliput_core::machine::Machine::state
+//! [`Loaded::by`]: lilliput_core::plan::Loaded::by
 
 use core::arch::global_asm;
 use core::mem::offset_of;
 
-use lilliput_abi::operation::{INDEX_MASK, OPERATION_SHIFT};
-use lilliput_abi::{Operation, Rights};
-use lilliput_compat32::entry_page::SYSENTER_RETURN_ADDRESS;
-use lilliput_compat32::gdt::{USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY};
+use lilliput_abi::Operation;
+use lilliput_abi::operation::{LONG, OPERATION_SHIFT};
+use lilliput_compat32::descriptor::Descriptor;
+use lilliput_compat32::gdt::{USER_CODE_ENTRY, USER_DATA_ENTRY};
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Cpu;
 use lilliput_core::endpoint::{Endpoint, Queue};
 use lilliput_core::plan::Loaded;
-use lilliput_core::scheduler::ReadyQueue;
-use lilliput_core::thread::{Account, Frame, Kind, State, Thread, readiness};
-
+use lilliput_core::registers::FLAGS;
+use lilliput_core::slab::Object;
+use lilliput_core::thread::{Account, Frame, Gate, Home, Kind, Thread, class};
 use x86_64::registers::control::Cr0Flags;
 
 use super::system_call;
 use crate::cpu::percpu::PerCpu;
-use crate::mm::layout;
 
 unsafe extern "C" {
     /// SYSCALL from 64-bit code (LSTAR).
@@ -50,13 +61,8 @@ unsafe extern "C" {
     pub safe fn lilliput_sysenter();
 }
 
-/// RFLAGS of a thread that entered by SYSENTER: its own are lost. IF, and bit 1, which is always set.
-const SYSENTER_FLAGS: u64 = 0x202;
-
-/// Or-ed to a capability's key, every right but the wanted one is there: then one comparison with the object's key tells.
-const fn all_but(right: Rights) -> u64 {
-    !(right.bits() as u64) & 0xff
-}
+/// The largest class of a small thread that may be handed on; those of others are greater.
+const ANY_SMALL: u32 = class(Kind::Small, u8::MAX);
 
 /// An operation in the selector, without an index.
 const fn operation(operation: Operation) -> u64 {
@@ -64,81 +70,66 @@ const fn operation(operation: Operation) -> u64 {
 }
 
 const _: () = {
-    // The scale of the index of an endpoint, and a call's selector being the bare index.
-    assert!(size_of::<Endpoint>() == 1 << 5 && size_of::<Capability>() == 1 << 4);
-    assert!(Operation::Call as u32 == 0 && INDEX_MASK.leading_zeros() == 8);
-    // Both ends of a queue in one store; state and frame in another.
-    assert!(offset_of!(Queue, head) == 0 && offset_of!(Queue, tail) == 4);
-    assert!(offset_of!(Thread, full_frame) == offset_of!(Thread, state) + 1);
-    // A thread's registers, descriptors and frame follow each other.
-    assert!(offset_of!(Thread, data_descriptor) == offset_of!(Thread, code_descriptor) + 8);
-    assert!(offset_of!(Thread, frame) == offset_of!(Thread, data_descriptor) + 8);
+    // A capability's place, scaled; a call's selector is the bare index, and a long message's none.
+    assert!(size_of::<Capability>() == 1 << 4);
+    assert!(Operation::Call as u32 == 0 && LONG == 1 << 31);
+    assert!(offset_of!(Queue, head) == 0);
+    // Two descriptors and a frame follow each other: what is popped.
+    assert!(offset_of!(Thread, code_descriptor) == offset_of!(Thread, data_descriptor) + 8);
+    assert!(offset_of!(Thread, frame) == offset_of!(Thread, code_descriptor) + 8);
+    assert!(size_of::<Frame>() == 4 * 8);
+    // Classes by which exits are picked.
+    assert!(ANY_SMALL < class(Kind::Host, 0) && class(Kind::Host, u8::MAX) < class(Kind::Wide, 0));
 };
 
 global_asm!(
     r#"
 # ---- Entry ---------------------------------------------------------------------------------------------------
 
-# SYSCALL: notes where the thread goes on. Afterwards RSP is its block, RCX and R11 are free.
-.macro ENTER
+# SYSCALL from compatibility mode. The return address is not kept: whoever enters goes on at the entry page's return, hence enters there.
+.macro ENTER_SMALL
     swapgs
-    mov gs:[{user_sp}], rsp
+    mov r11d, esp
+    mov rsp, gs:[{current}]
+    mov [rsp + {sp}], r11
+.endm
+
+# SYSCALL from 64-bit code. R11 = the user's stack pointer.
+.macro ENTER_WIDE
+    swapgs
+    mov r11, rsp
     mov rsp, gs:[{current}]
     mov [rsp + {ip}], rcx
-    mov [rsp + {flags}], r11
-    mov rcx, gs:[{user_sp}]
-    mov [rsp + {sp}], rcx
+    mov [rsp + {sp}], r11
 .endm
 
 # ---- Checks --------------------------------------------------------------------------------------------------
 
-# R8 = place -> R8 = capability, R9 = offset of its endpoint, whose key must be the capability's with all rights
-# but the wanted one added.
-.macro LOOK_UP all_but_right, general
-    shl r8d, 4
-    add r8, [rsp + {capabilities}]
-    mov r9d, [r8 + {object}]
-    shl r9d, 5
-    mov r11, [r8 + {key}]
-    or r11, \all_but_right
-    cmp r11, [r9 + {endpoints} + {endpoint_key}]
-    jne \general
-.endm
-
-# ECX = number of a thread -> R10 = its block. Thread 0 is none, and never in a state that is looked for.
-.macro BLOCK
-    imul r10, rcx, {thread_size}
-    add r10, {threads}
-.endm
-
-# A call by the capability at place EAX. R8 = capability, R9 = offset of the endpoint, R10 and ECX = block and number of its first
-# receiver, behind whom nobody waits, R11 = what that thread is and waits for.
+# A call by the capability at place EAX, which is in the table. RCX = capability, R9 = endpoint, R10 = who is first in its queue, or
+# nobody, R11D = its class.
 .macro CHECK_CALL general
-    mov r8d, eax
-    LOOK_UP {all_but_send}, \general
-    mov ecx, [r9 + {endpoints} + {receivers}]
-    BLOCK
-    cmp dword ptr [r10 + {next}], 0
+    mov ecx, eax
+    shl ecx, 4
+    add rcx, [rsp + {capabilities}]
+    movsxd r9, dword ptr [rcx + {object}]
+    mov r11d, [rcx + {key}]
+    cmp r11d, [r9 + {endpoint_key}]
     jne \general
-    mov r11d, [r10 + {readiness}]
+    movsxd r10, dword ptr [r9 + {queue}]
+    mov r11d, [r10 + {class}]
 .endm
 
-# An answer, and then a receive by the capability at place R8. R9 = offset of the endpoint, where nobody waits, R10 and R8 = block and
-# number of the caller, whom nobody outranks, R11 = what it is and waits for.
-.macro CHECK_REPLY general
-    LOOK_UP {all_but_receive}, \general
-    mov r11d, [r9 + {endpoints} + {senders}]
-    or r11d, [r9 + {endpoints} + {receivers}]
-    jnz \general
-    mov ecx, [rsp + {caller}]
-    BLOCK
-    mov r8d, ecx
-    movzx ecx, byte ptr [r10 + {priority}]
-    mov r11, gs:[{ready_bitmap}]
-    shr r11, cl
-    shr r11, 1
-    jnz \general
-    mov r11d, [r10 + {readiness}]
+# An answer goes on at the thread's home. R9 = that, where nobody is.
+.macro CHECK_HOME general
+    movsxd r9, dword ptr [rsp + {gate_home}]
+    cmp dword ptr [r9 + {queue}], {nobody}
+    jne \general
+.endm
+
+# R10 = the caller, or nobody, R11D = its class.
+.macro CALLER
+    movsxd r10, dword ptr [rsp + {caller}]
+    mov r11d, [r10 + {class}]
 .endm
 
 # Whether the words of a 64-bit sender fit a 32-bit receiver.
@@ -153,166 +144,165 @@ global_asm!(
 
 # ---- Commit --------------------------------------------------------------------------------------------------
 
-# The receiver, ECX, takes the message of the thread that entered, which waits for its answer. EAX = badge.
-.macro COMMIT_CALL
+# The receiver takes the message of the thread that entered, which waits for its answer. EAX = badge.
+.macro COMMIT_CALL link
     # Point of no return.
-    mov qword ptr [r9 + {endpoints} + {receivers}], 0
-    mov r11d, gs:[{current_index}]
-    mov [r10 + {caller}], r11d
-    mov byte ptr [r10 + {state}], {state_ready}
-    mov [rsp + {server}], ecx
-    mov word ptr [rsp + {state}], {state_awaiting_reply}
-    RUN_NEXT
-    mov eax, [r8 + {badge}]
+    mov dword ptr [r9 + {queue}], {nobody}
+    mov [r10 + \link], esp
+    mov [rsp + {server}], r10d
+    mov gs:[{current}], r10
+    EXCHANGE
+    mov eax, [rcx + {badge}]
 .endm
 
-# The caller, R8, gets its answer; the thread that entered is the endpoint's only receiver. EAX = 0.
-.macro COMMIT_REPLY
+# The caller gets its answer; the thread that entered is alone at its home. EAX = 0.
+.macro COMMIT_REPLY link
     # Point of no return.
-    mov ecx, gs:[{current_index}]
-    mov [r9 + {endpoints} + {receivers}], ecx
-    mov [r9 + {endpoints} + {receivers} + 4], ecx
-    shr r9d, 5
-    mov [rsp + {endpoint}], r9d
-    mov dword ptr [rsp + {caller}], 0
-    mov word ptr [rsp + {state}], {state_receiving}
-    mov dword ptr [r10 + {server}], 0
-    mov byte ptr [r10 + {state}], {state_ready}
-    mov ecx, r8d
-    RUN_NEXT
+    mov [r9 + {queue}], esp
+    mov dword ptr [rsp + \link], {nobody}
+    mov gs:[{current}], r10
+    EXCHANGE
     xor eax, eax
 .endm
 
-# The time slice goes over to thread ECX; the time until now is charged to the thread that entered. EDX = tag.
-# If that thread has used vector registers since it was switched to, the next one must not: CR0.TS.
-.macro RUN_NEXT
-    cmp byte ptr gs:[{vector_enabled}], 0
-    je 1f
-    mov byte ptr gs:[{vector_enabled}], 0
-    mov r11, cr0
-    or r11, {task_switched}
-    mov cr0, r11
-1:
-    mov gs:[{current_index}], ecx
-    mov gs:[{current}], r10
-    inc qword ptr [rsp + {messages}]
-    inc qword ptr [r10 + {switches}]
-    mov r11d, edx
+# The time until now is charged to the thread that entered, and from now on to the other. The time slice goes along.
+.macro EXCHANGE
+    mov r9d, edx
     rdtsc
     shl rdx, 32
     or rax, rdx
-    mov rcx, rax
-    sub rax, gs:[{stamp}]
-    mov gs:[{stamp}], rcx
     add [rsp + {user_ticks}], rax
-    mov edx, r11d
+    sub [r10 + {user_ticks}], rax
+    inc qword ptr [rsp + {exchanges}]
+    mov edx, r9d
 .endm
 
 # ---- Exit ----------------------------------------------------------------------------------------------------
 
-# The root that the thread in R10 runs in, unless it is in force.
+# How often CR3 is written and data segment registers are loaded, in a kernel that was built to tell.
+.macro COUNT what, times
+    .if {counting}
+    add qword ptr gs:[\what], \times
+    .endif
+.endm
+
+# The root of the thread in R10.
 .macro ROOT
     mov rcx, [r10 + {cr3}]
-    cmp rcx, gs:[{loaded_cr3}]
+    mov cr3, rcx
+    COUNT {cr3_writes}, 1
+.endm
+
+# The same, unless it is that of the thread that entered.
+.macro ROOT_IF_OTHER
+    mov rcx, [r10 + {cr3}]
+    cmp rcx, [rsp + {cr3}]
     je 9f
     mov cr3, rcx
-    mov gs:[{loaded_cr3}], rcx
-    mov ecx, [r10 + {arena}]
-    mov gs:[{loaded_arena}], ecx
-    inc qword ptr gs:[{cr3_writes}]
+    COUNT {cr3_writes}, 1
 9:
 .endm
 
-# Both descriptors and DS, ES, FS for the thread in R10; RSP walks from its descriptors to its frame. GS is left to
-# the caller: what loads it must run between two SWAPGS, or after the last one. ECX = selector.
-.macro SEGMENTS
-    lea rsp, [r10 + {code_descriptor}]
-    pop qword ptr gs:[{gdt_code}]
+# Both descriptors of the thread in R10. RSP = its frame.
+.macro DESCRIPTORS
+    lea rsp, [r10 + {data_descriptor}]
     pop qword ptr gs:[{gdt_data}]
-    mov ecx, {user_data}
-    mov ds, ecx
-    mov es, ecx
-    mov fs, ecx
-    add qword ptr gs:[{segment_loads}], 4
-.endm
-
-# To the small task of the thread in R10.
-.macro LEAVE_SMALL label
-    ROOT
-    mov rcx, [r10 + {task}]
-    cmp rcx, gs:[{loaded_segments}]
-    je 2f
-    mov gs:[{loaded_segments}], rcx
-    SEGMENTS
-    swapgs
-    mov gs, ecx
-    xor ecx, ecx
-    .globl \label
-\label:
-    iretq
-2:  # Its segments are loaded; its host may have run in between.
-    lea rsp, [r10 + {code_descriptor}]
     pop qword ptr gs:[{gdt_code}]
-    add rsp, 8
-    swapgs
-    xor ecx, ecx
-    .globl \label\()_again
-\label\()_again:
-    iretq
 .endm
 
-# To the 64-bit task of the thread in R10, whose segments are its own by now. It came by a system call,
-# hence its address is in the lower half: the last page there is never mapped.
-.macro SYSRET
-    mov rcx, [r10 + {ip}]
-    mov r11, [r10 + {flags}]
-    mov rsp, [r10 + {sp}]
+# R8 and R12-R15 may be a host's, for whom they stay as they are while its guests run.
+.macro CLEAR_KEPT
     xor r8d, r8d
-    xor r9d, r9d
-    xor r10d, r10d
     xor r12d, r12d
     xor r13d, r13d
     xor r14d, r14d
     xor r15d, r15d
+.endm
+
+# To the small thread in R10, whose root is in force. GS is loaded after the last use of the kernel's.
+.macro LEAVE_SMALL label
+    DESCRIPTORS
+    COUNT {segment_loads}, 4
+    mov ds, word ptr [rsp + {frame_ss}]
+    mov es, word ptr [rsp + {frame_ss}]
+    mov fs, word ptr [rsp + {frame_ss}]
+    swapgs
+    mov gs, word ptr [rsp + {frame_ss}]
+    xor ecx, ecx
+    sti
+    .globl \label
+\label:
+    retfq
+.endm
+
+# To the guest in R10 of the host that entered: its root is in force and its segments are loaded, but for code.
+.macro LEAVE_TO_GUEST label
+    lea rsp, [r10 + {code_descriptor}]
+    pop qword ptr gs:[{gdt_code}]
+    swapgs
+    xor ecx, ecx
+    sti
+    .globl \label
+\label:
+    retfq
+.endm
+
+# To the host in R10 of the small thread that entered, whose root and segments stay. Of a 64-bit code descriptor only the upper half counts.
+.macro LEAVE_TO_HOST
+    mov dword ptr gs:[{gdt_code} + 4], {code64_upper}
+    mov rcx, [r10 + {ip}]
+    mov r11d, {flags}
+    mov rsp, [r10 + {sp}]
+    xor r9d, r9d
+    xor r10d, r10d
     swapgs
     sysretq
 .endm
 
-# All segments for the thread in R10, GS included.
-.macro ALL_SEGMENTS
-    mov rcx, [r10 + {task}]
-    mov gs:[{loaded_segments}], rcx
-    SEGMENTS
-    swapgs
-    mov gs, ecx
-    swapgs
-.endm
-
+# To the 64-bit thread in R10 from another one: 64-bit mode ignores DS and ES, and what FS and GS have is no task's.
 .macro LEAVE_WIDE
-    ROOT
-    mov rcx, [r10 + {task}]
-    cmp rcx, gs:[{loaded_segments}]
-    je 3f
-    ALL_SEGMENTS
-3:
-    SYSRET
+    mov rcx, [r10 + {ip}]
+    mov r11d, {flags}
+    mov rsp, [r10 + {sp}]
+    xor r9d, r9d
+    xor r10d, r10d
+    CLEAR_KEPT
+    swapgs
+    sysretq
 .endm
 
-# A host runs on any root of its arena, with whatever segments one of its arena's small tasks left.
-.macro LEAVE_HOST
-    mov ecx, [r10 + {arena}]
-    cmp ecx, gs:[{loaded_arena}]
-    je 1f
+# To the 64-bit thread in R10 from a small one or a host: the bases of FS and GS are a small task's.
+.macro LEAVE_WIDE_WITH_SEGMENTS
     ROOT
-    mov ecx, [r10 + {arena}]
-1:  cmp ecx, gs:[{loaded_segments} + 4]
-    je 2f
-    ALL_SEGMENTS
-    jmp 3f
-2:  mov rcx, [r10 + {code_descriptor}]
-    mov gs:[{gdt_code}], rcx
-3:
-    SYSRET
+    DESCRIPTORS
+    COUNT {segment_loads}, 2
+    mov fs, word ptr [rsp + {frame_ss}]
+    swapgs
+    mov gs, word ptr [rsp + {frame_ss}]
+    mov rcx, [rsp]
+    mov r11d, {flags}
+    mov rsp, [rsp + {frame_sp}]
+    xor r9d, r9d
+    xor r10d, r10d
+    CLEAR_KEPT
+    sysretq
+.endm
+
+# To the host in R10 from a 64-bit thread of another root. It is noted what is loaded: it can't be told from who runs.
+.macro LEAVE_TO_OTHER_HOST
+    ROOT
+    xor r9d, r9d
+    NOTE
+    LEAVE_WIDE
+.endm
+
+# Notes for the host in R10 what is loaded: root RCX, segments of task R9D, which if any is of its arena.
+.macro NOTE
+    mov gs:[{loaded_cr3}], rcx
+    mov gs:[{loaded_segments}], r9d
+    movzx ecx, byte ptr [r10 + {arena}]
+    mov gs:[{loaded_arena}], ecx
+    mov gs:[{loaded_segments_arena}], ecx
 .endm
 
 # A 32-bit sender's words, zero-extended: the upper halves are undefined after compatibility mode (AMD64 APM vol. 1, 3.1.2).
@@ -330,111 +320,136 @@ global_asm!(
 .type lilliput_syscall32, @function
 .balign 64
 lilliput_syscall32:
-    ENTER
+    ENTER_SMALL
 lilliput_compat_entry:
-    cmp eax, [rsp + {places}]
+    cmp eax, [rsp + {gate_places}]
     jae 20f
-    cmp dx, {short_words}
-    ja lilliput_general32
     CHECK_CALL lilliput_general32
-    cmp r11d, {receiving_small}
+    cmp r11d, [rsp + {peers}]
     jne 10f
-    COMMIT_CALL
-    LEAVE_SMALL lilliput_iret_call32
-10: cmp r11d, {receiving_host}
+    COMMIT_CALL {caller}
+    LEAVE_SMALL lilliput_return_call32
+10: cmp r11d, [rsp + {host_peer}]
     jne 11f
-    COMMIT_CALL
+    COMMIT_CALL {guest}
     EXTEND
-    LEAVE_HOST
-11: cmp r11d, {receiving_wide}
-    jne lilliput_general32
-    COMMIT_CALL
+    LEAVE_TO_HOST
+11: cmp r11d, {class_wide}
+    jne 12f
+    COMMIT_CALL {caller}
     EXTEND
-    LEAVE_WIDE
-
-20: mov r8d, eax
-    sub r8d, {reply_receive}
-    cmp r8d, [rsp + {places}]
-    jae 30f
-    cmp dx, {short_words}
+    LEAVE_WIDE_WITH_SEGMENTS
+12: cmp r11d, {any_small}
     ja lilliput_general32
-    CHECK_REPLY lilliput_general32
-    cmp r11d, {awaiting_small}
+    COMMIT_CALL {caller}
+    ROOT_IF_OTHER
+    CLEAR_KEPT
+    LEAVE_SMALL lilliput_return_call32_other
+
+20: cmp eax, {reply_receive}
+    jne 30f
+    CHECK_HOME lilliput_gate32
+    CALLER
+    cmp r11d, [rsp + {peers}]
     jne 21f
-    COMMIT_REPLY
-    LEAVE_SMALL lilliput_iret_reply32
-21: cmp r11d, {awaiting_host}
+    COMMIT_REPLY {caller}
+    LEAVE_SMALL lilliput_return_reply32
+21: cmp r11d, {class_wide}
     jne 22f
-    COMMIT_REPLY
+    COMMIT_REPLY {caller}
     EXTEND
-    LEAVE_HOST
-22: cmp r11d, {awaiting_wide}
-    jne lilliput_general32
-    COMMIT_REPLY
+    LEAVE_WIDE_WITH_SEGMENTS
+22: cmp r11d, [rsp + {host_peer}]
+    jne 23f
+    COMMIT_REPLY {caller}
     EXTEND
-    LEAVE_WIDE
+    mov rcx, [rsp + {cr3}]
+    mov r9d, [rsp + {task}]
+    NOTE
+    LEAVE_TO_HOST
+23: cmp r11d, {any_small}
+    ja lilliput_general32
+    COMMIT_REPLY {caller}
+    ROOT_IF_OTHER
+    CLEAR_KEPT
+    LEAVE_SMALL lilliput_return_reply32_other
 
 30: cmp eax, {null_call}
-    jne lilliput_general32
-    lea rsp, [rsp + {ip}]
+    jne lilliput_gate32
     xor eax, eax
     xor ecx, ecx
+    lea rsp, [rsp + {ip}]
     swapgs
-    .globl lilliput_iret_null32
-lilliput_iret_null32:
-    iretq
+    sti
+    .globl lilliput_return_null32
+lilliput_return_null32:
+    retfq
 
 .globl lilliput_syscall64
 .type lilliput_syscall64, @function
 .balign 64
 lilliput_syscall64:
-    ENTER
-    # Longer messages need the registers that serve as scratch here.
-    cmp dx, {short_words}
-    ja lilliput_general64_long
-    cmp eax, [rsp + {places}]
+    ENTER_WIDE
+lilliput_wide_entry:
+    cmp eax, [rsp + {gate_places}]
     jae 50f
     CHECK_CALL lilliput_general64
-    cmp r11d, {receiving_wide}
+    cmp r11d, [rsp + {peers}]
     jne 40f
-    COMMIT_CALL
+    COMMIT_CALL {caller}
+    ROOT_IF_OTHER
     LEAVE_WIDE
-40: cmp r11d, {receiving_small}
-    jne 41f
+40: cmp r11d, {any_small}
+    ja 41f
     FITS lilliput_general64
-    COMMIT_CALL
-    LEAVE_SMALL lilliput_iret_call64
-41: cmp r11d, {receiving_host}
+    COMMIT_CALL {caller}
+    ROOT
+    CLEAR_KEPT
+    LEAVE_SMALL lilliput_return_call64
+41: shr r11d, 8
+    cmp r11d, {kind_host}
     jne lilliput_general64
-    COMMIT_CALL
-    LEAVE_HOST
+    COMMIT_CALL {caller}
+    LEAVE_TO_OTHER_HOST
 
-50: mov r8d, eax
-    sub r8d, {reply_receive}
-    cmp r8d, [rsp + {places}]
-    jae 60f
-    CHECK_REPLY lilliput_general64
-    cmp r11d, {awaiting_small}
-    jne 51f
-    FITS lilliput_general64
-    COMMIT_REPLY
-    LEAVE_SMALL lilliput_iret_reply64
-51: cmp r11d, {awaiting_wide}
+50: cmp eax, {reply_receive}
+    jne 60f
+    CHECK_HOME lilliput_gate64_short
+    movsxd r10, dword ptr [rsp + {guest}]
+    cmp r10d, {nobody}
+    je 51f
+    COMMIT_REPLY {guest}
+    LEAVE_TO_GUEST lilliput_return_guest
+51: CALLER
+    cmp r11d, [rsp + {peers}]
     jne 52f
-    COMMIT_REPLY
+    COMMIT_REPLY {caller}
+    ROOT_IF_OTHER
     LEAVE_WIDE
-52: cmp r11d, {awaiting_host}
+52: cmp r11d, {any_small}
+    ja 53f
+    FITS lilliput_general64
+    COMMIT_REPLY {caller}
+    ROOT
+    CLEAR_KEPT
+    LEAVE_SMALL lilliput_return_reply64
+53: cmp r11d, {class_wide}
+    jne 54f
+    COMMIT_REPLY {caller}
+    LEAVE_WIDE_WITH_SEGMENTS
+54: shr r11d, 8
+    cmp r11d, {kind_host}
     jne lilliput_general64
-    COMMIT_REPLY
-    LEAVE_HOST
+    cmp byte ptr [rsp + {kind}], {kind_host}
+    je lilliput_general64
+    COMMIT_REPLY {caller}
+    LEAVE_TO_OTHER_HOST
 
 60: cmp eax, {null_call}
-    jne lilliput_general64
-    mov rcx, [rsp + {ip}]
-    mov r11, [rsp + {flags}]
-    mov rsp, [rsp + {sp}]
+    jne lilliput_gate64
     xor eax, eax
-    xor r8d, r8d
+    mov rsp, r11
+    mov r11d, {flags}
     swapgs
     sysretq
 
@@ -453,23 +468,92 @@ lilliput_sysenter:
     mov rsp, gs:[{current}]
     mov ecx, ecx
     mov [rsp + {sp}], rcx
-    mov qword ptr [rsp + {ip}], {sysenter_return}
-    mov qword ptr [rsp + {flags}], {sysenter_flags}
     cmp byte ptr [rsp + {kind}], {kind_small}
     je lilliput_compat_entry
 
 # ---- To the general path -------------------------------------------------------------------------------------
 
-# The registers follow in the block of the thread that entered, whose frame is stored already. R8-R10 and R11 held the
-# kernel's own and are no part of the message.
+# The registers follow in the block of the thread that entered, whose frame is stored already.
 lilliput_general32:
     lea rsp, [rsp + {registers_end}]
     push rax
     push rdx
     sub rsp, 7 * 8
     jmp {general32}
+
+# The host's guest becomes its caller. R8 = the root in force: the guest's, or else what was noted.
+.macro RECEIVE_GUEST
+    mov r8, gs:[{loaded_cr3}]
+    movsxd r11, dword ptr [rsp + {guest}]
+    cmp r11d, {nobody}
+    je 8f
+    mov r8, [r11 + {cr3}]
+    mov [rsp + {caller}], r11d
+    mov dword ptr [rsp + {guest}], {nobody}
+8:
+.endm
+
+# A call or an answer of a thread that could use vector registers: if that is why its gate is closed, the next one must not use them
+# (CR0.TS), and it is tried again. Everything else is for the general path.
+.macro OPEN_GATE general, again
+    cmp byte ptr gs:[{vector_enabled}], 0
+    je \general
+    cmp byte ptr gs:[{attention}], 0
+    jne \general
+    cmp eax, {reply_receive}
+    je 8f
+    cmp eax, [rsp + {places}]
+    jae \general
+8:  mov byte ptr gs:[{vector_enabled}], 0
+    mov r11, cr0
+    or r11, {task_switched}
+    mov cr0, r11
+    mov r11d, [rsp + {places}]
+    mov [rsp + {gate_places}], r11d
+    mov r11d, [rsp + {home}]
+    mov [rsp + {gate_home}], r11d
+    mov r11, [rsp + {sp}]
+    jmp \again
+.endm
+
+lilliput_gate32:
+    OPEN_GATE lilliput_general32, lilliput_compat_entry
+
+lilliput_gate64_short:
+    xor r9d, r9d
+    xor r10d, r10d
+# R9 and R10 are as they came: they may be part of a long message.
+lilliput_gate64:
+    cmp byte ptr [rsp + {kind}], {kind_host}
+    je lilliput_host_call
+    OPEN_GATE lilliput_general64_long, lilliput_wide_entry
+
+# A host calls. Its guest is a caller like others from here on: what the CPU has loaded changes.
+lilliput_host_call:
+    cmp eax, [rsp + {places}]
+    jae lilliput_general64_long
+    cmp byte ptr gs:[{vector_enabled}], 0
+    jne lilliput_general64_long
+    cmp byte ptr gs:[{attention}], 0
+    jne lilliput_general64_long
+    CHECK_CALL lilliput_general64
+    cmp r11d, {class_wide}
+    jne 71f
+    RECEIVE_GUEST
+    COMMIT_CALL {caller}
+    LEAVE_WIDE_WITH_SEGMENTS
+71: cmp r11d, {any_small}
+    ja lilliput_general64
+    FITS lilliput_general64
+    RECEIVE_GUEST
+    COMMIT_CALL {caller}
+    # What is loaded was noted by whoever switched to the host, unless its guest came.
+    cmp r8, [r10 + {cr3}]
+    je 72f
+    ROOT
+72: CLEAR_KEPT
+    LEAVE_SMALL lilliput_return_host_call
 lilliput_general64:
-    xor r8d, r8d
     xor r9d, r9d
     xor r10d, r10d
 lilliput_general64_long:
@@ -479,69 +563,58 @@ lilliput_general64_long:
     jmp {general64}
 .text
 "#,
-    user_sp = const offset_of!(PerCpu, user_sp),
-    current = const offset_of!(PerCpu, current),
+    counting = const cfg!(feature = "count-switches") as u8,
+    current = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, current),
+    attention = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, attention),
+    vector_enabled = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, vector_enabled),
+    loaded_cr3 = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, loaded) + offset_of!(Loaded, cr3),
+    loaded_arena = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, loaded) + offset_of!(Loaded, arena),
+    loaded_segments = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, loaded) + offset_of!(Loaded, segments),
+    loaded_segments_arena = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, loaded) + offset_of!(Loaded, segments_arena),
     kernel_stack_top = const offset_of!(PerCpu, kernel_stack_top),
     cr3_writes = const offset_of!(PerCpu, cr3_writes),
     segment_loads = const offset_of!(PerCpu, segment_loads),
     gdt_code = const offset_of!(PerCpu, gdt) + 8 * USER_CODE_ENTRY,
     gdt_data = const offset_of!(PerCpu, gdt) + 8 * USER_DATA_ENTRY,
-    current_index = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, current),
-    stamp = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, stamp),
-    vector_enabled = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, vector_enabled),
-    ready_bitmap = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, ready) + offset_of!(ReadyQueue, occupied),
-    loaded_cr3 = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, loaded) + offset_of!(Loaded, cr3),
-    loaded_arena = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, loaded) + offset_of!(Loaded, arena),
-    loaded_segments = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, loaded) + offset_of!(Loaded, segments),
     ip = const offset_of!(Thread, frame) + offset_of!(Frame, ip),
-    flags = const offset_of!(Thread, frame) + offset_of!(Frame, flags),
     sp = const offset_of!(Thread, frame) + offset_of!(Frame, sp),
+    frame_sp = const offset_of!(Frame, sp),
+    frame_ss = const offset_of!(Frame, ss),
     registers_end = const offset_of!(Thread, registers) + offset_of!(lilliput_core::thread::Registers, rcx),
+    data_descriptor = const offset_of!(Thread, data_descriptor),
     code_descriptor = const offset_of!(Thread, code_descriptor),
     cr3 = const offset_of!(Thread, cr3),
-    task = const offset_of!(Thread, task),
     arena = const offset_of!(Thread, arena),
+    task = const offset_of!(Thread, task),
+    kind = const offset_of!(Thread, kind),
+    class = const Thread::CLASS_OFFSET,
+    peers = const offset_of!(Thread, peers),
+    host_peer = const offset_of!(Thread, host_peer),
     capabilities = const offset_of!(Thread, capabilities),
     places = const offset_of!(Thread, places),
-    kind = const offset_of!(Thread, kind),
-    readiness = const offset_of!(Thread, kind),
-    state = const offset_of!(Thread, state),
-    priority = const offset_of!(Thread, priority),
+    home = const offset_of!(Thread, home) + offset_of!(Home, endpoint),
+    gate_places = const offset_of!(Thread, gate) + offset_of!(Gate, places),
+    gate_home = const offset_of!(Thread, gate) + offset_of!(Gate, home),
     caller = const offset_of!(Thread, caller),
+    guest = const offset_of!(Thread, guest),
     server = const offset_of!(Thread, server),
-    endpoint = const offset_of!(Thread, endpoint),
-    next = const offset_of!(Thread, next),
-    messages = const offset_of!(Thread, account) + offset_of!(Account, messages),
-    switches = const offset_of!(Thread, account) + offset_of!(Account, switches),
     user_ticks = const offset_of!(Thread, account) + offset_of!(Account, user),
-    thread_size = const size_of::<Thread>(),
-    object = const offset_of!(Capability, object),
+    exchanges = const offset_of!(Thread, account) + offset_of!(Account, exchanges),
+    object = const Capability::OBJECT_OFFSET,
     badge = const offset_of!(Capability, badge),
     key = const offset_of!(Capability, key),
     endpoint_key = const offset_of!(Endpoint, header),
-    senders = const offset_of!(Endpoint, senders),
-    receivers = const offset_of!(Endpoint, receivers),
-    threads = const layout::THREADS as i64,
-    endpoints = const layout::ENDPOINTS as i64,
-    user_data = const USER_DATA,
-    short_words = const lilliput_abi::tag::SHORT_WORDS,
-    all_but_send = const all_but(Rights::SEND),
-    all_but_receive = const all_but(Rights::RECEIVE),
+    queue = const offset_of!(Endpoint, queue),
+    nobody = const Thread::BASE,
+    class_wide = const class(Kind::Wide, 0),
+    any_small = const ANY_SMALL,
+    kind_small = const Kind::Small as u8,
+    kind_host = const Kind::Host as u8,
+    code64_upper = const Descriptor::USER_CODE64.0 >> 32,
+    flags = const FLAGS,
     reply_receive = const operation(Operation::ReplyReceive),
     null_call = const operation(Operation::Null),
     task_switched = const Cr0Flags::TASK_SWITCHED.bits(),
-    kind_small = const Kind::Small as u8,
-    state_ready = const State::Ready as u8,
-    state_receiving = const State::Receiving as u8,
-    state_awaiting_reply = const State::AwaitingReply as u8,
-    receiving_small = const readiness(Kind::Small, State::Receiving),
-    receiving_host = const readiness(Kind::Host, State::Receiving),
-    receiving_wide = const readiness(Kind::Wide, State::Receiving),
-    awaiting_small = const readiness(Kind::Small, State::AwaitingReply),
-    awaiting_host = const readiness(Kind::Host, State::AwaitingReply),
-    awaiting_wide = const readiness(Kind::Wide, State::AwaitingReply),
-    sysenter_return = const SYSENTER_RETURN_ADDRESS,
-    sysenter_flags = const SYSENTER_FLAGS,
     general32 = sym system_call::general32,
     general64 = sym system_call::general64,
 );

@@ -10,18 +10,14 @@ mod fast;
 mod system_call;
 pub mod trap;
 
+pub use lilliput_core::registers::FLAGS;
+
 use lilliput_compat32::gdt::{KERNEL_CODE, STAR};
-use lilliput_core::thread::{Registers, Thread};
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{LStar, Msr, SFMask};
 use x86_64::registers::rflags::RFlags;
 
 use crate::cpu::features;
-
-/// Bytes of the two descriptors between a thread's registers and its return frame.
-const DESCRIPTORS: usize = core::mem::offset_of!(Thread, frame) - size_of::<Registers>();
-
-const _: () = assert!(DESCRIPTORS == 16);
 
 const IA32_STAR: u32 = 0xc000_0081;
 const IA32_CSTAR: u32 = 0xc000_0083;
@@ -37,7 +33,8 @@ pub const CLEARED: RFlags = RFlags::TRAP_FLAG
     .union(RFlags::ALIGNMENT_CHECK)
     .union(RFlags::IOPL_LOW)
     .union(RFlags::IOPL_HIGH)
-    .union(RFlags::RESUME_FLAG);
+    .union(RFlags::RESUME_FLAG)
+    .union(RFlags::ID);
 
 /// Tells this CPU where SYSCALL and SYSENTER lead.
 pub fn install(kernel_stack_top: VirtAddr) {

@@ -7,12 +7,28 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
-use lilliput_core::thread::{Frame, Registers};
+use lilliput_core::thread::Registers;
 use x86_64::VirtAddr;
 
 use super::exit;
 use crate::panic;
 use crate::trap;
+
+/// What the CPU pushes, and IRETQ pops (AMD64 APM vol. 2, 8.9.3).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct HardwareFrame {
+    /// Instruction pointer.
+    pub ip: u64,
+    /// Code segment selector.
+    pub cs: u64,
+    /// RFLAGS.
+    pub flags: u64,
+    /// Stack pointer.
+    pub sp: u64,
+    /// Stack segment selector.
+    pub ss: u64,
+}
 
 /// What the stubs leave on the stack.
 #[repr(C)]
@@ -24,7 +40,7 @@ pub struct TrapFrame {
     /// The error code; zero where the CPU pushes none.
     pub code: u64,
     /// Where it came from.
-    pub frame: Frame,
+    pub frame: HardwareFrame,
 }
 
 impl TrapFrame {
@@ -155,7 +171,7 @@ extern "C" fn common() {
         "pop r11",
         "add rsp, 16",
         "iretq",
-        cs = const offset_of!(TrapFrame, frame) + offset_of!(Frame, cs),
+        cs = const offset_of!(TrapFrame, frame) + offset_of!(HardwareFrame, cs),
         gs_base = const 0xc000_0101_u32,
         handler = sym trap::handle,
         leave = sym exit::leave,

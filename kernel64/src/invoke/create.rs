@@ -5,20 +5,19 @@ use lilliput_abi::{Error, Isolation};
 use lilliput_compat32::arena::{Arena, PlacedSpace, Request};
 use lilliput_compat32::choose::TrustDomain;
 use lilliput_compat32::descriptor::Descriptor;
+use lilliput_compat32::entry_page::RETURN_ADDRESS;
 use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
 use lilliput_core::capability::CapabilityTable;
 use lilliput_core::paging::{self, ENTRIES, TableMemory, UPPER_HALF};
 use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
-use lilliput_core::thread::{Frame as ReturnFrame, Kind, PRIORITIES, Thread};
+use lilliput_core::thread::{Frame as ReturnFrame, Interrupted, Kind, PRIORITIES, Thread};
 
 use super::space;
+use crate::entry::FLAGS;
 use crate::memory::Charged;
 use crate::objects::{ArenaObject, Factory, HOST_END};
 use crate::state::Kernel;
-
-/// Flags of a new thread: interrupts on, and bit 1, which always is.
-const INITIAL_FLAGS: u64 = 0x202;
 
 /// Pages of a new task's capability table: 256 capabilities each.
 const CAPABILITY_PAGES: u64 = 1;
@@ -166,21 +165,28 @@ pub fn new_thread(
     debug_assert!(usize::from(priority) < PRIORITIES);
     let machine = &mut kernel.machine;
     let Task { kind, space, threads, ref capabilities, .. } = machine.tasks[task];
-    let thread = Thread {
+    let mut thread = Thread {
         capabilities: capabilities.address(),
         places: capabilities.places(),
         code_descriptor: space.code_descriptor,
         data_descriptor: space.data_descriptor,
-        frame: ReturnFrame { ip: 0, cs: u64::from(USER_CODE), flags: INITIAL_FLAGS, sp: 0, ss: u64::from(USER_DATA) },
+        frame: ReturnFrame {
+            ip: if kind == Kind::Small { u64::from(RETURN_ADDRESS) } else { 0 },
+            cs: u64::from(USER_CODE),
+            sp: 0,
+            ss: u64::from(USER_DATA),
+        },
+        interrupted: Interrupted { flags: FLAGS, ..Interrupted::default() },
         cr3: space.cr3,
-        arena: space.arena,
+        // There are fewer arenas than that.
+        arena: space.arena as u8,
         task,
         kind,
         priority,
-        full_frame: true,
         sibling: threads,
         ..Thread::default()
     };
+    thread.set_peers(space.owns_root);
     let index = machine.threads.insert(factory.number(), thread).ok_or(Error::NoMemory)?;
     machine.tasks[task].threads = index;
     Ok(index)

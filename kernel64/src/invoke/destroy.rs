@@ -122,7 +122,7 @@ fn retire<T: Object>(
     capability: Capability,
     busy: impl FnOnce(Index<T>) -> bool,
 ) -> Result<Index<T>, Error> {
-    let index = match slab.retired(capability.object, capability.key, Rights::DESTROY) {
+    let index = match slab.retired(capability.number(), capability.key, Rights::DESTROY) {
         Some(index) => index,
         None => object(slab, capability, Rights::DESTROY)?,
     };
@@ -140,6 +140,7 @@ fn refund_object(kernel: &mut Kernel, header: &Header) {
 fn destroy_thread(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) {
     let machine = &mut kernel.machine;
     end::detach(machine, &mut this.cpu, thread);
+    machine.leave_home(thread);
     if this.cpu.vector_owner == thread {
         this.cpu.vector_owner = Index::NONE;
     }

@@ -128,5 +128,5 @@ pub(super) fn insert<T: Object>(slab: &mut Slab<T>, factory: u32, new: T) -> Res
 
 /// The first capability to a new object: all rights, no badge.
 pub fn full<T: Object>(slab: &Slab<T>, index: Index<T>) -> Capability {
-    Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::all()) }
+    Capability::new(index.number(), slab[index].header(), Rights::all())
 }

@@ -229,7 +229,9 @@ fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space
     while let Some(index) = next.some() {
         let thread = &mut machine.threads[index];
         (thread.code_descriptor, thread.data_descriptor) = (space.code_descriptor, space.data_descriptor);
-        (thread.cr3, thread.arena) = (space.cr3, space.arena);
+        // There are fewer arenas than that.
+        (thread.cr3, thread.arena) = (space.cr3, space.arena as u8);
+        thread.set_peers(space.owns_root);
         next = thread.sibling;
     }
     this.cpu.loaded.forget(task);

@@ -3,6 +3,7 @@
 use lilliput_abi::object::{TaskMethod, kind};
 use lilliput_abi::{Error, Rights};
 use lilliput_core::capability::Capability;
+use lilliput_core::ipc::end;
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::Kind;
@@ -18,7 +19,7 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
         TaskMethod::Unmap => memory::unmap(kernel, this, task, call),
         TaskMethod::Move => memory::move_pages(kernel, this, task, call),
         TaskMethod::Grant => grant(kernel, task, call),
-        TaskMethod::Delete => kernel.machine.tasks[task].capabilities.remove(call.small(0)?).map(|_| DONE),
+        TaskMethod::Delete => delete(kernel, this, task, call.small(0)?).map(|()| DONE),
         TaskMethod::SetFaultHandler => {
             kernel.machine.tasks[task].fault_handler = fault_handler(kernel, call)?;
             Ok(DONE)
@@ -32,6 +33,16 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
         TaskMethod::SetIsolation => space::set_isolation(kernel, this, task, call),
         TaskMethod::MoveSpace => space::move_to(kernel, this, task, call),
     }
+}
+
+/// Takes a capability from a task. If that was to receive from an endpoint, the task's threads don't any more.
+fn delete(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, place: u32) -> Result<(), Error> {
+    let machine = &mut kernel.machine;
+    let deleted = machine.tasks[task].capabilities.remove(place)?;
+    if let Some(endpoint) = machine.endpoints.admit(deleted.number(), deleted.key, Rights::RECEIVE) {
+        end::evict(machine, &mut this.cpu, task, endpoint);
+    }
+    Ok(())
 }
 
 fn grant(kernel: &mut Kernel, task: Index<Task>, call: &Call) -> Answer {

@@ -47,7 +47,7 @@ pub fn start(
 ) -> Result<(), Error> {
     let machine = &mut kernel.machine;
     let new = &mut machine.threads[thread];
-    if new.state != State::Stopped || new.frame.ip != 0 || new.account.switches != 0 {
+    if new.state != State::Stopped || new.interrupted.ip != 0 {
         return Err(Error::Occupied);
     }
     let task = &machine.tasks[new.task];
@@ -59,8 +59,7 @@ pub fn start(
     }
     new.registers = Registers { tag: u64::from(Tag::new(0, 2).0), ..Registers::default() };
     new.registers.words[..2].copy_from_slice(&[word0, word1]);
-    new.frame.ip = ip;
-    new.frame.sp = sp;
+    (new.interrupted.ip, new.interrupted.sp) = (ip, sp);
     this.cpu.enqueue(machine, thread);
     Ok(())
 }
@@ -70,8 +69,8 @@ fn read_account(kernel: &Kernel, thread: Index<Thread>, number: u64) -> Answer {
     Ok(split(match number {
         account::USER => used.user,
         account::KERNEL => used.kernel,
-        account::SWITCHES => used.switches,
-        account::MESSAGES => used.messages,
+        account::SWITCHES => used.switches(),
+        account::MESSAGES => used.messages(),
         account::FAULTS => used.faults,
         _ => return Err(Error::BadArgument),
     }))
@@ -102,7 +101,7 @@ fn stop(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer
     if thread == this.cpu.current {
         return Err(Error::Busy);
     }
-    let Thread { state, fault, .. } = kernel.machine.threads[thread];
+    let (state, fault) = (kernel.machine.state(&this.cpu, thread), kernel.machine.threads[thread].fault);
     end::detach(&mut kernel.machine, &mut this.cpu, thread);
     if fault.is_none() && !matches!(state, State::Stopped | State::Ready) {
         kernel.machine.threads[thread].finish(Err(Error::Gone));
@@ -111,11 +110,10 @@ fn stop(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer
 }
 
 fn resume(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer {
-    let Thread { state, frame, .. } = kernel.machine.threads[thread];
-    if state != State::Stopped {
+    if kernel.machine.state(&this.cpu, thread) != State::Stopped {
         return Err(Error::Busy);
     }
-    if frame.ip == 0 {
+    if kernel.machine.threads[thread].goes_on_at().0 == 0 {
         return Err(Error::BadAddress);
     }
     this.cpu.enqueue(&mut kernel.machine, thread);

@@ -16,11 +16,13 @@ pub const PHYSMAP: u64 = 0xffff_8000_0000_0000;
 pub const PHYSMAP_SIZE: u64 = 0x7f80_0000_0000;
 /// Start of the tables of kernel objects.
 pub const TABLES: u64 = 0xffff_ffff_c000_0000;
-/// Where the table of threads starts. The two tables of the fast path have fixed addresses in the last 2 GiB, so that it
-/// reaches them by a displacement.
-pub const THREADS: u64 = TABLES + 0x3000_0000;
+/// The upper half of addresses in the last 4 GiB.
+const UPPER: u64 = 0xffff_ffff_0000_0000;
+/// Where the table of threads starts. The two tables of the fast path have fixed addresses in the last 2 GiB, so that 32 bits are a
+/// pointer to one of their entries.
+pub const THREADS: u64 = UPPER | lilliput_core::thread::THREADS as u64;
 /// Where the table of endpoints starts.
-pub const ENDPOINTS: u64 = TABLES + 0x3400_0000;
+pub const ENDPOINTS: u64 = UPPER | lilliput_core::slab::ENDPOINTS as u64;
 /// End of the tables of kernel objects: the last page of the address space stays empty.
 pub const TABLES_END: u64 = 0xffff_ffff_ffff_f000;
 /// Bytes of a page.

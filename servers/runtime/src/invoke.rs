@@ -1,5 +1,6 @@
 //! The one way into the kernel, and the calls made from it.
 
+use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_abi::{Error, Operation, Selector};
 
 use crate::message::{Message, Word};
@@ -15,7 +16,13 @@ pub trait Invoke: Copy + 'static {
 /// # Errors
 /// What the kernel says.
 pub fn invoke<K: Invoke>(operation: Operation, index: u32, message: &mut Message) -> Result<u32, Error> {
-    Error::from_status(K::invoke(Selector::new(operation, index), message))
+    Error::from_status(K::invoke(selector(operation, index, message), message))
+}
+
+/// The selector of a system call with this message.
+pub const fn selector(operation: Operation, index: u32, message: &Message) -> Selector {
+    let selector = Selector::new(operation, index);
+    if message.tag.words() > SHORT_WORDS { selector.long() } else { selector }
 }
 
 /// Calls a method of a kernel object, or a server, and returns the answer.

@@ -97,7 +97,7 @@ pub fn serve<R: Registers>(seed: Word) -> Result<(), Error> {
     loop {
         let status = R::filled_call(wide_secret(seed), selector, &mut message);
         Error::from_status(status)?;
-        selector = Selector::new(Operation::ReplyReceive, service.place());
+        selector = Selector::new(Operation::ReplyReceive, 0);
         message = match message.label() {
             CHECK => Message::new(CHECK, &[VIOLATIONS.load(SeqCst) as Word, ROUNDS.load(SeqCst) as Word]),
             FILL => {

@@ -49,9 +49,10 @@ pub const ALL: [Kind; 3] = [
     Kind {
         label: "32-bit programs",
         packages: &[("lilliput-user32", Some("32/")), ("lilliput-attack32", Some("attack32/"))],
-        target: "i686-unknown-linux-gnu",
+        target: "i586-unknown-linux-gnu",
         profile: "release",
-        // The target is the nearest that rustc has; nothing of its C library or start files is linked.
+        // The target is the nearest that rustc has; nothing of its C library or start files is linked. It has no SSE: a program that does not
+        // ask for vector registers leaves them alone, and its switches need not take care of them.
         flags: &["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Crelocation-model=static"],
     },
 ];

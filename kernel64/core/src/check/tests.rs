@@ -49,11 +49,8 @@ fn sound() -> Sound {
     cpu.enqueue(&mut machine, threads[READY_TOO]);
     let queued = [(RECEIVING, State::Receiving, endpoints[0]), (SENDING, State::Sending, endpoints[1])];
     for (name, state, endpoint) in queued {
-        machine.threads[threads[name]].state = state;
-        machine.threads[threads[name]].endpoint = endpoint;
+        machine.queue_at(endpoint, threads[name], state);
     }
-    machine.endpoints[endpoints[0]].receivers.push_back(&mut machine.threads, threads[RECEIVING]);
-    machine.endpoints[endpoints[1]].senders.push_back(&mut machine.threads, threads[SENDING]);
     machine.threads[threads[SERVED]].state = State::AwaitingReply;
     machine.threads[threads[SERVED]].server = threads[RUNNING];
     machine.threads[threads[WAITING]].state = State::Waiting;
@@ -78,7 +75,7 @@ fn what_is_sound_passes() {
 #[test]
 fn what_is_broken_is_found() {
     type Break = fn(&mut Sound);
-    let all: [(Break, &str); 26] = [
+    let all: [(Break, &str); 31] = [
         (|s| s.thread(READY).state = State::Stopped, "not the one of its state"),
         (|s| s.thread(READY).priority = 8, "not the one of its state"),
         (|s| s.thread(READY).priority = 64, "not the one of its state"),
@@ -89,17 +86,22 @@ fn what_is_broken_is_found() {
         (|s| s.thread(STOPPED).next = s.threads[READY], "links of a thread"),
         (|s| s.thread(STOPPED).fault = Some(Fault::default()), "nobody is told"),
         (|s| s.thread(STOPPED).caller = s.threads[SERVED], "does not wait for its server"),
-        (|s| s.thread(STOPPED).state = State::AwaitingReply, "of nobody"),
+        (|s| s.thread(STOPPED).state = State::AwaitingReply, "in no queue"),
         (|s| s.thread(SERVED).server = Index::NONE, "does not wait for its server"),
         (|s| s.thread(SERVED).server = s.threads[STOPPED], "does not wait for its server"),
-        (|s| s.thread(RUNNING).caller = Index::NONE, "does not know its caller"),
+        (|s| s.thread(RUNNING).caller = Index::NONE, "in no queue"),
+        (|s| s.thread(RUNNING).guest = s.threads[SERVED], "two callers"),
+        (|s| s.thread(SENDING).obstacles = Obstacles::empty(), "not the one of its state"),
+        (|s| s.thread(STOPPED).obstacles = Obstacles::SENDS, "told from a receiver"),
+        (|s| s.thread(RECEIVING).obstacles = Obstacles::CROWDED, "crowd"),
+        (|s| s.thread(STOPPED).gate.places = 1, "places that are not there"),
         (|s| s.thread(RUNNING).caller = s.threads[WAITING], "does not wait for its server"),
         (|s| s.thread(RUNNING).state = State::Waiting, "running thread is not ready"),
         (|s| s.cpu.current = Index::NONE, "in no queue"),
         (|s| s.cpu.current = s.threads[READY], "not the one of its state"),
         (|s| s.cpu.ready.occupied |= 1, "bitmap"),
         (|s| s.cpu.ready.occupied = 0, "bitmap"),
-        (|s| s.thread(RECEIVING).endpoint = s.endpoints[1], "not the one of its state"),
+        (|s| s.thread(RECEIVING).home.endpoint = s.endpoints[1], "not the one of its state"),
         (|s| s.thread(READY_TOO).previous = Index::NONE, "back and forth"),
         (|s| s.thread(READY_TOO).next = s.threads[READY], "back and forth"),
         (|s| s.machine.notifications[s.notification].bits = 4, "bits and somebody"),
@@ -118,10 +120,10 @@ fn what_is_broken_is_found() {
 fn senders_and_receivers_at_one_endpoint_are_found() {
     let mut spoilt = sound();
     let [first, second] = spoilt.endpoints;
-    spoilt.thread(SENDING).endpoint = first;
-    let senders = core::mem::take(&mut spoilt.machine.endpoints[second].senders);
-    spoilt.machine.endpoints[first].senders = senders;
-    assert_eq!(spoilt.machine.check(&spoilt.cpu), Err("an endpoint with senders and receivers"));
+    let sender = spoilt.threads[SENDING];
+    spoilt.machine.take_from(second, sender);
+    spoilt.machine.queue_at(first, sender, State::Sending);
+    assert!(spoilt.machine.check(&spoilt.cpu).unwrap_err().contains("not the one of its state"));
 }
 
 #[test]

@@ -24,20 +24,25 @@ fn start(priorities: &[u8]) -> (Machine, Cpu, Vec<Index<Thread>>) {
 #[test]
 fn all_time_is_charged_to_somebody_once() {
     let (mut machine, mut cpu, all) = start(&[5, 5]);
-    cpu.stamp = 1000;
     let mut now = 1000;
+    let first = cpu.current;
+    cpu.enter(&mut machine, now);
+    cpu.leave(&mut machine, first, now);
+    machine.threads[first].account.user = machine.threads[first].account.user.wrapping_sub(now);
     for step in 0..20 {
         let entered = cpu.current;
         now += 7 + step;
-        cpu.charge_user(&mut machine, now);
+        cpu.enter(&mut machine, now);
         let decision = if step == 10 { Decision::Block } else { cpu.give_way(&mut machine) };
         if step == 10 {
             machine.threads[entered].state = State::Stopped;
         }
         cpu.apply(&mut machine, decision);
         now += 3;
-        cpu.charge_kernel(&mut machine, entered, now);
+        cpu.leave(&mut machine, entered, now);
     }
+    // While a thread runs its account is short of the counter's value.
+    cpu.enter(&mut machine, now);
     let used = |&thread| machine.threads[thread].account.user + machine.threads[thread].account.kernel;
     assert_eq!(all.iter().map(used).sum::<u64>(), now - 1000);
     assert_eq!(all.iter().map(|&thread| machine.threads[thread].account.kernel).sum::<u64>(), 20 * 3);
@@ -50,7 +55,7 @@ fn an_idle_cpu_charges_nobody_and_finds_the_first_who_is_ready() {
     cpu.apply(&mut machine, Decision::Block);
     assert!(cpu.current.is_none());
     let before = machine.threads[all[0]].account;
-    cpu.charge_user(&mut machine, 50);
+    cpu.enter(&mut machine, 50);
     for _ in 0..2 * SLICE_TICKS {
         let decision = cpu.tick(&mut machine);
         cpu.apply(&mut machine, decision);
@@ -93,5 +98,46 @@ fn a_donation_keeps_the_slice_and_a_block_begins_one() {
     machine.threads[all[1]].state = State::Stopped;
     cpu.apply(&mut machine, Decision::Block);
     assert_eq!((cpu.current, cpu.slice), (all[0], SLICE_TICKS));
-    assert_eq!(machine.threads[all[0]].account.switches, 2);
+    assert_eq!(
+        [0, 1].map(|name| machine.threads[all[name]].account.switches()),
+        [1, 0],
+        "who stopped did not give way"
+    );
+}
+
+/// A chain of threads of which each waits for the answer of the next, and one that is ready.
+fn chain(priorities: &[u8], ready: u8) -> (Machine, Cpu) {
+    let threads = priorities.len() as u32 + 1;
+    let mut machine =
+        Machine { threads: slab(threads as usize), tasks: slab(1), endpoints: slab(1), notifications: slab(1) };
+    let mut cpu = Cpu::default();
+    let mut caller = Index::NONE;
+    for &priority in priorities {
+        let thread = Thread { priority, caller, state: State::Ready, ..Thread::default() };
+        let thread = machine.threads.insert(1, thread).unwrap();
+        machine.threads[caller].server = thread;
+        caller = thread;
+    }
+    cpu.current = caller;
+    let thread = machine.threads.insert(1, Thread { priority: ready, ..Thread::default() }).unwrap();
+    cpu.enqueue(&mut machine, thread);
+    cpu.apply(&mut machine, Decision::Stay);
+    (machine, cpu)
+}
+
+#[test]
+fn attention_is_for_whoever_is_outranked_in_a_chain() {
+    for (priorities, ready, attention) in [
+        (&[5][..], 5, false),
+        (&[5], 6, true),
+        (&[5, 9], 5, false),
+        (&[5, 9], 6, true),
+        (&[9, 5, 9], 6, true),
+        (&[9, 9, 9], 8, false),
+        (&[9; LINKS - 1], 9, false),
+        // Longer chains are not walked: somebody may be outranked.
+        (&[9; LINKS], 9, true),
+    ] {
+        assert_eq!(chain(priorities, ready).1.attention, attention, "{priorities:?} against {ready}");
+    }
 }

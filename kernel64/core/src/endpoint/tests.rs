@@ -37,7 +37,7 @@ proptest! {
                 _ => prop_assert_eq!(queue.pop_front(&mut slab), list.pop_front()),
             }
             prop_assert_eq!(queue.iter(&slab).collect::<VecDeque<_>>(), list.clone());
-            let back = core::iter::successors(queue.tail.some(), |&thread| slab[thread].previous.some());
+            let back = core::iter::successors(queue.last(&slab), |&thread| slab[thread].previous.some());
             prop_assert_eq!(back.collect::<Vec<_>>(), list.iter().rev().copied().collect::<Vec<_>>());
             for &thread in all.iter().filter(|thread| !list.contains(thread)) {
                 prop_assert!(slab[thread].next.is_none() && slab[thread].previous.is_none());

@@ -7,42 +7,64 @@ use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};
 use crate::machine::Machine;
 use crate::slab::Index;
+use crate::task::Task;
 use crate::thread::{State, Thread};
 
 /// Takes a thread out of everything it is part of: its queue, the call that it makes, the call that it owes an
 /// answer to (whose caller gets `Gone`). It is stopped afterwards. If it was running, this CPU has no current thread.
 pub fn detach(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
-    if let Some(caller) = machine.threads[thread].caller.some() {
+    let Thread { caller, guest, .. } = machine.threads[thread];
+    if let Some(caller) = caller.some().or(guest.some()) {
         release_caller(machine, cpu, caller, Error::Gone);
     }
-    let Thread { state, endpoint, notification, server, .. } = machine.threads[thread];
-    match state {
+    let Thread { endpoint, notification, home, .. } = machine.threads[thread];
+    match machine.state(cpu, thread) {
         State::Stopped => {}
         State::Ready if cpu.current == thread => cpu.current = Index::NONE,
         State::Ready => cpu.ready.remove(&mut machine.threads, thread),
-        State::Sending | State::Calling => {
-            machine.endpoints[endpoint].senders.remove(&mut machine.threads, thread);
+        State::Sending | State::Calling => machine.take_from(endpoint, thread),
+        State::Receiving => machine.take_from(home.endpoint, thread),
+        State::AwaitingReply => {
+            let server = machine.server(thread);
+            machine.threads[server].forget(thread);
         }
-        State::Receiving => machine.endpoints[endpoint].receivers.remove(&mut machine.threads, thread),
-        State::AwaitingReply => machine.threads[server].caller = Index::NONE,
         State::Waiting => machine.notifications[notification].waiters.remove(&mut machine.threads, thread),
     }
     let thread = &mut machine.threads[thread];
     thread.state = State::Stopped;
-    thread.server = Index::NONE;
     thread.fault = None;
 }
 
-/// Ends the wait of up to `most` threads at an endpoint with `Gone`. True when nobody is left.
+/// Ends the wait of up to `most` threads at an endpoint with `Gone`; it is the home of so many fewer. True when nobody is left.
 pub fn close_endpoint(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, most: u32) -> bool {
     for _ in 0..most {
-        let Machine { endpoints, threads, .. } = machine;
-        let Endpoint { senders, receivers, .. } = &mut endpoints[endpoint];
-        let Some(thread) = senders.pop_front(threads).or_else(|| receivers.pop_front(threads)) else { return true };
-        release_caller(machine, cpu, thread, Error::Gone);
+        if let Some(waiting) = machine.endpoints[endpoint].queue.head.some() {
+            machine.take_from(endpoint, waiting);
+            release_caller(machine, cpu, waiting, Error::Gone);
+        } else if let Some(resident) = machine.endpoints[endpoint].residents.some() {
+            machine.leave_home(resident);
+        } else {
+            return true;
+        }
     }
-    let Endpoint { senders, receivers, .. } = &machine.endpoints[endpoint];
-    senders.head.is_none() && receivers.head.is_none()
+    let Endpoint { queue, residents, .. } = &machine.endpoints[endpoint];
+    queue.head.is_none() && residents.is_none()
+}
+
+/// A task lost a capability to receive from an endpoint: its threads don't, unless they come by another one.
+pub fn evict(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, endpoint: Index<Endpoint>) {
+    let mut at = machine.endpoints[endpoint].residents;
+    while let Some(resident) = at.some() {
+        at = machine.threads[resident].home.next;
+        if machine.threads[resident].task != task {
+            continue;
+        }
+        if machine.state(cpu, resident) == State::Receiving {
+            machine.take_from(endpoint, resident);
+            release_caller(machine, cpu, resident, Error::Gone);
+        }
+        machine.leave_home(resident);
+    }
 }
 
 /// Ends the wait of up to `most` threads at a notification with `Gone`. True when nobody is left.

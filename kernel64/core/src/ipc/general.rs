@@ -25,13 +25,13 @@ pub struct Sending {
 /// The running thread sends its message to an endpoint.
 pub fn send(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, badge: u32, how: Sending) -> Decision {
     let sender = cpu.current;
-    let Some(receiver) = machine.endpoints[endpoint].receivers.head.some() else {
+    let Some(receiver) = machine.first_receiver(endpoint) else {
         return wait_for_receiver(machine, cpu, endpoint, badge, how);
     };
     match transfer(machine, sender, receiver, badge) {
         Err(error) => refuse(machine, sender, error),
         Ok(()) => {
-            machine.endpoints[endpoint].receivers.pop_front(&mut machine.threads);
+            machine.take_from(endpoint, receiver);
             machine.threads[receiver].state = State::Ready;
             if how.call {
                 await_reply(machine, sender, receiver);
@@ -52,16 +52,14 @@ fn wait_for_receiver(
     how: Sending,
 ) -> Decision {
     let sender = &mut machine.threads[cpu.current];
-    if sender.fault.is_none() && !sender.tag().is_valid() {
+    if sender.fault.is_none() && sender.sends_long() && !sender.tag().is_valid() {
         return refuse(machine, cpu.current, Error::BadMessage);
     }
     if !how.blocking {
         return refuse(machine, cpu.current, Error::WouldBlock);
     }
-    sender.state = if how.call { State::Calling } else { State::Sending };
     sender.badge = badge;
-    sender.endpoint = endpoint;
-    machine.endpoints[endpoint].senders.push_back(&mut machine.threads, cpu.current);
+    machine.queue_at(endpoint, cpu.current, if how.call { State::Calling } else { State::Sending });
     Decision::Block
 }
 
@@ -81,6 +79,7 @@ pub fn raise(machine: &mut Machine, cpu: &mut Cpu, handler: Index<Endpoint>, bad
 /// The running thread receives from an endpoint.
 pub fn receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, blocking: bool) -> Decision {
     let receiver = cpu.current;
+    machine.move_home(receiver, endpoint);
     if let Some(forgotten) = machine.threads[receiver].caller.some() {
         release_caller(machine, cpu, forgotten, Error::Unanswered);
     }
@@ -94,9 +93,7 @@ pub fn receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, 
             cpu.wake(machine, sender)
         }
         None if blocking => {
-            machine.threads[receiver].state = State::Receiving;
-            machine.threads[receiver].endpoint = endpoint;
-            machine.endpoints[endpoint].receivers.push_back(&mut machine.threads, receiver);
+            machine.queue_at(endpoint, receiver, State::Receiving);
             Decision::Block
         }
         None => refuse(machine, receiver, Error::WouldBlock),
@@ -110,7 +107,8 @@ fn next_message(
     endpoint: Index<Endpoint>,
     receiver: Index<Thread>,
 ) -> Option<Index<Thread>> {
-    while let Some(sender) = machine.endpoints[endpoint].senders.pop_front(&mut machine.threads) {
+    while let Some(sender) = machine.first_sender(endpoint) {
+        machine.take_from(endpoint, sender);
         let badge = machine.threads[sender].badge;
         match transfer(machine, sender, receiver, badge) {
             Ok(()) => return Some(sender),
@@ -136,7 +134,7 @@ pub fn reply(machine: &mut Machine, cpu: &mut Cpu) -> Decision {
 
 /// The running thread answers its caller and receives the next message.
 ///
-/// If it has to wait, the caller runs at once, unless somebody outranks it.
+/// If it has to wait, the caller runs at once, unless somebody outranks it: see [`Cpu::attention`].
 pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>) -> Decision {
     let caller = match answer(machine, cpu) {
         Err(error) => return refuse(machine, cpu.current, error),
@@ -146,7 +144,7 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpo
     let Some(caller) = caller else { return decision };
     let priority = machine.threads[caller].priority;
     match decision {
-        Decision::Block if !cpu.ready.outranks(priority) => Decision::Donate(caller),
+        Decision::Block if !(cpu.attention && cpu.ready.outranks(priority)) => Decision::Donate(caller),
         Decision::Stay => cpu.wake(machine, caller),
         Decision::Preempt(other) if priority > machine.threads[other].priority => {
             cpu.enqueue(machine, other);
@@ -165,18 +163,17 @@ fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Option<Index<Thread>>,
     let server = cpu.current;
     let caller = machine.threads[server].caller.some().ok_or(Error::NobodyToReplyTo)?;
     let runs = if machine.threads[caller].fault.is_some() {
-        if !machine.threads[server].tag().is_valid() {
+        if machine.threads[server].sends_long() && !machine.threads[server].tag().is_valid() {
             return Err(Error::BadMessage);
         }
         machine.threads[caller].fault = None;
-        machine.threads[server].account.messages += 1;
+        machine.threads[server].account.delivered();
         machine.threads[server].tag().label() == fault::RESUME
     } else {
         transfer(machine, server, caller, 0)?;
         true
     };
     machine.threads[server].caller = Index::NONE;
-    machine.threads[caller].server = Index::NONE;
     if runs {
         machine.threads[caller].state = State::Ready;
         return Ok(Some(caller));
@@ -190,7 +187,7 @@ fn transfer(machine: &mut Machine, from: Index<Thread>, to: Index<Thread>, statu
     let sender = &machine.threads[from];
     let message = Message::of(sender).fit(sender.kind, machine.threads[to].kind)?;
     message.deliver(&mut machine.threads[to], status);
-    machine.threads[from].account.messages += 1;
+    machine.threads[from].account.delivered();
     Ok(())
 }
 
@@ -217,9 +214,8 @@ fn stop(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
 pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index<Thread>, error: Error) {
     let (mut caller, mut error) = (caller, error);
     loop {
-        let server = core::mem::take(&mut machine.threads[caller].server);
-        if !server.is_none() {
-            machine.threads[server].caller = Index::NONE;
+        if let Some(server) = machine.server(caller).some() {
+            machine.threads[server].forget(caller);
         }
         let thread = &mut machine.threads[caller];
         if thread.fault.take().is_none() {

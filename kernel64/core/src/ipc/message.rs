@@ -14,6 +14,8 @@ const SHORT: usize = SHORT_WORDS as usize;
 pub struct Message {
     /// Its tag.
     pub tag: Tag,
+    /// Whether it is as long as its tag says. Else it has four words, and the tag is looked at by nobody but the receiver.
+    pub long: bool,
     /// Its words; those beyond the tag's length are not part of it.
     pub words: [u64; MAX_WORDS as usize],
 }
@@ -23,40 +25,43 @@ impl Message {
     pub fn of(sender: &Thread) -> Self {
         let mut words = sender.registers.words;
         let Some(raised) = sender.fault else {
-            return Self { tag: sender.tag(), words };
+            return Self { tag: sender.tag(), long: sender.sends_long(), words };
         };
         words = [0; MAX_WORDS as usize];
         words[fault::VECTOR] = u64::from(raised.vector) | u64::from(raised.code & 0xff_ffff) << 8;
         words[fault::ADDRESS] = raised.address;
-        words[fault::IP] = sender.frame.ip;
-        words[fault::SP] = sender.frame.sp;
-        Self { tag: Tag::new(fault::FAULT_LABEL, SHORT_WORDS), words }
+        (words[fault::IP], words[fault::SP]) = sender.goes_on_at();
+        Self { tag: Tag::new(fault::FAULT_LABEL, SHORT_WORDS), long: false, words }
     }
 
     /// The message as a receiver of this kind gets it.
     ///
     /// A 32-bit sender's words are 32 bits, zero-extended. A word for a 32-bit receiver must fit; what lies
-    /// beyond the length comes out as it is, or as zero where it can't. Words 4-10 are zero unless both
-    /// are 64-bit and the length says that they are used.
+    /// beyond the length comes out as it is, or as zero where it can't. A host's need not fit: it knows that its clients are of
+    /// 32 bits, they trust it, and what does not fit does not arrive. Words 4-10 are zero unless both
+    /// are 64-bit and the message is long.
     ///
     /// # Errors
     /// `BadMessage` for more words than these two can exchange, `WordTooWide`. Both are the sender's.
     pub fn fit(mut self, from: Kind, to: Kind) -> Result<Self, Error> {
         let wide = from.is_wide() && to.is_wide();
-        if self.tag.words() > if wide { MAX_WORDS } else { SHORT_WORDS } || !self.tag.is_valid() {
+        let most = if wide { MAX_WORDS } else { SHORT_WORDS };
+        if self.long && (self.tag.words() > most || !self.tag.is_valid()) {
             return Err(Error::BadMessage);
         }
-        if !wide || self.tag.words() <= SHORT_WORDS {
+        if !wide || !self.long || self.tag.words() <= SHORT_WORDS {
             self.words[SHORT..].fill(0);
         }
         for (at, word) in self.words[..SHORT].iter_mut().enumerate() {
-            if !from.is_wide() {
-                *word &= LOW;
-            } else if !to.is_wide() && *word > LOW {
-                if at < self.tag.words() as usize {
-                    return Err(Error::WordTooWide);
+            match (from, to) {
+                (Kind::Small, _) | (Kind::Host, Kind::Small) => *word &= LOW,
+                (Kind::Wide, Kind::Small) if *word > LOW => {
+                    if at < self.tag.words() as usize {
+                        return Err(Error::WordTooWide);
+                    }
+                    *word = 0;
                 }
-                *word = 0;
+                _ => {}
             }
         }
         Ok(self)

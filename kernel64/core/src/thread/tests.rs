@@ -36,14 +36,45 @@ fn vector_state_begins_as_after_initialisation() {
     assert_eq!(set, [(0, &0x7f), (1, &0x03), (24, &0x80), (25, &0x1f)]);
 }
 
+/// What a fast path compares: another thread's class with its own peers.
 #[test]
-fn one_comparison_tells_kind_and_state() {
-    let all = [Kind::Small, Kind::Host, Kind::Wide].into_iter().flat_map(|kind| {
-        let states = [State::Stopped, State::Ready, State::Sending, State::Calling, State::Receiving];
-        states.into_iter().chain([State::AwaitingReply, State::Waiting]).map(move |state| readiness(kind, state))
-    });
-    let all: std::vec::Vec<_> = all.collect();
-    for (at, word) in all.iter().enumerate() {
-        assert!(!all[..at].contains(word));
+fn one_comparison_tells_whom_the_short_way_leads_to() {
+    let thread = |kind, arena, owns_root, obstacles| {
+        let mut thread = Thread { kind, arena, obstacles, ..Thread::default() };
+        thread.set_peers(owns_root);
+        thread
+    };
+    let mut all = std::vec::Vec::new();
+    // A small thread without an arena has a root of its own, as a 64-bit one; a host never.
+    let kinds = [(Kind::Small, 0, &[true][..]), (Kind::Small, 1, &[false, true]), (Kind::Small, 2, &[false, true])];
+    let others = [(Kind::Host, 1, &[false][..]), (Kind::Host, 2, &[false]), (Kind::Wide, 0, &[true])];
+    for (kind, arena, roots) in kinds.into_iter().chain(others) {
+        for &owns_root in roots {
+            let obstacles = (0..8).map(Obstacles::from_bits_retain);
+            all.extend(obstacles.map(|obstacles| (owns_root, thread(kind, arena, owns_root, obstacles))));
+        }
     }
+    for (owns_root, from) in &all {
+        for (to_owns_root, to) in &all {
+            let plain = to.obstacles.is_empty();
+            let short = match (from.kind, to.kind) {
+                (Kind::Small, Kind::Small) => !owns_root && !to_owns_root && from.arena == to.arena,
+                (Kind::Wide, Kind::Wide) => true,
+                _ => false,
+            };
+            assert_eq!(from.peers == to.class(), short && plain, "{:?} {:?}", from.class(), to.class());
+            let hosted = from.kind == Kind::Small && to.kind == Kind::Host && from.arena == to.arena;
+            assert_eq!(from.host_peer == to.class(), hosted && plain);
+        }
+    }
+}
+
+#[test]
+fn a_closed_gate_grants_nothing() {
+    let mut thread = Thread { places: 7, ..Thread::default() };
+    thread.home.endpoint = Index::new(3);
+    thread.set_gate(true);
+    assert_eq!((thread.gate.places, thread.gate.home), (7, Index::new(3)));
+    thread.set_gate(false);
+    assert_eq!((thread.gate.places, thread.gate.home), (0, Index::NONE));
 }

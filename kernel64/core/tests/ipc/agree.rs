@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use lilliput_abi::Error;
-use lilliput_core::endpoint::Queue;
-use lilliput_core::thread::{State, Thread};
+use lilliput_core::endpoint::{Endpoint, Queue};
+use lilliput_core::slab::Index;
+use lilliput_core::thread::State;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
@@ -18,21 +19,22 @@ fn names(world: &World, queue: Queue) -> Vec<usize> {
 }
 
 /// What a thread of the core does, in the model's words.
-fn doing(world: &World, thread: &Thread) -> Doing {
-    let endpoint = || {
-        let place = world.endpoints.iter().position(|capability| capability.object == thread.endpoint.number());
-        place.unwrap()
+fn doing(world: &World, name: usize) -> Doing {
+    let thread = world.thread(name);
+    let place = |endpoint: Index<Endpoint>| {
+        world.endpoints.iter().position(|capability| capability.number() == endpoint.number()).unwrap()
     };
-    match thread.state {
+    let sending = |wants_answer| Doing::Sending { endpoint: place(thread.endpoint), badge: thread.badge, wants_answer };
+    match world.state(name) {
         State::Stopped => Doing::Stopped,
         State::Ready => Doing::Ready,
-        State::Sending => Doing::Sending { endpoint: endpoint(), badge: thread.badge, wants_answer: false },
-        State::Calling => Doing::Sending { endpoint: endpoint(), badge: thread.badge, wants_answer: true },
-        State::Receiving => Doing::Receiving { endpoint: endpoint() },
-        State::AwaitingReply => Doing::Awaiting(world.name(thread.server).unwrap()),
+        State::Sending => sending(false),
+        State::Calling => sending(true),
+        State::Receiving => Doing::Receiving { endpoint: place(thread.home.endpoint) },
+        State::AwaitingReply => Doing::Awaiting(world.name(world.machine.server(world.threads[name])).unwrap()),
         State::Waiting => {
             let number = thread.notification.number();
-            let place = world.notifications.iter().position(|capability| capability.object == number);
+            let place = world.notifications.iter().position(|capability| capability.number() == number);
             Doing::Waiting { notification: place.unwrap() }
         }
     }
@@ -43,10 +45,10 @@ fn compare_thread(world: &World, model: &Model, name: usize) -> Result<(), TestC
     prop_assert_eq!(world.threads[name].is_none(), model.threads[name].is_none());
     let Some(expected) = &model.threads[name] else { return Ok(()) };
     let thread = world.thread(name);
-    prop_assert_eq!(doing(world, thread), expected.doing, "thread {}", name);
+    prop_assert_eq!(doing(world, name), expected.doing, "thread {}", name);
     prop_assert_eq!(world.name(thread.caller), expected.client, "client of {}", name);
     prop_assert_eq!(thread.priority, expected.new.priority);
-    prop_assert_eq!((thread.account.messages, thread.account.switches), (expected.messages, expected.switches));
+    prop_assert_eq!((thread.account.messages(), thread.account.switches()), (expected.messages, expected.switches));
     // While a system call is under way nobody looks at the registers.
     if expected.doing == Doing::Ready {
         let (width, count) = if thread.kind.is_wide() { (u64::MAX, 11) } else { (u64::from(u32::MAX), 4) };
@@ -63,7 +65,7 @@ fn compare(world: &World, model: &Model) -> Result<(), TestCaseError> {
     prop_assert_eq!(world.machine.check(&world.cpu), Ok(()));
     prop_assert_eq!(world.running(), model.running);
     if model.running.is_some() {
-        prop_assert_eq!(world.cpu.slice, model.slice);
+        prop_assert_eq!((world.cpu.slice, world.cpu.attention), (model.slice, model.attention));
     }
     for name in 0..THREADS {
         compare_thread(world, model, name)?;
@@ -72,7 +74,7 @@ fn compare(world: &World, model: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(expected, &names(world, world.cpu.ready.queue(priority as u8)), "ready at {}", priority);
     }
     for name in 0..ENDPOINTS {
-        let queues = world.endpoint(name).map(|at| (names(world, at.senders), names(world, at.receivers)));
+        let queues = world.senders(name).zip(world.receivers(name));
         let expected = model.endpoints[name].as_ref();
         prop_assert_eq!(
             queues,
@@ -98,12 +100,16 @@ fn agrees_with_the_model(trace: &[Step], fast: bool) -> Result<(), TestCaseError
     Ok(())
 }
 
-/// All that a thread's block says, except for its vector registers, which IPC does not touch.
-fn block(thread: &Thread) -> impl PartialEq + std::fmt::Debug {
-    let links = [thread.caller, thread.server, thread.next, thread.previous, thread.sibling];
-    let places = (thread.endpoint, thread.notification, thread.task, links);
-    let run = (thread.kind, thread.state, thread.full_frame, thread.priority, thread.slice, thread.badge, thread.fault);
-    (thread.registers, thread.frame, run, places, thread.account)
+/// All that counts of what a thread's block says: not what the fast path leaves stale, nor the vector registers, which IPC does not touch.
+fn block(world: &World, name: usize) -> impl PartialEq + std::fmt::Debug + use<> {
+    let (thread, state) = (world.thread(name), world.state(name));
+    let links =
+        [thread.caller, world.machine.server(world.threads[name]), thread.next, thread.previous, thread.sibling];
+    let endpoint = if matches!(state, State::Sending | State::Calling) { thread.endpoint } else { Index::NONE };
+    let places = (endpoint, thread.home, thread.notification, thread.task, links);
+    let run = (thread.class(), state, thread.priority, thread.slice, thread.badge, thread.fault);
+    let counts = (thread.account.messages(), thread.account.switches(), thread.account.faults);
+    (thread.registers, thread.interrupted, run, places, counts)
 }
 
 fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
@@ -113,19 +119,21 @@ fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
         prop_assert_eq!(fast.step(&step), general.step(&step), "decisions");
         prop_assert_eq!((fast.cpu.current, fast.cpu.slice), (general.cpu.current, general.cpu.slice));
         prop_assert_eq!(fast.cpu.ready.occupied, general.cpu.ready.occupied);
+        prop_assert_eq!(fast.cpu.attention, general.cpu.attention);
         for priority in 0..64 {
-            prop_assert_eq!(fast.cpu.ready.queue(priority), general.cpu.ready.queue(priority));
+            let ready = |world: &World| names(world, world.cpu.ready.queue(priority));
+            prop_assert_eq!(ready(&fast), ready(&general));
         }
         prop_assert_eq!(fast.threads, general.threads);
         for name in (0..THREADS).filter(|&name| !fast.threads[name].is_none()) {
-            prop_assert_eq!(block(fast.thread(name)), block(general.thread(name)), "thread {}", name);
+            prop_assert_eq!(block(&fast, name), block(&general, name), "thread {}", name);
         }
         for name in 0..ENDPOINTS {
-            let queues = |world: &World| world.endpoint(name).map(|at| (at.senders, at.receivers));
+            let queues = |world: &World| world.senders(name).zip(world.receivers(name));
             prop_assert_eq!(queues(&fast), queues(&general));
         }
         for name in 0..NOTIFICATIONS {
-            let state = |world: &World| world.notification(name).map(|at| (at.bits, at.waiters));
+            let state = |world: &World| world.notification(name).map(|at| (at.bits, names(world, at.waiters)));
             prop_assert_eq!(state(&fast), state(&general));
         }
     }
@@ -145,10 +153,11 @@ fn traces_reach_all_of_it() {
             decisions.insert(core::mem::discriminant(&world.step(&step)));
             for index in world.machine.threads.iter() {
                 let thread = &world.machine.threads[index];
-                states.insert(thread.state as u8);
+                let state = world.machine.state(&world.cpu, index);
+                states.insert(state as u8);
                 errors.extend(Error::from_status(thread.registers.status as u32).err());
-                restarted += usize::from(thread.state == State::Ready && thread.full_frame);
-                stopped += usize::from(thread.state == State::Stopped);
+                restarted += usize::from(state == State::Ready && thread.has_full_frame());
+                stopped += usize::from(state == State::Stopped);
             }
         }
         fast += world.fast_taken;

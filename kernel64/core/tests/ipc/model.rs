@@ -42,11 +42,14 @@ pub struct Thread {
     pub doing: Doing,
     /// Who waits for its answer.
     pub client: Option<usize>,
+    /// Where it received last.
+    home: Option<usize>,
     /// The message that the kernel sends for it.
     fault: Option<[u64; 4]>,
     slice: u32,
     pub status: u32,
     pub tag: u32,
+    pub long: bool,
     pub words: Vec<u64>,
     pub messages: u64,
     pub switches: u64,
@@ -57,12 +60,18 @@ impl Thread {
         !self.new.kind.is_wide()
     }
 
-    /// Tag and words of what it sends.
-    fn message(&self) -> (u32, Vec<u64>) {
+    /// Tag and words of what it sends, and whether the length counts.
+    fn message(&self) -> (u32, Vec<u64>, bool) {
         match self.fault {
-            Some(words) => (Tag::new(FAULT_LABEL, 4).0, words.to_vec()),
-            None => (self.tag, self.words.clone()),
+            Some(words) => (Tag::new(FAULT_LABEL, 4).0, words.to_vec(), false),
+            None => (self.tag, self.words.clone(), self.long),
         }
+    }
+
+    /// Whether the tag of what it sends is one that nobody can have.
+    fn is_malformed(&self) -> bool {
+        let (tag, _, long) = self.message();
+        long && (tag >> 8 & 0xff != 0 || tag & 0xff > 11)
     }
 
     fn succeed(&mut self) {
@@ -96,6 +105,10 @@ pub struct Model {
     pub running: Option<usize>,
     /// Ticks left to whoever runs.
     pub slice: u32,
+    /// Whether somebody was outranked when somebody got the CPU who was not given it.
+    pub attention: bool,
+    /// Whether the CPU was given in this step.
+    donated: bool,
     /// The threads of each task, the newest first.
     tasks: [Vec<usize>; TASKS],
 }
@@ -109,17 +122,32 @@ impl Model {
             ready: vec![VecDeque::new(); 64],
             running: None,
             slice: SLICE_TICKS,
+            attention: false,
+            donated: false,
             tasks: [const { Vec::new() }; TASKS],
         }
     }
 
     pub fn step(&mut self, step: &Step) {
+        self.donated = false;
+        self.act(step);
+        if !self.donated {
+            self.attention = self.needs_attention();
+        }
+    }
+
+    fn act(&mut self, step: &Step) {
         match (*step, self.running) {
             (Step::Start { thread, new }, _) => self.start(thread, new),
             (Step::SetPriority { thread, priority }, _) => self.set_priority(thread, priority),
             (Step::DestroyThread(name), _) => self.destroy_thread(name),
             (Step::DestroyEndpoint(name), _) => {
                 let waiting = self.endpoints[name].take().unwrap_or_default();
+                self.threads
+                    .iter_mut()
+                    .flatten()
+                    .filter(|thread| thread.home == Some(name))
+                    .for_each(|thread| thread.home = None);
                 waiting
                     .senders
                     .into_iter()

@@ -20,13 +20,15 @@ pub struct Message {
     pub label: u16,
     pub flags: u8,
     pub length: u8,
+    /// Whether the selector says that the length counts.
+    pub long: bool,
     pub words: [u64; 11],
 }
 
 impl Message {
     /// A message with a label and words.
     pub fn new(label: u16, words: &[u64]) -> Self {
-        let mut message = Self { label, length: words.len() as u8, ..Self::default() };
+        let mut message = Self { label, length: words.len() as u8, long: words.len() > 4, ..Self::default() };
         message.words[..words.len()].copy_from_slice(words);
         message
     }
@@ -79,6 +81,8 @@ pub enum Step {
         endpoint: usize,
         message: Message,
     },
+    /// The same, where the thread received last.
+    ReplyHome(Message),
     Signal {
         notification: usize,
         bits: u32,
@@ -124,7 +128,7 @@ impl Step {
     pub fn settled(self, world: &World) -> Self {
         let Self::Sensible { endpoint, badge, message, thread, new } = self else { return self };
         let Some(running) = world.running() else {
-            let stopped = |&name: &usize| !world.threads[name].is_none() && world.thread(name).state == State::Stopped;
+            let stopped = |&name: &usize| !world.threads[name].is_none() && world.state(name) == State::Stopped;
             return match (0..THREADS).find(stopped) {
                 Some(name) => Self::DestroyThread(name),
                 None if world.threads[thread].is_none() => Self::Start { thread, new },
@@ -132,9 +136,9 @@ impl Step {
             };
         };
         if !world.thread(running).caller.is_none() {
-            return Self::ReplyReceive { endpoint, message };
+            return Self::ReplyHome(message);
         }
-        let served = |&name: &usize| world.endpoint(name).is_some_and(|at| !at.receivers.head.is_none());
+        let served = |&name: &usize| world.receivers(name).is_some_and(|waiting| !waiting.is_empty());
         match (0..ENDPOINTS).find(served) {
             Some(endpoint) => Self::Call { endpoint, badge, blocking: true, message },
             None if world.endpoint(endpoint).is_none() => Self::Renew,
@@ -171,10 +175,12 @@ fn message() -> impl Strategy<Value = Message> {
     let flags = prop_oneof![30 => Just(0u8), 1 => 1..=255u8];
     let label = prop_oneof![4 => Just(RESUME), 1 => Just(STOP), 1 => any::<u16>()];
     let wide = prop_oneof![4 => Just(0), 1 => any::<u16>()];
-    (label, flags, length, any::<u64>(), wide).prop_map(|(label, flags, length, seed, wide)| Message {
+    let short = proptest::bool::weighted(0.1);
+    (label, flags, length, any::<u64>(), wide, short).prop_map(|(label, flags, length, seed, wide, short)| Message {
         label,
         flags,
         length,
+        long: !short && (length > 4 || flags != 0),
         words: words(seed, wide),
     })
 }
@@ -218,7 +224,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(endpoint, badge, blocking, message)| Step::Call { endpoint, badge, blocking, message }),
         8 => (0..ENDPOINTS, blocking()).prop_map(|(endpoint, blocking)| Step::Receive { endpoint, blocking }),
         3 => message().prop_map(Step::Reply),
-        10 => (0..ENDPOINTS, message()).prop_map(|(endpoint, message)| Step::ReplyReceive { endpoint, message }),
+        6 => (0..ENDPOINTS, message()).prop_map(|(endpoint, message)| Step::ReplyReceive { endpoint, message }),
+        6 => message().prop_map(Step::ReplyHome),
         4 => (0..NOTIFICATIONS, bits())
             .prop_map(|(notification, bits)| Step::Signal { notification, bits }),
         3 => (0..NOTIFICATIONS, blocking())

@@ -1,5 +1,6 @@
 //! The real core, driven as the kernel drives it.
 
+use lilliput_abi::operation::LONG;
 use lilliput_abi::{Error, Rights};
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::{Cpu, Decision};
@@ -9,7 +10,7 @@ use lilliput_core::ipc::{end, fast, general, notify};
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
-use lilliput_core::thread::{Fault, Frame, Thread};
+use lilliput_core::thread::{Fault, Interrupted, Kind, Obstacles, State, Thread};
 
 use crate::step::{ENDPOINTS, Message, NOTIFICATIONS, New, Raised, Step, TASKS, THREADS};
 
@@ -36,11 +37,11 @@ fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
 
 fn capability<T: Object>(slab: &mut Slab<T>, object: T) -> Capability {
     let index = slab.insert(1, object).unwrap();
-    Capability { object: index.number(), badge: 0, key: slab[index].header().key(Rights::all()) }
+    Capability::new(index.number(), slab[index].header(), Rights::all())
 }
 
 fn admit<T: Object>(slab: &Slab<T>, capability: Capability) -> Option<Index<T>> {
-    slab.admit(capability.object, capability.key, Rights::SEND)
+    slab.admit(capability.number(), capability.key, Rights::SEND)
 }
 
 impl World {
@@ -52,6 +53,7 @@ impl World {
             endpoints: slab(ENDPOINTS),
             notifications: slab(NOTIFICATIONS),
         };
+        machine.endpoints[Index::NONE] = Endpoint::nowhere();
         let tasks = [(); TASKS].map(|()| machine.tasks.insert(1, Task::default()).unwrap());
         let mut world = Self {
             machine,
@@ -75,7 +77,12 @@ impl World {
     }
 
     fn decide(&mut self, step: &Step) -> Decision {
+        if let Some(decision) = self.fast_path(step) {
+            self.fast_taken += 1;
+            return decision;
+        }
         let Self { machine, cpu, .. } = self;
+        cpu.enter(machine, 0);
         match *step {
             Step::Start { thread, new } => self.start(thread, new),
             Step::SetPriority { thread, priority } => {
@@ -116,12 +123,30 @@ impl World {
         if self.cpu.current.is_none() { Decision::Block } else { self.cpu.reconsider(&mut self.machine) }
     }
 
+    /// What the assembly of the entry does, without the capability table: an answer goes there only if it names no endpoint.
+    fn fast_path(&mut self, step: &Step) -> Option<Decision> {
+        if !self.fast || self.cpu.current.is_none() {
+            return None;
+        }
+        match *step {
+            Step::Call { endpoint, badge, blocking: true, message } => {
+                self.load(&message);
+                let endpoint = admit(&self.machine.endpoints, self.endpoints[endpoint])?;
+                fast::call(&mut self.machine, &mut self.cpu, endpoint, badge)
+            }
+            Step::ReplyHome(message) => {
+                self.load(&message);
+                fast::reply_receive(&mut self.machine, &mut self.cpu)
+            }
+            _ => None,
+        }
+    }
+
     /// What `dispatch` does, without the capability table.
     fn system_call(&mut self, step: &Step) -> Decision {
-        let fast = self.fast;
         self.load(&match *step {
             Step::Send { message, .. } | Step::Call { message, .. } => message,
-            Step::Reply(message) | Step::ReplyReceive { message, .. } => message,
+            Step::Reply(message) | Step::ReplyReceive { message, .. } | Step::ReplyHome(message) => message,
             _ => Message::default(),
         });
         let Self { machine, cpu, .. } = self;
@@ -129,11 +154,9 @@ impl World {
         let notification =
             |name: usize| admit(&machine.notifications, self.notifications[name]).ok_or(Error::BadCapability);
         let result = match *step {
-            Step::Call { endpoint: at, badge, blocking, .. } => endpoint(at).map(|at| {
-                let taken = if fast && blocking { fast::call(machine, cpu, at, badge) } else { None };
-                self.fast_taken += usize::from(taken.is_some());
-                taken.unwrap_or_else(|| general::send(machine, cpu, at, badge, Sending { call: true, blocking }))
-            }),
+            Step::Call { endpoint: at, badge, blocking, .. } => {
+                endpoint(at).map(|at| general::send(machine, cpu, at, badge, Sending { call: true, blocking }))
+            }
             Step::Send { endpoint: at, badge, blocking, .. } => {
                 endpoint(at).map(|at| general::send(machine, cpu, at, badge, Sending { call: false, blocking }))
             }
@@ -141,11 +164,12 @@ impl World {
                 endpoint(at).map(|at| general::receive(machine, cpu, at, blocking))
             }
             Step::Reply(_) => Ok(general::reply(machine, cpu)),
-            Step::ReplyReceive { endpoint: at, .. } => endpoint(at).map(|at| {
-                let taken = if fast { fast::reply_receive(machine, cpu, at) } else { None };
-                self.fast_taken += usize::from(taken.is_some());
-                taken.unwrap_or_else(|| general::reply_receive(machine, cpu, at))
-            }),
+            Step::ReplyReceive { endpoint: at, .. } => endpoint(at).map(|at| general::reply_receive(machine, cpu, at)),
+            Step::ReplyHome(_) => {
+                let home = machine.threads[cpu.current].home.endpoint;
+                let home = home.some().ok_or(Error::BadCapability);
+                home.map(|home| general::reply_receive(machine, cpu, home))
+            }
             Step::Signal { notification: at, bits } => notification(at).map(|at| {
                 machine.threads[cpu.current].finish(Ok(()));
                 notify::signal(machine, cpu, at, bits)
@@ -168,7 +192,7 @@ impl World {
     /// and the upper registers of a 32-bit thread too, which are what the CPU had there.
     fn load(&mut self, message: &Message) {
         let thread = &mut self.machine.threads[self.cpu.current];
-        thread.full_frame = false;
+        thread.obstacles.remove(Obstacles::FULL_FRAME);
         let registers = &mut thread.registers;
         registers.words = message.words;
         if !thread.kind.is_wide() {
@@ -178,14 +202,14 @@ impl World {
             registers.words[4..].fill(RESIDUE);
         }
         registers.tag = RESIDUE << 32 | u64::from(message.tag());
-        (registers.status, registers.rcx, registers.r11) = (RESIDUE, RESIDUE, RESIDUE);
+        let selector = if message.long { LONG } else { 0 };
+        (registers.status, registers.rcx, registers.r11) = (u64::from(selector), RESIDUE, RESIDUE);
     }
 
     fn fault(&mut self, raised: Raised, handler: Option<usize>, badge: u32) -> Decision {
         let Self { machine, cpu, .. } = self;
         let thread = &mut machine.threads[cpu.current];
-        thread.full_frame = true;
-        thread.frame = Frame { ip: raised.ip, sp: raised.sp, ..Frame::default() };
+        thread.interrupt(Interrupted { ip: raised.ip, sp: raised.sp, flags: 0 });
         let fault = Fault { vector: raised.vector, code: raised.code, address: raised.address };
         if let Some(at) = handler.and_then(|name| admit(&machine.endpoints, self.endpoints[name])) {
             return general::raise(machine, cpu, at, badge, fault);
@@ -205,7 +229,9 @@ impl World {
         }
         let task = self.tasks[task];
         let sibling = self.machine.tasks[task].threads;
-        let thread = Thread { kind, priority, task, sibling, ..Thread::default() };
+        let arena = if kind == Kind::Wide { 0 } else { 1 };
+        let mut thread = Thread { kind, arena, priority, task, sibling, ..Thread::default() };
+        thread.set_peers(false);
         let index = self.machine.threads.insert(1, thread).unwrap();
         self.machine.tasks[task].threads = index;
         self.threads[name] = index;
@@ -220,6 +246,7 @@ impl World {
         }
         let Self { machine, cpu, .. } = self;
         end::detach(machine, cpu, index);
+        machine.leave_home(index);
         let Thread { task, sibling, .. } = machine.threads[index];
         let before = machine.threads.iter().find(|&other| machine.threads[other].sibling == index);
         match before {
@@ -246,6 +273,26 @@ impl World {
     /// The name of a thread.
     pub fn name(&self, index: Index<Thread>) -> Option<usize> {
         index.some().and_then(|index| self.threads.iter().position(|&other| other == index))
+    }
+
+    /// What a thread does.
+    pub fn state(&self, name: usize) -> State {
+        self.machine.state(&self.cpu, self.threads[name])
+    }
+
+    /// Who waits to receive from an endpoint, if it is not gone.
+    pub fn receivers(&self, name: usize) -> Option<Vec<usize>> {
+        self.waiting(name, |state| state == State::Receiving)
+    }
+
+    /// Who waits to send to an endpoint, if it is not gone.
+    pub fn senders(&self, name: usize) -> Option<Vec<usize>> {
+        self.waiting(name, |state| state != State::Receiving)
+    }
+
+    fn waiting(&self, name: usize, does: impl Fn(State) -> bool) -> Option<Vec<usize>> {
+        let queue = self.endpoint(name)?.queue.iter(&self.machine.threads);
+        Some(queue.map(|index| self.name(index).unwrap()).filter(|&name| does(self.state(name))).collect())
     }
 
     /// A thread by its name.

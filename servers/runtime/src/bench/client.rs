@@ -4,6 +4,7 @@ use lilliput_abi::{Error, Operation, Selector};
 
 use super::clock::Clock;
 use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, UNMAP, median, operation, parameter};
+use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, WORDS, Word};
 use crate::object::Endpoint;
@@ -52,7 +53,7 @@ impl<K: Machine> Batch<K> {
         let sent = Message::new(ROUND, &[0x0101; WORDS][..self.words]);
         for round in 0..self.clock.rounds() {
             let mut message = sent;
-            self.stamp(round, Selector::new(Operation::Call, place::SERVER), &mut message)?;
+            self.stamp(round, selector(Operation::Call, place::SERVER, &sent), &mut message)?;
             assert_eq!((message.tag, message.payload()), (sent.tag, sent.payload()), "a wrong answer in round {round}");
         }
         self.with_server_stamps(true)

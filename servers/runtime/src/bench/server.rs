@@ -4,6 +4,7 @@ use lilliput_abi::{Error, Operation, Rights, Selector, fault, layout};
 
 use super::clock::Clock;
 use super::{AWAIT, BEGIN, FETCH, ROUND, ROUNDS, UNMAP};
+use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
 use crate::object::{Frames, Task};
@@ -24,11 +25,10 @@ struct Batch {
 pub fn run<K: Machine>() -> Result<(), Error> {
     let mut batch = Batch { clock: Clock::Time, after: [0; ROUNDS], before: [0; ROUNDS], next: 0 };
     let mut message = Message::default();
-    let mut operation = Operation::Receive;
+    let mut next = Selector::new(Operation::Receive, place::SERVICE);
     let mut replied_to = None;
     loop {
-        let stamps = batch.clock.around_call::<K>(Selector::new(operation, place::SERVICE), &mut message)?;
-        operation = Operation::ReplyReceive;
+        let stamps = batch.clock.around_call::<K>(next, &mut message)?;
         if let Some(round) = replied_to.take() {
             batch.before[round] = stamps.before;
         }
@@ -48,10 +48,13 @@ pub fn run<K: Machine>() -> Result<(), Error> {
                     // The client is answered and goes on when this thread waits: it has the lower priority.
                     crate::object::reply::<K>(&message)?;
                     batch.wait::<K>(message.words[1])?;
-                    operation = Operation::Receive;
+                    next = Selector::new(Operation::Receive, place::SERVICE);
+                    continue;
                 }
             }
         }
+        // Where the message came from, by the shortest way.
+        next = selector(Operation::ReplyReceive, 0, &message);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use lilliput_abi::layout::{HOST_START, USER_END, USER_START};
 use lilliput_abi::object::map_range;
+use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_abi::{Operation, Selector, Tag};
 
 use super::kit::{self, at};
@@ -244,6 +245,9 @@ impl Generator {
     }
 
     fn call(&mut self, selector: Selector, tag: Tag, words: [Word; WORDS]) -> Step {
+        // What is longer than every pair can exchange says so, mostly.
+        let long = (tag.words() > SHORT_WORDS) != self.one_in(16);
+        let selector = if long { selector.long() } else { selector };
         Step { by_interrupt: self.one_in(8), selector, message: Message { tag, words } }
     }
 

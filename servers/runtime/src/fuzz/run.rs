@@ -1,7 +1,7 @@
 //! A task that carries out what its seed says.
 
 use lilliput_abi::object::FactoryMethod;
-use lilliput_abi::{Error, Operation, Rights, Selector};
+use lilliput_abi::{Error, Operation, Rights};
 
 use super::code::Code;
 use super::fence::Fence;
@@ -103,7 +103,8 @@ impl Fuzzer {
     fn is_creation(&self, step: &Step) -> bool {
         let makes = 1..=FactoryMethod::CreateFrames as u16;
         self.kept_from != 0
-            && step.selector == Selector::new(Operation::Call, at::FACTORY)
+            && step.selector.operation() == Some(Operation::Call)
+            && step.selector.index() == at::FACTORY
             && makes.contains(&step.message.label())
     }
 

@@ -85,13 +85,26 @@ impl<K: Invoke> Endpoint<K> {
         self.with(Operation::ReplyReceive, answer)
     }
 
-    /// Answers the caller taken last if there is an answer, then waits for the next message. A caller who
-    /// is gone, or to whom the answer does not fit, is no reason for a server to stop.
+    /// Answers the caller taken last if there is an answer, then waits for the next message: the loop of a thread that receives
+    /// from no other endpoint. A caller who is gone, or to whom the answer does not fit, is no reason for a server to stop.
     ///
     /// # Errors
     /// What the kernel says of the receiving half.
     pub fn next(self, answer: Option<&Message>) -> Result<Received, Error> {
-        answer.map_or(Err(Error::NobodyToReplyTo), |answer| self.reply_receive(answer)).or_else(|_| self.receive())
+        let Some(answer) = answer else { return self.receive() };
+        match Self::reply_receive_again(answer) {
+            // It received nowhere yet, or not any more.
+            Err(Error::BadCapability) => self.reply_receive(answer),
+            outcome => outcome,
+        }
+        .or_else(|_| self.receive())
+    }
+
+    /// Answers the caller taken last, then waits for the next message where the last one came from: the kernel's shortest way.
+    fn reply_receive_again(answer: &Message) -> Result<Received, Error> {
+        let mut message = *answer;
+        let badge = invoke::<K>(Operation::ReplyReceive, 0, &mut message)?;
+        Ok(Received { badge, message })
     }
 
     fn with(self, operation: Operation, message: &Message) -> Result<Received, Error> {

@@ -74,7 +74,8 @@ pub const TRIALS: &[Trial] = &[
     with("all-lengths", BOTH, ALL),
     with("badges", BOTH, ALL),
     with("word-too-wide", LONG, NARROW),
-    with("reply-too-wide", NARROW, &[HOST, WIDE]),
+    with("reply-too-wide", NARROW, &[WIDE]),
+    with("reply-of-host-is-cut", NARROW, &[HOST]),
     with("zero-extension", NARROW, &[HOST, WIDE]),
     with("one-reply", BOTH, ALL),
     alone("prints", BOTH),
@@ -142,6 +143,7 @@ pub const TRIALS: &[Trial] = &[
     // Entry and exit.
     with("entry-by-int", BOTH, ALL),
     alone("entry-with-bad-stack", BOTH),
+    alone("entry-elsewhere", NARROW),
     ends("entry-page-with-bad-stack", NARROW, AnyEnd),
     alone("entry-with-odd-flags", BOTH),
     ends("entry-single-stepped", BOTH, AnyEnd),

@@ -65,6 +65,13 @@ pub fn reply_too_wide<K: Machine>() -> Outcome {
     Ok(())
 }
 
+/// A host knows that its clients have words of 32 bits.
+pub fn reply_of_host_is_cut<K: Machine>() -> Outcome {
+    let answer = partner::<K>().request(told::WIDE_ANSWER, &[])?;
+    assert_eq!(answer.payload(), [u32::MAX as Word, 1], "the lower halves");
+    Ok(())
+}
+
 pub fn zero_extension<K: Machine>() -> Outcome {
     for words in [&[u32::MAX as Word; 4][..], &[u32::MAX as Word; 1], &[]] {
         let answer = partner::<K>().request(told::SEE, words)?;

@@ -4,11 +4,12 @@ use core::hint::black_box;
 
 use lilliput_abi::object::kind;
 use lilliput_abi::tag::SHORT_WORDS;
-use lilliput_abi::{Error, Operation, Selector};
+use lilliput_abi::{Error, Operation};
 
 use super::ledger::Ledger;
 use super::payload::answer;
 use super::{KINDS, NARROW, NOTE, SIGNAL, SIGNAL_LATER, SUM, WIDE, outcome, parameter};
+use crate::invoke::selector;
 use crate::machine::{Machine, Vectors};
 use crate::message::{Message, WORDS, Word};
 use crate::object::{Endpoint, Notification};
@@ -81,7 +82,7 @@ impl<K: Machine> Client<K> {
         let message = self.message(to, NARROW);
         let pattern = Vectors::pattern(self.random.next() as u32);
         let (mut vectors, mut received) = (pattern, message);
-        let selector = Selector::new(Operation::Call, server::<K>(to).place());
+        let selector = selector(Operation::Call, server::<K>(to).place(), &message);
         Error::from_status(K::hold_vectors(&mut vectors, selector, &mut received, compute as u32))?;
         self.check(to, &message, &received);
         assert_eq!(vectors, pattern, "vector registers changed over a call and {compute} rounds of computing");

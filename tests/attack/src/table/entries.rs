@@ -8,11 +8,11 @@ const STEPS: &str = "APM 2, 13.1.4 (single stepping); SDM 3, 6.8.3, 17.3.1";
 
 pub(super) const ATTACKS: &[Attack] = &[
     harmless("int-with-any-stack", BOTH, "the kernel's accesses through a stack pointer of its choice", "APM 2, 8.9.3"),
-    harmless("syscall-with-any-stack", BOTH, "the same by SYSCALL", SYSCALL),
+    harmless("syscall-with-any-stack", LONG, "the same by SYSCALL", SYSCALL),
     attack(
-        "sysenter-with-any-stack",
+        "entry-with-any-stack",
         NARROW,
-        "the same by SYSENTER, whose return needs a stack",
+        "the same by SYSCALL or SYSENTER, which return by the entry page, which needs a stack",
         SYSENTER,
         Expected::HarmlessOr(&[BP, UD, SS, GP, PF]),
     )
@@ -52,8 +52,21 @@ pub(super) const ATTACKS: &[Attack] = &[
     ends("mov-ss-before-icebp", BOTH, "a debug exception put off into the debug exception", "SDM 3, 6.8.3", &[DB, UD]),
     ends("mov-ss-before-fault", BOTH, "a debug exception put off into a fault", "SDM 3, 6.8.3", &[UD, DB]),
     ends("int-at-end-of-space", NARROW, "an entry whose return address is beyond the limit", "APM 3, IRET", &[GP, PF]),
-    ends("entry-at-end-of-space", NARROW, "the same by the CPU's own entry", "APM 3, IRET", &[GP, PF]),
-    ends("call-at-end-of-space", NARROW, "the same by a call that others answer", "APM 3, IRET", &[GP, PF]).variants(3),
+    attack(
+        "entry-at-end-of-space",
+        NARROW,
+        "the same by the CPU's own entry: SYSCALL returns to the entry page",
+        "APM 3, RETF",
+        Expected::HarmlessOr(&[GP, PF]),
+    ),
+    attack(
+        "call-at-end-of-space",
+        NARROW,
+        "the same by a call that others answer",
+        "APM 3, RETF",
+        Expected::HarmlessOr(&[GP, PF]),
+    )
+    .variants(3),
     harmless("resumed-at-end-of-space", NARROW, "the same, restarted by its own fault handler", "APM 3, IRET"),
     ends("entry-at-end-of-page", BOTH, "an entry whose return address is not mapped", "APM 2, 5.6", &[PF]),
     ends(

@@ -2,6 +2,7 @@
 
 use lilliput_abi::fault::RESUME;
 use lilliput_abi::{Error, Tag};
+use lilliput_core::thread::Kind;
 
 use super::{Doing, Model};
 use crate::step::{Message, Step};
@@ -10,11 +11,12 @@ impl Model {
     pub(super) fn system_call(&mut self, me: usize, call: Step) {
         let message = match call {
             Step::Send { message, .. } | Step::Call { message, .. } => message,
-            Step::Reply(message) | Step::ReplyReceive { message, .. } => message,
+            Step::Reply(message) | Step::ReplyReceive { message, .. } | Step::ReplyHome(message) => message,
             _ => Message::default(),
         };
-        let length = usize::from(message.length).min(message.words.len());
-        (self.thread(me).tag, self.thread(me).words) = (message.tag(), message.words[..length].to_vec());
+        let length = if message.long { usize::from(message.length).min(message.words.len()) } else { 4 };
+        let thread = self.thread(me);
+        (thread.tag, thread.long, thread.words) = (message.tag(), message.long, message.words[..length].to_vec());
         let gone = match call {
             Step::Send { endpoint, .. } | Step::Call { endpoint, .. } => self.endpoints[endpoint].is_none(),
             Step::Receive { endpoint, .. } | Step::ReplyReceive { endpoint, .. } => self.endpoints[endpoint].is_none(),
@@ -38,6 +40,10 @@ impl Model {
                 }
             },
             Step::ReplyReceive { endpoint, .. } => self.reply_receive(me, endpoint),
+            Step::ReplyHome(_) => match self.thread(me).home {
+                Some(home) => self.reply_receive(me, home),
+                None => self.thread(me).fail(Error::BadCapability),
+            },
             Step::Signal { notification, bits } => self.signal(me, notification, bits),
             Step::Wait { notification, blocking } => self.wait(me, notification, blocking),
             _ => {
@@ -50,16 +56,23 @@ impl Model {
     /// What of a thread's message another would see, or why it can't have it.
     pub(super) fn carry(&mut self, from: usize, to: usize) -> Result<(u32, Vec<u64>), Error> {
         let small = (self.thread(from).is_small(), self.thread(to).is_small());
-        let (tag, mut words) = self.thread(from).message();
+        let (tag, mut words, long) = self.thread(from).message();
         let most = if small == (false, false) { 11 } else { 4 };
-        if tag >> 8 & 0xff != 0 || tag & 0xff > most {
+        if self.thread(from).is_malformed() || long && tag & 0xff > most {
             return Err(Error::BadMessage);
         }
-        if small.0 {
-            words.iter_mut().for_each(|word| *word &= 0xffff_ffff);
-        }
-        if small.1 && words.iter().any(|&word| word > 0xffff_ffff) {
-            return Err(Error::WordTooWide);
+        // What it has of them beyond its length is as good as zero where it does not fit.
+        let length = (tag & 0xff) as usize;
+        let host = self.thread(from).new.kind == Kind::Host;
+        for (at, word) in words.iter_mut().enumerate() {
+            if small.0 || small.1 && host {
+                *word &= 0xffff_ffff;
+            } else if small.1 && *word > 0xffff_ffff {
+                if at < length {
+                    return Err(Error::WordTooWide);
+                }
+                *word = 0;
+            }
         }
         Ok((tag, words))
     }
@@ -82,15 +95,14 @@ impl Model {
             if wants_answer {
                 self.thread(me).doing = Doing::Awaiting(receiver);
                 (self.thread(receiver).doing, self.thread(receiver).client) = (Doing::Ready, Some(me));
-                self.run(receiver);
+                self.donate(receiver);
             } else {
                 self.thread(me).succeed();
                 self.wake(receiver);
             }
             return;
         }
-        let (tag, _) = self.thread(me).message();
-        if tag >> 8 & 0xff != 0 || tag & 0xff > 11 {
+        if self.thread(me).is_malformed() {
             self.thread(me).fail(Error::BadMessage);
         } else if !blocking {
             self.thread(me).fail(Error::WouldBlock);
@@ -101,6 +113,7 @@ impl Model {
     }
 
     pub(super) fn receive(&mut self, me: usize, endpoint: usize, blocking: bool) {
+        self.thread(me).home = Some(endpoint);
         if let Some(forgotten) = self.thread(me).client {
             self.disappoint(forgotten, Error::Unanswered);
         }
@@ -144,7 +157,7 @@ impl Model {
         let mut goes_on = true;
         if self.thread(client).fault.is_some() {
             let tag = self.thread(me).tag;
-            if tag >> 8 & 0xff != 0 || tag & 0xff > 11 {
+            if self.thread(me).is_malformed() {
                 return Err(Error::BadMessage);
             }
             self.thread(client).fault = None;
@@ -170,16 +183,17 @@ impl Model {
             Ok(client) => client,
         };
         let Some(client) = client else { return self.receive(me, endpoint, true) };
+        self.thread(me).home = Some(endpoint);
         let sender = self.take_message(me, endpoint);
         if sender.is_none() && self.thread(me).client.is_none() {
             self.endpoints[endpoint].as_mut().unwrap().receivers.push_back(me);
             self.thread(me).doing = Doing::Receiving { endpoint };
-            if self.is_outranked(self.priority(client)) {
+            if self.attention && self.is_outranked(self.priority(client)) {
                 self.line_up(client);
                 self.run_first();
             } else {
                 self.thread(client).doing = Doing::Ready;
-                self.run(client);
+                self.donate(client);
             }
             return;
         }

@@ -74,6 +74,8 @@ impl Model {
             doing: Doing::Ready,
             client: None,
             fault: None,
+            home: None,
+            long: false,
             slice: 0,
             status: 0,
             tag: 0,

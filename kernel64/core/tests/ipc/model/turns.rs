@@ -1,5 +1,7 @@
 //! Whose turn it is.
 
+use std::collections::VecDeque;
+
 use lilliput_core::scheduler::SLICE_TICKS;
 
 use super::{Doing, Model};
@@ -23,18 +25,37 @@ impl Model {
     }
 
     pub(super) fn run(&mut self, name: usize) {
-        self.running = Some(name);
-        self.thread(name).switches += 1;
+        self.switch(Some(name));
+    }
+
+    /// Gives the CPU to a thread, with what is left of the slice.
+    pub(super) fn donate(&mut self, name: usize) {
+        self.donated = true;
+        self.run(name);
+    }
+
+    fn switch(&mut self, next: Option<usize>) {
+        if let Some(before) = self.running.filter(|_| self.running != next)
+            && self.thread(before).doing != Doing::Stopped
+        {
+            self.thread(before).switches += 1;
+        }
+        self.running = next;
+    }
+
+    /// Whether the running thread, or one that waits for its answer, directly or not, is outranked by somebody who is ready.
+    pub(super) fn needs_attention(&self) -> bool {
+        let mut chain = core::iter::successors(self.running, |&name| self.threads[name].as_ref().unwrap().client);
+        chain.any(|name| self.is_outranked(self.priority(name)))
     }
 
     pub(super) fn run_first(&mut self) {
-        self.running = None;
         self.slice = SLICE_TICKS;
-        if let Some(queue) = self.ready.iter_mut().rev().find(|queue| !queue.is_empty()) {
-            let first = queue.pop_front().unwrap();
+        let first = self.ready.iter_mut().rev().find_map(VecDeque::pop_front);
+        if let Some(first) = first {
             self.slice = self.thread(first).slice;
-            self.run(first);
         }
+        self.switch(first);
     }
 
     /// Makes way for a higher priority: goes on with the rest of its slice, before its equals, if there is a rest.

@@ -30,8 +30,8 @@ fn the_handler_is_told_and_the_answer_restarts() {
         world.run(answer(RESUME));
         assert_eq!((world.state(1), world.thread(1).fault), (State::Ready, None));
         assert_eq!(world.thread(1).registers, registers, "all registers are as they were");
-        assert!(world.thread(1).full_frame);
-        assert_eq!((world.thread(0).account.messages, world.thread(1).account.messages), (1, 1));
+        assert!(world.thread(1).has_full_frame());
+        assert_eq!((world.thread(0).account.messages(), world.thread(1).account.messages()), (1, 1));
     }
 }
 
@@ -129,7 +129,7 @@ fn without_a_handler_all_threads_of_the_task_stop() {
 fn an_answer_with_reserved_flags_is_refused_and_can_be_given_again() {
     let mut world = server_and_client(Kind::Wide, Kind::Small);
     world.run(fault(RAISED));
-    world.run(reply_receive(Message { flags: 1, ..NONE }));
+    world.run(reply_receive(Message { flags: 1, long: true, ..NONE }));
     assert_eq!((world.status(0), world.state(1)), (Err(Error::BadMessage), State::AwaitingReply));
     world.run(reply_receive(NONE));
     assert_eq!(world.running(), Some(1));

@@ -4,26 +4,48 @@ use lilliput_abi::Error;
 use lilliput_core::thread::{Kind, State};
 
 use super::{call, receive, send, server_and_client, words, world};
-use crate::step::Message;
+use crate::step::{Message, Step};
 
 const KINDS: [Kind; 3] = [Kind::Small, Kind::Host, Kind::Wide];
 
 #[test]
 fn a_word_too_wide_is_refused_and_the_receiver_still_waits() {
-    for client in [Kind::Host, Kind::Wide] {
-        for at in 0..4 {
-            let mut world = server_and_client(Kind::Small, client);
-            let before = world.thread(0).registers;
-            let mut sent = [1, 2, 3, 4];
-            sent[at] = 1 << 32;
-            world.run(call(words(&sent)));
-            assert_eq!((world.running(), world.status(1)), (Some(1), Err(Error::WordTooWide)));
-            assert_eq!(world.state(0), State::Receiving);
-            assert_eq!(world.thread(0).registers, before, "nothing was delivered");
-            assert_eq!(world.thread(1).account.messages, 0);
-            world.run(call(words(&[1, 2, 3, 4])));
-            assert_eq!((world.running(), world.words(0)[..4].to_vec()), (Some(0), vec![1, 2, 3, 4]));
-        }
+    for at in 0..4 {
+        let mut world = server_and_client(Kind::Small, Kind::Wide);
+        let before = world.thread(0).registers;
+        let mut sent = [1, 2, 3, 4];
+        sent[at] = 1 << 32;
+        world.run(call(words(&sent)));
+        assert_eq!((world.running(), world.status(1)), (Some(1), Err(Error::WordTooWide)));
+        assert_eq!(world.state(0), State::Receiving);
+        assert_eq!(world.thread(0).registers, before, "nothing was delivered");
+        assert_eq!(world.thread(1).account.messages(), 0);
+        world.run(call(words(&[1, 2, 3, 4])));
+        assert_eq!((world.running(), world.words(0)[..4].to_vec()), (Some(0), vec![1, 2, 3, 4]));
+    }
+}
+
+#[test]
+fn of_a_hosts_words_32_bits_arrive_at_a_small_task() {
+    let sent = words(&[0xffff_ffff_0000_0001, 2 << 32, 3, 4]);
+    let mut called = server_and_client(Kind::Small, Kind::Host);
+    called.run(call(sent));
+    assert_eq!((called.running(), called.words(0)[..4].to_vec()), (Some(0), vec![1, 0, 3, 4]));
+    let mut answered = server_and_client(Kind::Host, Kind::Small);
+    answered.run(call(words(&[])));
+    answered.run(Step::ReplyHome(sent));
+    assert_eq!((answered.running(), answered.words(1)[..4].to_vec()), (Some(1), vec![1, 0, 3, 4]));
+}
+
+/// Whoever receives looks at it: the kernel does not.
+#[test]
+fn the_tag_of_a_short_message_arrives_as_it_is() {
+    for (length, flags) in [(4, 0), (9, 0), (255, 0x80)] {
+        let message = Message { length, flags, words: [5; 11], ..Message::default() };
+        let mut world = server_and_client(Kind::Wide, Kind::Wide);
+        world.run(call(message));
+        assert_eq!((world.running(), world.thread(0).tag().0), (Some(0), message.tag()));
+        assert_eq!(world.words(0), [5, 5, 5, 5, 0, 0, 0, 0, 0, 0, 0]);
     }
 }
 
@@ -57,7 +79,7 @@ fn up_to_eleven_words_between_64_bit_threads() {
         for length in 0..=11 {
             let mut world = server_and_client(server, Kind::Wide);
             let mut message = words(&eleven);
-            message.length = length as u8;
+            (message.length, message.long) = (length as u8, length > 4);
             world.run(call(message));
             assert_eq!(world.words(0)[..length], eleven[..length]);
             if length <= 4 {
@@ -74,7 +96,7 @@ fn more_words_than_two_parties_can_exchange() {
             let most = if server.is_wide() && client.is_wide() { 11 } else { 4 };
             for length in 0..=255 {
                 let mut world = server_and_client(server, client);
-                world.run(call(Message { length, ..Message::default() }));
+                world.run(call(Message { length, long: true, ..Message::default() }));
                 let expected = if length <= most { Ok(()) } else { Err(Error::BadMessage) };
                 let delivered = world.running() == Some(0);
                 assert_eq!(if delivered { Ok(()) } else { world.status(1).map(drop) }, expected, "{length} words");
@@ -86,7 +108,7 @@ fn more_words_than_two_parties_can_exchange() {
 #[test]
 fn reserved_flags_are_refused_whether_or_not_somebody_receives() {
     for flag in 0..8 {
-        let message = Message { flags: 1 << flag, ..Message::default() };
+        let message = Message { flags: 1 << flag, long: true, ..Message::default() };
         let mut waiting = server_and_client(Kind::Wide, Kind::Wide);
         waiting.run(call(message));
         assert_eq!((waiting.running(), waiting.status(1)), (Some(1), Err(Error::BadMessage)));

@@ -8,7 +8,7 @@ mod replies;
 mod scheduling;
 
 use lilliput_abi::Error;
-use lilliput_core::thread::{Kind, State};
+use lilliput_core::thread::Kind;
 
 use crate::step::{Message, New, Step};
 use crate::world::World;
@@ -51,17 +51,13 @@ fn words(words: &[u64]) -> Message {
     Message::new(5, words)
 }
 
-const NONE: Message = Message { label: 0, flags: 0, length: 0, words: [0; 11] };
+const NONE: Message = Message { label: 0, flags: 0, length: 0, long: false, words: [0; 11] };
 
 impl World {
     /// Does a step; nothing may be broken afterwards.
     fn run(&mut self, step: Step) {
         let _ = self.step(&step);
         assert_eq!(self.machine.check(&self.cpu), Ok(()), "after {step:?}");
-    }
-
-    fn state(&self, name: usize) -> State {
-        self.thread(name).state
     }
 
     /// How a thread's last system call ended: the badge, or the error.

@@ -2,11 +2,13 @@
 
 use lilliput_abi::Error;
 use lilliput_core::cpu::Decision;
+use lilliput_core::ipc::end;
 use lilliput_core::scheduler::SLICE_TICKS;
 use lilliput_core::thread::{Kind, State};
 
 use super::{NONE, call, receive, reply_receive, server_and_client, words, world};
 use crate::step::{New, Step};
+use crate::world::World;
 
 #[test]
 fn a_reply_is_given_once() {
@@ -29,7 +31,7 @@ fn a_call_switches_to_the_server_and_its_reply_straight_back() {
     let before = world.cpu.slice;
     let (server, client) = (world.threads[0], world.threads[1]);
     assert_eq!(world.step(&call(NONE)), Decision::Donate(server));
-    assert_eq!(world.step(&reply_receive(NONE)), Decision::Donate(client));
+    assert_eq!(world.step(&Step::ReplyHome(NONE)), Decision::Donate(client));
     assert_eq!((world.running(), world.cpu.slice, world.fast_taken), (Some(1), before, 2), "on one time slice");
 }
 
@@ -122,4 +124,54 @@ fn the_non_blocking_forms_do_not_wait() {
         world.run(step);
         assert_eq!((world.running(), world.status(0)), (Some(0), Err(Error::WouldBlock)), "{step:?}");
     }
+}
+
+#[test]
+fn an_answer_that_names_no_endpoint_goes_on_where_the_thread_received_last() {
+    let mut world = server_and_client(Kind::Wide, Kind::Small);
+    world.run(Step::ReplyHome(NONE));
+    assert_eq!((world.running(), world.status(1)), (Some(1), Err(Error::BadCapability)), "it never received");
+    world.run(call(NONE));
+    world.run(Step::ReplyHome(NONE));
+    assert_eq!((world.running(), world.state(0), world.receivers(0)), (Some(1), State::Receiving, Some(vec![0])));
+    world.run(call(NONE));
+    world.run(Step::ReplyReceive { endpoint: 1, message: NONE });
+    world.run(Step::Call { endpoint: 1, badge: 3, blocking: true, message: NONE });
+    assert_eq!((world.running(), world.status(0)), (Some(0), Ok(3)), "what it named last");
+}
+
+#[test]
+fn an_endpoint_that_is_gone_is_nobodys_home() {
+    let mut world = server_and_client(Kind::Host, Kind::Small);
+    world.run(call(NONE));
+    world.run(Step::DestroyEndpoint(0));
+    world.run(Step::Renew);
+    world.run(Step::ReplyHome(NONE));
+    assert_eq!(
+        (world.running(), world.status(0)),
+        (Some(0), Err(Error::BadCapability)),
+        "not the next one in its place"
+    );
+    assert_eq!(world.state(1), State::AwaitingReply, "the answer can be given again");
+    world.run(reply_receive(NONE));
+    assert_eq!(world.running(), Some(1));
+}
+
+/// A task that loses the capability by which its threads receive.
+#[test]
+fn whoever_may_not_receive_any_more_has_no_home() {
+    let mut world = server_and_client(Kind::Host, Kind::Small);
+    let evict = |world: &mut World, name: usize| {
+        let (task, endpoint) = (world.thread(name).task, world.thread(name).home.endpoint);
+        end::evict(&mut world.machine, &mut world.cpu, task, endpoint);
+        assert_eq!(world.machine.check(&world.cpu), Ok(()));
+    };
+    world.run(call(NONE));
+    evict(&mut world, 0);
+    world.run(Step::ReplyHome(NONE));
+    assert_eq!((world.running(), world.status(0)), (Some(0), Err(Error::BadCapability)));
+    world.run(reply_receive(NONE));
+    assert_eq!((world.running(), world.state(0)), (Some(1), State::Receiving));
+    evict(&mut world, 0);
+    assert_eq!((world.state(0), world.status(0)), (State::Ready, Err(Error::Gone)), "nor waits there any longer");
 }

@@ -69,16 +69,15 @@ impl Finale {
     pub const fn is_sure(self) -> bool {
         match self {
             Self::SystemCallInterrupt | Self::Interrupt | Self::Privileged | Self::Curious | Self::Vector => true,
-            // The entry page returns by the stack. SYSENTER enters there, from 32-bit code.
-            Self::Syscall => true,
-            Self::Sysenter => WIDE,
+            // The entry page returns by the stack. SYSCALL and SYSENTER return there, from 32-bit code.
+            Self::Syscall | Self::Sysenter => WIDE,
             Self::EntryPage | Self::Far | Self::Return | Self::Stack | Self::Memory | Self::Bytes => false,
         }
     }
 
     /// Whether it reads what the stack pointer points at.
     pub const fn uses_stack(self) -> bool {
-        matches!(self, Self::Return | Self::Stack | Self::EntryPage | Self::Sysenter)
+        matches!(self, Self::Return | Self::Stack | Self::EntryPage | Self::Syscall | Self::Sysenter)
     }
 
     /// Puts it into the code that goes to `page`.

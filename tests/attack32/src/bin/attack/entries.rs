@@ -17,8 +17,7 @@ use crate::{Routines, steps};
 
 pub const ROUTINES: Routines = &[
     ("int-with-any-stack", || with_any_stack(int_with_stack)),
-    ("syscall-with-any-stack", syscall_with_any_stack),
-    ("sysenter-with-any-stack", sysenter_with_any_stack),
+    ("entry-with-any-stack", entry_with_any_stack),
     ("syscall-of-other-make", syscall_of_other_make),
     ("any-call-with-any-stack", any_call_with_any_stack),
     ("flags-at-int", || with_flags(steps::null_by_int)),
@@ -49,7 +48,7 @@ fn has_syscall() -> bool {
     kit::parameter::<Native>(parameter::ENTRY) == BY_SYSCALL
 }
 
-/// SYSCALL where it works; SYSENTER returns to the entry page, so its place does not matter.
+/// SYSCALL where it works.
 fn entry_instruction() -> &'static [u8] {
     if has_syscall() { &SYSCALL } else { &INT }
 }
@@ -111,11 +110,6 @@ unsafe extern "C" fn int_with_stack(stack: u32) -> u32 {
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn syscall_with_stack(stack: u32) -> u32 {
-    with_stack!("syscall")
-}
-
-#[unsafe(naked)]
 unsafe extern "C" fn preempted_with_stack(stack: u32) -> u32 {
     with_stack!("mov ecx, 1000000", "2: dec ecx", "jnz 2b")
 }
@@ -129,25 +123,27 @@ fn with_any_stack(attempt: unsafe extern "C" fn(u32) -> u32) -> Outcome {
     Ok(())
 }
 
-fn syscall_with_any_stack() -> Outcome {
-    if has_syscall() { with_any_stack(syscall_with_stack) } else { Ok(()) }
-}
-
-/// The entry page passes ESP in ECX, and returns by it.
-fn sysenter_with_any_stack() -> Outcome {
+/// The kernel returns to the entry page, and that by ESP, which SYSENTER is told in ECX.
+fn entry_with_any_stack() -> Outcome {
     let stack = [0, 1, size(), target(0), target(1), 0x8000_0000, u32::MAX - 1, u32::MAX][kit::variant::<Native>()];
-    // SAFETY: where SYSENTER is this CPU's entry, the entry page returns by a stack that is not there, which ends this task;
-    // elsewhere the instruction does.
+    // SAFETY: the entry page returns by a stack that is not there, which ends this task; where neither is this CPU's entry, the
+    // instruction does.
     unsafe {
+        if has_syscall() {
+            asm!("mov esp, ecx", "syscall", "ud2", in("eax") NULL.0, in("ecx") stack, in("edx") 0, options(noreturn))
+        }
         asm!("mov esp, ecx", "sysenter", "ud2", in("eax") NULL.0, in("ecx") stack, in("edx") 0, options(noreturn))
     }
 }
 
-/// On AMD, SYSCALL works from 32-bit code and does not on Intel; where it does, it is a system call.
+/// On AMD, SYSCALL works from 32-bit code and does not on Intel; where it does, it is a system call, which returns by the entry page's
+/// RET wherever it is made.
 fn syscall_of_other_make() -> Outcome {
     let status: u32;
     // SAFETY: the null call changes the registers declared; the others are message registers, which it gives back.
-    unsafe { asm!("syscall", inout("eax") NULL.0 => status, inout("edx") 0 => _, out("ecx") _) };
+    unsafe {
+        asm!("call 3f", "jmp 4f", "3: syscall", "ud2", "4:", inout("eax") NULL.0 => status, inout("edx") 0 => _, out("ecx") _)
+    };
     must!(Native, status == 0, "the status is {status:#x}");
     Ok(())
 }
@@ -216,11 +212,15 @@ fn with_flags(enter: unsafe extern "C" fn(u32) -> u32) -> Outcome {
     Ok(())
 }
 
-/// Enters by the last two bytes of the space.
+/// Enters by the last two bytes of the space. SYSCALL goes on at the entry page's RET, INT beyond the end.
 fn enter_at_end(instruction: &[u8], selector: u32, tag: u32) -> Outcome {
     map_code(last(), PAGE - 2, instruction)?;
-    // SAFETY: the code that was put there makes a system call and then leaves the space, which ends this task.
-    unsafe { asm!("jmp {}", in(reg) size() - 2, in("eax") selector, in("edx") tag, options(noreturn)) }
+    // SAFETY: the code that was put there makes a system call, and then returns or leaves the space, which ends this task.
+    unsafe {
+        asm!("push ebx", "push esi", "push edi", "push ebp", "call {}", "pop ebp", "pop edi", "pop esi", "pop ebx",
+            in(reg) size() - 2, inout("eax") selector => _, inout("edx") tag => _, out("ecx") _)
+    };
+    Ok(())
 }
 
 fn call_at_end() -> Outcome {
@@ -232,12 +232,12 @@ fn call_at_end() -> Outcome {
 fn resumed_at_end() -> Outcome {
     catcher::start::<Native>(&[13, 14], 100)?;
     catcher::be_satisfied();
-    enter_at_end(entry_instruction(), NULL.0, 0)
+    enter_at_end(&INT, NULL.0, 0)
 }
 
 fn entry_at_end_of_page() -> Outcome {
     let page = size() - 4 * PAGE;
-    map_code(page, PAGE - 2, entry_instruction())?;
+    map_code(page, PAGE - 2, &INT)?;
     // SAFETY: the code that was put there makes the null call and then leaves the page, which ends this task.
     unsafe { asm!("jmp {}", in(reg) page + PAGE - 2, in("eax") NULL.0, in("edx") 0, options(noreturn)) }
 }
@@ -273,7 +273,7 @@ fn entry_page_anywhere() -> Outcome {
 const PREFIXES: [u8; 8] = [0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x64, 0x26];
 const INSTRUCTIONS: [[u8; 2]; 3] = [INT, SYSCALL, [0x0f, 0x34]];
 
-/// An entry with a prefix; SYSENTER returns by the stack, the others fall through.
+/// An entry with a prefix; SYSCALL and SYSENTER return by the stack, INT falls through.
 fn prefixed_entry() -> Outcome {
     let variant = kit::variant::<Native>();
     let [first, second] = INSTRUCTIONS[variant / PREFIXES.len()];

@@ -61,6 +61,8 @@ macro_rules! with_flags {
             "mov edx, {tag}",
             "push rdi",
             "popfq",
+            // A step that is there whatever the flags are after a system call, which may lose them.
+            "nop",
             $($line,)+
             "push 2",
             "popfq",
