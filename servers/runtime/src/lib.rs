@@ -22,6 +22,7 @@ pub mod place;
 pub mod random;
 pub mod role;
 pub mod shell;
+pub mod tenant;
 pub mod text;
 pub mod trial;
 pub mod work;

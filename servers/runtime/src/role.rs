@@ -38,3 +38,5 @@ pub const CONSOLE_EDITOR: Word = 18;
 pub const CONSOLE_READERS: Word = 16;
 /// Shows something; word 1 says what: see [`crate::demo::DEMOS`].
 pub const DEMO: Word = 17;
+/// A task whose space changes: see [`crate::tenant`]; word 1 is its seed.
+pub const TENANT: Word = 19;

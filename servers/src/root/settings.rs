@@ -44,6 +44,10 @@ pub struct Settings {
     pub fuzz_rounds: usize,
     /// Tasks that fuzz at a time.
     pub fuzz_tasks: usize,
+    /// Tasks that grow at a time.
+    pub growth_tasks: usize,
+    /// Messages of theirs in a round, between which they are changed.
+    pub growth_steps: usize,
 }
 
 impl Settings {
@@ -89,6 +93,8 @@ impl Settings {
             seeds,
             fuzz_rounds: number("fuzz_rounds", 20)?,
             fuzz_tasks: number("fuzz_tasks", 5)?,
+            growth_tasks: number("growth_tasks", 300)?,
+            growth_steps: number("growth_steps", 6000)?,
         })
     }
 }

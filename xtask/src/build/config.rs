@@ -15,6 +15,8 @@ pub enum Scenario {
     Tests,
     /// The attack suite.
     Attack,
+    /// Small tasks that grow, move and change while they run.
+    Growth,
     /// Programs that ask the kernel for anything.
     Fuzz,
     /// A shell, for somebody who types.
@@ -33,6 +35,7 @@ impl Scenario {
             Self::Attack => "attack",
             Self::Fuzz => "fuzz",
             Self::Shell => "shell",
+            Self::Growth => "growth",
             Self::Program => "program",
         }
     }

@@ -46,7 +46,7 @@ const PLAIN: GuestBoot = GuestBoot {
 };
 
 /// All of them. In software, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 11] = [
+pub const BOOTS: [GuestBoot; 15] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -66,6 +66,30 @@ pub const BOOTS: [GuestBoot; 11] = [
         count_instructions: true,
         check_invariants: true,
         settings: &[("seed", "1,1000,2000"), ("fuzz_rounds", "40")],
+        ..PLAIN
+    },
+    GuestBoot { name: "growth", scenario: Scenario::Growth, settings: &[("seed", "1,2")], ..PLAIN },
+    GuestBoot {
+        name: "growth-costs",
+        scenario: Scenario::Growth,
+        count_instructions: true,
+        settings: &[("unenforced", "allow")],
+        ..PLAIN
+    },
+    // With neighbours in one root.
+    GuestBoot {
+        name: "growth-unenforced",
+        scenario: Scenario::Growth,
+        check_invariants: true,
+        settings: &[("seed", "3"), ("unenforced", "allow"), ("growth_steps", "3000")],
+        ..PLAIN
+    },
+    GuestBoot {
+        name: "growth-bochs",
+        platform: Some(Platform::BochsIntel),
+        scenario: Scenario::Growth,
+        check_invariants: true,
+        settings: &[("seed", "4"), ("growth_tasks", "100"), ("growth_steps", "1500")],
         ..PLAIN
     },
     GuestBoot { name: "shell", scenario: Scenario::Shell, typed: SHELL, ..PLAIN },

@@ -346,6 +346,32 @@ pub fn compaction<K: Machine>() -> Outcome {
     blockers.remove_all()
 }
 
+/// Slides down so that each address is where another one's page was, with nobody else running in between: what the TLB
+/// has of the old place would be found.
+pub fn moved_over_itself<K: Machine>() -> Outcome {
+    const PAGES: Word = 8;
+    let (task, frames) = (kit::task::<K>(), kit::factory::<K>().create_frames(2 * PAGES)?);
+    let mut blockers = Blockers::<K, 1>::new();
+    blockers.add(2 * MIB)?;
+    task.resize(END + 32 * MIB, false)?;
+    blockers.remove_all()?;
+    // It slides to the lowest unit, where its arena has the first slot.
+    let before = own::<K>()?;
+    let way = (before.base & !(2 * MIB - 1)) - 4 * MIB;
+    assert!(way > 0 && way <= 28 * MIB, "a way of {way:#x}");
+    for (start, first) in [(END, 0), (END + way, PAGES)] {
+        task.map(frames, start, first as u16, PAGES as u16, READ_WRITE)?;
+        write_marks::<K>(start, start + PAGES * PAGE);
+        check_marks::<K>(start, start + PAGES * PAGE);
+    }
+    assert!(kit::arena::<K>().compact()?.moved, "it slides down");
+    for start in [END, END + way] {
+        check_marks::<K>(start, start + PAGES * PAGE);
+    }
+    assert_eq!(own::<K>()?.base, before.base - way, "where it slid to");
+    Ok(())
+}
+
 /// Moves this task away, makes another one where it was, and tries to read that one's memory. Ends by an exception.
 pub fn old_slot_is_lost<K: Machine>() -> Outcome {
     const SECRET: Word = 0x1_0000;

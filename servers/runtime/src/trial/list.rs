@@ -131,6 +131,7 @@ pub const TRIALS: &[Trial] = &[
     alone("isolation-changes", NARROW),
     alone("large-and-back", NARROW),
     alone("another-arena", NARROW),
+    alone("moved-over-itself", NARROW),
     alone("compaction", NARROW),
     alone("segments-follow", NARROW),
     ends("shrinking-unmaps", NARROW, Fault(&[PROTECTION, PAGE_FAULT])),

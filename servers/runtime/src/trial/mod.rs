@@ -94,6 +94,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "large-and-back" => growth::large_and_back::<K>,
         "another-arena" => growth::another_arena::<K>,
         "shrinking-unmaps" => growth::shrinking_unmaps::<K>,
+        "moved-over-itself" => growth::moved_over_itself::<K>,
         "compaction" => growth::compaction::<K>,
         "old-slot-is-lost" | "limit-old-slot" => growth::old_slot_is_lost::<K>,
         "resize-refusals" => growth::resize_refusals::<K>,

@@ -3,6 +3,7 @@
 mod attack;
 mod bench;
 mod fuzz;
+mod growth;
 mod program;
 mod scene;
 mod shell;
@@ -24,6 +25,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "fuzz" => fuzz::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,
+            "growth" => growth::run(supervisor, settings)?,
             "tests" => tests::run(supervisor, settings)?,
             "workload" => workload::run(supervisor, settings)?,
             _ => return Err(Failure::new(format!("there is no scenario {scenario}"))),

@@ -10,7 +10,7 @@ mod segments;
 use lilliput_abi::Error;
 use lilliput_user32::runtime::trial::list::TRIALS;
 use lilliput_user32::runtime::trial::{self, Outcome, partner};
-use lilliput_user32::runtime::{Word, role};
+use lilliput_user32::runtime::{Word, role, tenant};
 use lilliput_user32::{Native, entry};
 
 entry!(start);
@@ -23,6 +23,7 @@ fn start(role: Word, parameter: Word) -> Word {
             trial::thread::<Native>(parameter);
             Err(Error::Gone)
         }
+        role::TENANT => tenant::run::<Native>(parameter),
         _ => panic!("trials have no role {role}"),
     };
     outcome.unwrap_or_else(|error| panic!("the kernel said {}", error.name()));

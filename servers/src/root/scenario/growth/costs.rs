@@ -1,0 +1,111 @@
+//! What a change of a space costs in instructions, in a boot whose time-stamp counter counts them: nothing interrupts
+//! the kernel in one, so that the dearest is the longest stretch with interrupts off.
+
+use lilliput_abi::layout::{MAX_SMALL_SIZE, USER_START};
+use lilliput_abi::{Error, Isolation, Rights};
+use lilliput_runtime::object::Arena;
+use lilliput_runtime::{Frames, Machine, Task, Word};
+use lilliput_user64::Native;
+
+use crate::FACTORY;
+use crate::failure::{Failure, context};
+use crate::memory::PAGE;
+use crate::output::say;
+
+const MIB: Word = 1 << 20;
+/// Bytes that one page table maps.
+const TABLE: Word = 2 * MIB;
+
+/// A space to be changed: its name, its size, and how far apart its pages are.
+const SPACES: [(&str, Word, Word); 3] =
+    [("4-MiB", 4 * MIB, PAGE), ("64-MiB", 64 * MIB, PAGE), ("2-GiB-sparse", 2048 * MIB, TABLE)];
+
+/// The most that each may take, in the order of [`SPACES`]; 0 where it is not measured.
+struct Limits {
+    in_place: [Word; 3],
+    elsewhere: [Word; 3],
+    large: [Word; 3],
+    back: [Word; 3],
+    mode: [Word; 3],
+    compaction: [Word; 3],
+}
+
+const LIMITS: Limits = Limits {
+    in_place: [1800, 1800, 1800],
+    elsewhere: [3200, 6100, 0],
+    large: [13_600, 17_500, 147_000],
+    back: [26_000, 28_000, 118_000],
+    mode: [12_500, 14_000, 70_000],
+    compaction: [3300, 7100, 0],
+};
+
+/// Measures all of them, in both ways to be confined.
+pub fn measure() -> Result<(), Failure> {
+    for isolation in [Isolation::Segment, Isolation::Page] {
+        for number in 0..SPACES.len() {
+            match space(isolation, number) {
+                Ok(()) => {}
+                Err(Error::Unsupported) => say!("growth: costs in {} mode: refused by this boot", isolation.name()),
+                Err(error) => return context(Err(error), "measuring what growth costs"),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn space(isolation: Isolation, number: usize) -> Result<(), Error> {
+    let (name, size, apart) = SPACES[number];
+    let arena = FACTORY.create_arena()?;
+    let (task, _) = match FACTORY.create_small(arena, size as u32, isolation, 0) {
+        Ok(made) => made,
+        Err(error) => {
+            FACTORY.destroy(arena.place())?;
+            return Err(error);
+        }
+    };
+    let page: Frames<Native> = FACTORY.create_frames(1)?;
+    for address in (USER_START as Word..size).step_by(apart) {
+        task.map(page, address, 0, 1, Rights::READ)?;
+    }
+    let report = |what: &str, cost: Word, limits: &[Word; 3]| {
+        say!("@budget {what}-{name}-{} {cost} {}", isolation.name(), limits[number]);
+    };
+    report("grow-in-place", cost(|| task.resize(size + TABLE, false))?, &LIMITS.in_place);
+    let blocker = blocker(arena, isolation)?;
+    let before = task.info()?.base;
+    // Twice as much does not fit beside a space that has half of the arena: those become large at once.
+    if size < 1024 * MIB {
+        report("grow-elsewhere", cost(|| task.resize(size + 2 * TABLE, false))?, &LIMITS.elsewhere);
+        if task.info()?.base == before {
+            // What was measured is something else.
+            return Err(Error::Occupied);
+        }
+        FACTORY.destroy(blocker.place())?;
+        report("compact", cost(|| arena.compact())?, &LIMITS.compaction);
+    } else {
+        FACTORY.destroy(blocker.place())?;
+    }
+    let blocker = self::blocker(arena, isolation)?;
+    let most = MAX_SMALL_SIZE as Word - 127 * PAGE;
+    report("become-large", cost(|| task.resize(most, true))?, &LIMITS.large);
+    task.resize(size, true)?;
+    report("become-small", cost(|| task.move_to(arena, isolation))?, &LIMITS.back);
+    let other = if isolation == Isolation::Segment { Isolation::Page } else { Isolation::PageUntagged };
+    report("change-mode", cost(|| task.set_isolation(other))?, &LIMITS.mode);
+    for place in [task.place(), blocker.place(), page.place(), arena.place()] {
+        FACTORY.destroy(place)?;
+    }
+    Ok(())
+}
+
+/// A task that lies behind whatever was made before.
+fn blocker(arena: Arena<Native>, isolation: Isolation) -> Result<Task<Native>, Error> {
+    FACTORY.create_small(arena, 1 << 20, isolation, 0).map(|made| made.0)
+}
+
+/// Ticks of a call, with those of the user's side, some twenty.
+fn cost<T>(call: impl Fn() -> Result<T, Error>) -> Result<Word, Error> {
+    let start = Native::ticks();
+    call()?;
+    Ok((Native::ticks() - start) as Word)
+}
