@@ -75,7 +75,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     check_names(&arguments.only)?;
-    let platforms = arguments.platform.platforms();
+    let (platforms, lacking) = within_reach(arguments.platform)?;
     let prepared = Prepared::new(platform::needs(&platforms))?;
     let config = config(&arguments);
     let mut attacks = Attacks::default();
@@ -106,6 +106,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
         attacks.write_json(file)?;
     }
     println!("\n{}", attacks.text());
+    lacking.iter().for_each(|line| println!("{line}"));
     match attacks.complaints().as_slice() {
         [] if attacks.rows.is_empty() => bail!("no attack was run"),
         [] => Ok(()),
@@ -114,6 +115,21 @@ pub fn main(arguments: Arguments) -> Result<()> {
             others.iter().for_each(|complaint| println!("{complaint}"));
             bail!("{first} (and {} more, above)", others.len())
         }
+    }
+}
+
+/// The platforms that this machine has, and lines about those that it lacks.
+fn within_reach(choice: Choice) -> Result<(Vec<Platform>, Vec<String>)> {
+    let (mut platforms, mut lines) = (Vec::new(), Vec::new());
+    for platform in choice.platforms() {
+        match platform.lacking() {
+            None => platforms.push(platform),
+            Some(reason) => lines.push(format!("{} skipped: {reason}", platform.word())),
+        }
+    }
+    match lines.as_slice() {
+        [line] if platforms.is_empty() => bail!("{line}"),
+        _ => Ok((platforms, lines)),
     }
 }
 

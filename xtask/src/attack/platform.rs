@@ -5,7 +5,6 @@ use clap::ValueEnum;
 use crate::machine::accelerator::{self, Accelerator};
 use crate::machine::bochs::Bochs;
 use crate::machine::{Emulator, Firmware, Machine};
-use crate::options::Accel;
 use crate::setup::Needs;
 
 /// A platform.
@@ -32,23 +31,19 @@ pub enum Choice {
     BochsAmd,
     /// Bochs with a model of Intel, which has PCIDs.
     BochsIntel,
-    /// All that can be had on this machine.
+    /// All of them; one that this machine lacks is passed over, with the reason.
     All,
 }
 
 impl Choice {
-    /// The platforms, those of `all` as far as they can be had.
+    /// The platforms.
     pub fn platforms(self) -> Vec<Platform> {
         match self {
             Self::Tcg => vec![Platform::Tcg],
             Self::Kvm => vec![Platform::Kvm],
             Self::BochsAmd => vec![Platform::BochsAmd],
             Self::BochsIntel => vec![Platform::BochsIntel],
-            Self::All => {
-                let kvm = matches!(accelerator::choose(Accel::Auto), (Accelerator::Kvm, _)).then_some(Platform::Kvm);
-                let always = [Platform::Tcg, Platform::BochsAmd, Platform::BochsIntel];
-                always.into_iter().chain(kvm).collect()
-            }
+            Self::All => vec![Platform::Tcg, Platform::BochsAmd, Platform::BochsIntel, Platform::Kvm],
         }
     }
 }
@@ -67,6 +62,11 @@ impl Platform {
             Self::BochsAmd => "bochs-amd",
             Self::BochsIntel => "bochs-intel",
         }
+    }
+
+    /// Why it can't be had on this machine, if it can't.
+    pub fn lacking(self) -> Option<String> {
+        if self == Self::Kvm { accelerator::lacking() } else { None }
     }
 
     /// The emulator.

@@ -38,12 +38,17 @@ pub fn choose(wanted: Accel) -> (Accelerator, Option<String>) {
     if wanted == Accel::Tcg {
         return (Accelerator::Tcg, None);
     }
+    match lacking() {
+        None => (Accelerator::Kvm, None),
+        Some(reason) => (Accelerator::Tcg, Some(format!("{reason}; falling back to TCG"))),
+    }
+}
+
+/// Why this machine can't run guests by hardware, if it can't.
+pub fn lacking() -> Option<String> {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let device = OpenOptions::new().read(true).write(true).open("/dev/kvm").map(drop);
-    match usable(&processor, device) {
-        Ok(()) => (Accelerator::Kvm, None),
-        Err(reason) => (Accelerator::Tcg, Some(format!("{reason}; falling back to TCG"))),
-    }
+    usable(&processor, device).err()
 }
 
 /// A device alone does not do: there are software implementations of it, which get compatibility mode wrong.

@@ -19,10 +19,11 @@ pub struct AttackBoot {
 }
 
 /// All of them.
-pub const BOOTS: [AttackBoot; 4] = [
+pub const BOOTS: [AttackBoot; 5] = [
     AttackBoot { name: "attack-tcg", platform: Platform::Tcg, must_escape: false },
     AttackBoot { name: "attack-bochs-amd", platform: Platform::BochsAmd, must_escape: false },
     AttackBoot { name: "attack-bochs-intel", platform: Platform::BochsIntel, must_escape: false },
+    AttackBoot { name: "attack-kvm", platform: Platform::Kvm, must_escape: false },
     AttackBoot { name: "attack-control", platform: Platform::Tcg, must_escape: true },
 ];
 
@@ -41,6 +42,10 @@ impl AttackBoot {
         if self.platform != Platform::Tcg {
             // All 65,536 selectors take Bochs a minute more; `cargo xtask attack` has that.
             config.extra.push(("selectors".to_owned(), "some".to_owned()));
+        }
+        if let Some(reason) = self.platform.lacking() {
+            tally.suite(self.name, |tally| tally.count(self.name, "boot", &Outcome::Skipped(reason)));
+            return;
         }
         let emulator = self.platform.emulator();
         let limit = emulator.patience(limit);

@@ -178,6 +178,21 @@ mod tests {
         }
     }
 
+    /// Of what is said to be about the subjects of other kernels' tests.
+    #[test]
+    fn names_in_the_documents_are_those_of_attacks_and_trials() {
+        use lilliput_runtime::trial::list::TRIALS;
+        let known: BTreeSet<_> = all().map(|attack| attack.name).chain(TRIALS.iter().map(|trial| trial.name)).collect();
+        let (_, table) = include_str!("../../../README.md").split_once("| selftest | here |").unwrap();
+        let rows: Vec<_> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(rows.len(), 15);
+        for row in rows {
+            let named: Vec<_> = row.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect();
+            assert!(!named.is_empty(), "{row}");
+            named.iter().for_each(|name| assert!(known.contains(name), "{name} in {row}"));
+        }
+    }
+
     #[test]
     fn numbers_find_names() {
         for (number, attack) in all().enumerate() {
