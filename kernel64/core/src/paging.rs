@@ -15,11 +15,13 @@ use x86_64::structures::paging::{PageTable, PageTableFlags};
 
 use crate::frames::Frame;
 
+mod audit;
 mod clear;
 pub mod shift;
 #[cfg(test)]
 mod tests;
 
+pub use audit::breach;
 pub use clear::{Clearing, LEAST_WORK, Leaf, Tables, clear, free_tables};
 
 /// Entries of a table, at every level.

@@ -7,6 +7,7 @@ use lilliput_compat32::entry_page;
 use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::cpu::Decision;
 use lilliput_core::frames::{Frame, FrameAllocator};
+use lilliput_core::paging;
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::{PRIORITIES, Thread};
@@ -102,6 +103,9 @@ fn prepare_isolation(kernel: &mut Kernel, this: &mut PerCpu) {
     }
     let tags = if kernel.facts.pcid { "tagged by PCID" } else { "not tagged: no PCID" };
     if kernel.facts.check_invariants {
+        if let Some(page) = paging::breach(&mut kernel.memory(factory), kernel_root) {
+            fail(format_args!("the page at {page:#x} is a task's too, or both writable and executable"));
+        }
         let command = apic::command();
         command.into_iter().for_each(entry::checked::install);
         let fast = if command.is_some() { "" } else { ", but not after the fast path: x2APIC" };

@@ -253,3 +253,50 @@ proptest! {
         prop_assert_eq!(memory.tables.len(), 1);
     }
 }
+
+/// Lets users through to a page, as tables of the upper half never do.
+fn let_users_through(memory: &mut Memory, root: Frame, address: VirtAddr) {
+    let mut table = root;
+    for index in [address.p4_index(), address.p3_index(), address.p2_index()] {
+        let entry = &mut memory.table(table)[index];
+        let flags = entry.flags() | PageTableFlags::USER_ACCESSIBLE;
+        entry.set_flags(flags);
+        if flags.contains(PageTableFlags::HUGE_PAGE) {
+            return;
+        }
+        table = Frame::containing(entry.addr());
+    }
+}
+
+/// Each kind of page in either half: only the upper one is looked at, and only two kinds are wrong there.
+#[test]
+fn breaches_of_the_kernels_half_are_found() {
+    let kernel = PageTableFlags::PRESENT | PageTableFlags::GLOBAL;
+    let (write, no_execute) = (PageTableFlags::WRITABLE, PageTableFlags::NO_EXECUTE);
+    let user = PageTableFlags::USER_ACCESSIBLE;
+    let (small, large) = (VirtAddr::new(0xffff_ffff_8012_3000), VirtAddr::new(0xffff_8000_0020_0000));
+    for (flags, wrong) in [
+        (kernel, false),
+        (kernel | write | no_execute, false),
+        (kernel | no_execute, false),
+        (kernel | write, true),
+        (kernel | user | no_execute, true),
+        (DATA, true),
+    ] {
+        let (mut memory, root) = Memory::new(20);
+        map(&mut memory, root, VirtAddr::new(0x5000), frame(7), flags).unwrap();
+        assert_eq!(breach(&mut memory, root), None);
+        for (address, is_large) in [(small, false), (large, true)] {
+            let place = if is_large { map_large } else { map };
+            place(&mut memory, root, address, frame(512), flags).unwrap();
+            let reached = flags.contains(user);
+            assert_eq!(breach(&mut memory, root), (wrong && !reached).then_some(address), "{flags:?}");
+            if reached {
+                let_users_through(&mut memory, root, address);
+                assert_eq!(breach(&mut memory, root), Some(address), "{flags:?}");
+                let directory = memory.table(root)[address.p4_index()].flags() - user;
+                memory.table(root)[address.p4_index()].set_flags(directory);
+            }
+        }
+    }
+}
