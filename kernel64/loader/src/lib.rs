@@ -11,5 +11,7 @@ extern crate std;
 pub mod archive;
 pub mod config;
 pub mod elf;
+#[cfg(test)]
+mod mutate;
 pub mod symbols;
 pub mod visitor;

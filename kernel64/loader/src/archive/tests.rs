@@ -6,6 +6,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::mutate::{mutate, mutations, survivors};
 
 const BLOCK: usize = 512;
 
@@ -119,4 +120,43 @@ proptest! {
             archive.find("a");
         }
     }
+}
+
+fn small() -> Vec<u8> {
+    build(&[
+        ("boot.cfg".to_string(), vec![1; 600]),
+        ("32/bench".to_string(), vec![]),
+        ("root".to_string(), vec![0; 512]),
+    ])
+}
+
+/// With the checksums of all blocks right again where there was a header before.
+fn mutated(mut bytes: Vec<u8>, mutations: &[crate::mutate::Mutation], repaired: bool) -> Vec<u8> {
+    mutate(&mut bytes, mutations);
+    if repaired {
+        HEADERS.into_iter().for_each(|block| repair(&mut bytes, block));
+    }
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn mutated_archives_do_no_harm(mutations in mutations(), repaired: bool) {
+        let bytes = mutated(small(), &mutations, repaired);
+        if let Ok(archive) = Archive::new(&bytes) {
+            for file in archive.files() {
+                let (all, data) = (bytes.as_ptr_range(), file.data().as_ptr_range());
+                prop_assert!(file.data().is_empty() || all.start <= data.start && data.end <= all.end);
+            }
+            archive.find("root");
+        }
+    }
+}
+
+#[test]
+fn mutated_archives_are_not_all_refused() {
+    let good = survivors(&small(), |bytes| Archive::new(&mutated(bytes.to_vec(), &[], true)).is_ok());
+    assert!((50..950).contains(&good), "{good} of 1000");
 }

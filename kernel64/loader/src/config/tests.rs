@@ -5,6 +5,7 @@ use std::{format, vec};
 use proptest::prelude::*;
 
 use super::*;
+use crate::mutate::{mutate, mutations, survivors};
 
 fn problem(text: &str) -> (usize, Problem) {
     let error = Config::parse(text.as_bytes()).unwrap_err();
@@ -95,4 +96,30 @@ proptest! {
         let written: Vec<_> = settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         prop_assert_eq!(read, written);
     }
+}
+
+const REAL: &str =
+    "scenario = workload+bench\ntests = all\nisolation = auto\nunenforced = allow\nsmall = 0x40\n# end\n";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn mutated_configurations_do_no_harm(mutations in mutations()) {
+        let mut text = REAL.as_bytes().to_vec();
+        mutate(&mut text, &mutations);
+        if let Ok(config) = Config::parse(&text) {
+            for (key, value) in config.settings() {
+                prop_assert_eq!(config.get(key), Some(value));
+                prop_assert!(!key.is_empty() && value == value.trim() && !value.is_empty());
+                let _ = (config.number(key), config.flag(key), config.words(key, '+').count());
+            }
+        }
+    }
+}
+
+#[test]
+fn mutated_configurations_are_not_all_refused() {
+    let good = survivors(REAL.as_bytes(), |text| Config::parse(text).is_ok());
+    assert!((50..950).contains(&good), "{good} of 1000");
 }

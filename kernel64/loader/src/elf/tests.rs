@@ -5,6 +5,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::mutate::{mutate, mutations, survivors};
 
 /// A program header, as a test states it.
 #[derive(Clone, Copy, Debug)]
@@ -219,5 +220,28 @@ proptest! {
         }
         check_promises(&file[..cut], SPACE);
         check_promises(&file[..cut], 0..u64::MAX);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn mutated_programs_do_no_harm(wide: bool, mutations in mutations()) {
+        let mut file = build(wide, ET_EXEC, if wide { EM_X86_64 } else { EM_386 }, 0x1_0010, &[CODE, DATA]);
+        mutate(&mut file, &mutations);
+        check_promises(&file, SPACE);
+        check_promises(&file, 0..u64::MAX);
+    }
+}
+
+/// All that a loader looks at lies in the first bytes.
+#[test]
+fn mutated_programs_are_not_all_refused() {
+    for (wide, machine) in [(false, EM_386), (true, EM_X86_64)] {
+        let mut file = build(wide, ET_EXEC, machine, 0x1_0010, &[Header { in_file: 0x80, ..CODE }]);
+        file.truncate(0x80);
+        let good = survivors(&file, |file| Plan::new(file, SPACE).is_ok());
+        assert!((50..950).contains(&good), "{good} of 1000");
     }
 }
