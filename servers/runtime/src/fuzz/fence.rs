@@ -22,6 +22,8 @@ mod label {
     pub const INFO: u16 = 6;
     /// Of a factory: create a thread. Of a task: move pages.
     pub const CREATE_THREAD: u16 = 7;
+    /// Of a task.
+    pub const RESIZE: u16 = 16;
     /// Of a factory.
     pub const DESTROY: u16 = 9;
 }
@@ -68,6 +70,10 @@ impl Fence {
             label::DESTROY if self.steady && words[0] == place::FRAMES as Word => words[0] = at::LAST as Word,
             label::SET_FAULT_HANDLER if self.steady && step.selector.index() == place::TASK => {
                 step.message.tag.0 = step.message.tag.0 & 0xffff | u32::from(label::INFO) << 16;
+            }
+            // Whatever is cut off is gone.
+            label::RESIZE if self.steady && itself && words[0] < kit::SMALL_SIZE as Word => {
+                words[0] += kit::SMALL_SIZE as Word;
             }
             label::CREATE_THREAD => {
                 let (address, pages) = (words[1] & !(kit::PAGE - 1), words[1] % kit::PAGE);
@@ -149,6 +155,18 @@ mod tests {
         assert_eq!(moving(kit::SCRATCH + 257).message.words[1], kit::SCRATCH + 1);
         assert_eq!(moving(kit::SCRATCH + 256).message.words[1], kit::SCRATCH + 256);
         assert_eq!(moving(5).message.words[1], 5, "a priority");
+    }
+
+    #[test]
+    fn the_space_of_a_steady_task_is_not_cut() {
+        let tamed = |steady, size| {
+            let words = [size, 0];
+            (Fence { steady, start: 0 }).tame(method(place::TASK, label::RESIZE, words)).message.words[0]
+        };
+        assert_eq!(
+            (tamed(true, 0x2_0000), tamed(false, 0x2_0000), tamed(true, 0x60_0000)),
+            (0x42_0000, 0x2_0000, 0x60_0000)
+        );
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub const TO_WITNESS: Selector = Selector::new(Operation::Call, at::WITNESS);
 
 const RIGHTS: [u8; 10] = [16, 48, 80, 96, 112, 0, 1, 3, 7, 0x7f];
 const FACTORY_METHODS: u32 = 10;
-const TASK_METHODS: u32 = 8;
+/// Methods of a task, by their labels.
+const TASK_METHODS: [u32; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18];
 /// Methods of any thread: not those by which a task that is waited for falls silent.
 const THREAD_METHODS: [u32; 6] = [1, 2, 3, 5, 6, 8];
 /// Methods of a thread that the task made.
@@ -130,7 +131,7 @@ impl Generator {
             3 if self.factory => self.pick(&self.recent.clone()),
             _ => place::TASK,
         };
-        let label = match 1 + self.random.below(TASK_METHODS) {
+        let label = match self.pick(&TASK_METHODS) {
             // A task whose faults go elsewhere is soon lost.
             5 if !self.one_in(4) => 1,
             label => label,
@@ -159,12 +160,26 @@ impl Generator {
                 [frames as Word, self.address() | self.pick(&[0, 1, 3, 100, 0xfff]), to as Word, self.address()]
             }
             8 => [self.random.below(66) as Word, 0, 0, 0],
+            16 => {
+                const SIZES: [Word; 9] =
+                    [0x1000, 0x2_0000, 0x20_0000, 0x40_0000, 0x60_0000, 0x200_0000, 0x1000_0000, 0xff80_0000, 0x1234];
+                [self.pick(&SIZES), self.random.below(3) as Word, 0, 0]
+            }
+            17 => [self.random.below(5) as Word, 0, 0, 0],
+            18 => {
+                let arena = if self.one_in(4) { self.place() } else { at::ARENA };
+                [arena as Word, self.random.below(5) as Word, 0, 0]
+            }
             _ => [0; 4],
         };
         self.method(task, label, &words)
     }
 
     fn factory(&mut self) -> Step {
+        if self.one_in(12) {
+            // Compaction, the only method of an arena.
+            return self.method(at::ARENA, 1, &[]);
+        }
         let label = 1 + self.random.below(FACTORY_METHODS);
         let task = if self.one_in(4) { self.place() } else { self.pick(&self.recent.clone()) } as Word;
         let arena = if self.one_in(3) { task } else { at::ARENA as Word };
