@@ -1,8 +1,10 @@
 //! What an attack's capabilities do not give: the messages, answers, objects and time of others.
 
+use lilliput_abi::object::register;
 use lilliput_abi::{Error, Rights};
+use lilliput_runtime::invoke::give_way;
 use lilliput_runtime::object::reply;
-use lilliput_runtime::{Endpoint, Invoke, Message, Notification, place};
+use lilliput_runtime::{Endpoint, Invoke, Message, Notification, Word, place};
 
 use crate::kit::{self, WITNESSES};
 use crate::witness::ECHO;
@@ -51,4 +53,34 @@ pub fn no_more_time<K: Invoke>() -> Outcome {
     must!(K, wide.set_ceiling(MOST) == Err(Error::NoRight), "a task that it made has another ceiling");
     factory.destroy(wide.place())?;
     factory.destroy(thread.place())
+}
+
+/// Lets a thread go on with registers that the kernel's return must bear: at places, on stacks and with flags of all kinds.
+///
+/// # Errors
+/// What the kernel says of what it must not refuse.
+pub fn written_registers<K: Invoke>() -> Outcome {
+    /// IOPL, VM, NT, VIF and VIP: a thread has none of them.
+    const NEVER: Word = 3 << 12 | 1 << 14 | 1 << 17 | 1 << 19 | 1 << 20;
+    const INTERRUPTS: Word = 1 << 9;
+    let size = kit::task::<K>().info()?.size;
+    let middle = Word::MAX / 2 + 1;
+    let places = [1, 0x1000, 0x1001, size - 1, size, middle - 1, middle, Word::MAX - 1, Word::MAX];
+    let thread = kit::factory::<K>().create_thread(kit::task(), kit::PRIORITY)?;
+    // Nobody hears of its faults: it waits, and is stopped.
+    thread.set_fault_handler(kit::service::<K>().place(), 0)?;
+    for ip in places {
+        for sp in places {
+            for flags in [0, 0x202, NEVER, 1 << 8 | 1 << 10 | 1 << 18, Word::MAX] {
+                let written = thread.write_registers(register::IP, &[ip, sp, flags]);
+                must!(K, written.is_ok() == (ip < size), "at {ip:#x}, end {size:#x}: {written:?}");
+                let [_, _, found, _] = thread.read_registers(register::IP)?;
+                must!(K, found & NEVER == 0 && found & INTERRUPTS != 0, "flags {flags:#x} became {found:#x}");
+                thread.resume()?;
+                give_way::<K>();
+                thread.stop()?;
+            }
+        }
+    }
+    kit::factory::<K>().destroy(thread.place())
 }

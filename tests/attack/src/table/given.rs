@@ -4,5 +4,11 @@ use super::{Attack, BOTH, harmless};
 
 pub(super) const ATTACKS: &[Attack] = &[
     harmless("nothing-of-others", BOTH, "messages, answers and objects of others, by capabilities to send", "none"),
+    harmless(
+        "written-registers",
+        BOTH,
+        "places, stacks and flags that the kernel returns to, as a debugger may write them",
+        "APM 3, IRET; SDM 2, SYSRET",
+    ),
     harmless("no-more-time", BOTH, "a higher priority than it was given", "none"),
 ];

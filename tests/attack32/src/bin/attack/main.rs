@@ -56,8 +56,11 @@ const ROUTINES: [Routines; 18] = [
 
 const CONTROL: Routines = &[("control-nothing", || Ok(())), ("control-own-fault", privileged::undefined)];
 
-const GIVEN: Routines =
-    &[("nothing-of-others", given::nothing_of_others::<Native>), ("no-more-time", given::no_more_time::<Native>)];
+const GIVEN: Routines = &[
+    ("written-registers", given::written_registers::<Native>),
+    ("nothing-of-others", given::nothing_of_others::<Native>),
+    ("no-more-time", given::no_more_time::<Native>),
+];
 
 entry!(start);
 
