@@ -1,5 +1,6 @@
 //! Options that several subcommands share.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -69,6 +70,9 @@ pub struct MachineOptions {
     /// Processor model, one of `qemu-system-x86_64 -cpu help` [default: max with TCG, host with KVM].
     #[arg(long, value_name = "MODEL")]
     pub cpu: Option<String>,
+    /// A disk of virtio's with this image, which the guest may write to.
+    #[arg(long, value_name = "FILE", value_parser = existing_file)]
+    pub disk: Option<PathBuf>,
 }
 
 impl MachineOptions {
@@ -100,6 +104,7 @@ impl MachineOptions {
             cpus: self.cpus,
             memory: self.memory.clone(),
             cpu: self.cpu.clone().unwrap_or_else(|| usual.to_owned()),
+            disk: self.disk.clone(),
             count_instructions: false,
         }
     }
@@ -159,6 +164,11 @@ impl Timeout {
     pub fn duration(self) -> Duration {
         Duration::from_secs(self.seconds)
     }
+}
+
+/// A file's full name, since the emulator runs in a folder of its own.
+fn existing_file(text: &str) -> Result<PathBuf, String> {
+    std::fs::canonicalize(text).map_err(|error| error.to_string())
 }
 
 fn memory(text: &str) -> Result<String, String> {

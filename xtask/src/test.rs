@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests, on the host and in the emulator.
 
 mod attack;
+mod disk;
 mod guest;
 mod host;
 mod program;
@@ -62,7 +63,7 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let guest = guest::BOOTS.iter().map(|boot| boot.name);
     let program = program::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
-    [host::NAME, SIZE].into_iter().chain(guest).chain(program).chain(attack)
+    [host::NAME, SIZE].into_iter().chain(guest).chain([disk::NAME]).chain(program).chain(attack)
 }
 
 const SIZE: &str = "kernel-size";
@@ -82,6 +83,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         }
         for boot in guest::BOOTS.iter().filter(|boot| wanted(boot.name)) {
             boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
+        }
+        if wanted(disk::NAME) {
+            disk::run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
         }
         for boot in program::BOOTS.iter().filter(|boot| wanted(boot.name)) {
             boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);

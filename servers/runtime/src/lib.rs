@@ -12,6 +12,7 @@
 pub mod bench;
 pub mod console;
 pub mod demo;
+pub mod disk;
 pub mod fuzz;
 pub mod invoke;
 pub mod machine;

@@ -38,6 +38,10 @@ pub mod driver {
     pub const INTERRUPT: u32 = 17;
     /// The notification that the interrupt signals.
     pub const INTERRUPTED: u32 = 18;
+    /// What pays for what a driver makes.
+    pub const FACTORY: u32 = 25;
+    /// Authority over devices.
+    pub const DEVICES: u32 = 26;
 }
 
 /// More places of the console server: those of its input.

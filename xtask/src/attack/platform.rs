@@ -91,6 +91,7 @@ impl Platform {
             cpus: 1,
             memory: "512M".to_owned(),
             cpu: cpu.to_owned(),
+            disk: None,
             count_instructions: false,
         }
     }

@@ -21,6 +21,8 @@ pub enum Scenario {
     Fuzz,
     /// A shell, for somebody who types.
     Shell,
+    /// The test of the disk.
+    Disk,
     /// Other people's programs.
     #[value(skip)]
     Program,
@@ -35,6 +37,7 @@ impl Scenario {
             Self::Attack => "attack",
             Self::Fuzz => "fuzz",
             Self::Shell => "shell",
+            Self::Disk => "disk",
             Self::Growth => "growth",
             Self::Program => "program",
         }

@@ -152,6 +152,7 @@ impl GuestBoot {
             cpus: 1,
             memory: "512M".to_owned(),
             cpu: self.cpu.to_owned(),
+            disk: None,
             count_instructions: self.count_instructions,
         };
         self.platform.map_or_else(|| Emulator::Qemu(machine()), Platform::emulator)

@@ -229,6 +229,7 @@ fn tcg() -> Machine {
         cpus: 1,
         memory: "512M".to_owned(),
         cpu: "max".to_owned(),
+        disk: None,
         count_instructions: false,
     }
 }

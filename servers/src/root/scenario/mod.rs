@@ -2,6 +2,7 @@
 
 mod attack;
 mod bench;
+mod disk;
 mod fuzz;
 mod growth;
 mod program;
@@ -22,6 +23,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
         match scenario.as_str() {
             "attack" => attack::run(supervisor, settings)?,
             "bench" => bench::run(supervisor, settings)?,
+            "disk" => disk::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,

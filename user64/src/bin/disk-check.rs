@@ -1,0 +1,13 @@
+//! The test of the disk, as a 64-bit task.
+#![no_std]
+#![no_main]
+
+use lilliput_user64::runtime::{Word, disk};
+use lilliput_user64::{Native, entry};
+
+entry!(main);
+
+fn main(_: Word, _: Word) -> Word {
+    disk::check::run::<Native>().unwrap_or_else(|error| panic!("{error:?}"));
+    0
+}
