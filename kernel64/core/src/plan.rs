@@ -231,6 +231,41 @@ mod tests {
         }
     }
 
+    /// A small task that moved, within its root, to a root of its own, or to another arena, while anything was loaded:
+    /// the kernel forgets its segments, and leaves a root of its own that is no longer what it was.
+    #[test]
+    fn a_task_that_moved_is_loaded_anew() {
+        const KERNEL: u64 = 0x9000;
+        for before in reachable() {
+            for old in everybody().into_iter().filter(|target| target.kind == Kind::Small) {
+                let own_root = everybody().iter().all(|other| other.task == old.task || other.cr3 != old.cr3);
+                let mut loaded = before;
+                loaded.forget(old.task);
+                if own_root && loaded.cr3 == old.cr3 {
+                    (loaded.cr3, loaded.arena) = (KERNEL, 0);
+                }
+                for (cr3, arena) in [
+                    (0x1_0000, 1),
+                    (0x2_0000, 2),
+                    (0x5_0000, old.arena),
+                    (old.cr3, old.arena),
+                    (old.cr3, 3 - old.arena),
+                ] {
+                    let new = Target { cr3, arena, code_descriptor: 0x3300, ..old };
+                    let first = SwitchPlan::new(&new, &loaded);
+                    assert_eq!(first.segments, Segments::All, "hidden parts of where it was");
+                    let after = first.loaded(&new, &loaded);
+                    assert_eq!((after.cr3, after.segments, after.code_descriptor), (cr3, old.task, 0x3300));
+                    for host in everybody().into_iter().filter(|target| target.kind == Kind::Host) {
+                        let after = SwitchPlan::new(&host, &loaded).loaded(&host, &loaded);
+                        assert_eq!(after.arena, host.arena, "a host of the arena that it left");
+                        assert!(!own_root || after.cr3 != old.cr3, "on a root that is another's now");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn segment_mode_neighbours_write_no_cr3() {
         let everybody = everybody();
