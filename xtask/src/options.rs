@@ -70,7 +70,7 @@ pub struct MachineOptions {
     /// Processor model, one of `qemu-system-x86_64 -cpu help` [default: max with TCG, host with KVM].
     #[arg(long, value_name = "MODEL")]
     pub cpu: Option<String>,
-    /// A disk of virtio's with this image, which the guest may write to.
+    /// A disk of virtio's with this image, which the guest may write to; for `run --interactive`, whose shell can read it.
     #[arg(long, value_name = "FILE", value_parser = existing_file)]
     pub disk: Option<PathBuf>,
 }

@@ -36,6 +36,8 @@ pub struct Settings {
     pub wide: usize,
     /// Rounds of every client of the mixed workload.
     pub rounds: usize,
+    /// Whether there is a disk.
+    pub disk: bool,
     /// Whether the TSC counts instructions.
     pub instructions: bool,
     /// Seeds that fuzzing begins with.
@@ -89,6 +91,7 @@ impl Settings {
             small: number("small", 200)?,
             wide: number("wide", 16)?,
             rounds: number("rounds", 12)?,
+            disk: config.flag("disk").map_err(|error| Failure::new(format!("{error}")))?,
             instructions: config.flag("instructions").map_err(|error| Failure::new(format!("{error}")))?,
             seeds,
             fuzz_rounds: number("fuzz_rounds", 20)?,

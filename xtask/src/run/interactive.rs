@@ -14,7 +14,10 @@ use crate::setup::Needs;
 pub fn run(machine: &MachineOptions, config: &ConfigOptions) -> Result<ExitCode> {
     let prepared = Prepared::new(Needs::EMULATOR)?;
     let machine = machine.machine();
-    let config = config.apply(Config::new([Scenario::Shell]), machine.accelerator)?;
+    let mut config = config.apply(Config::new([Scenario::Shell]), machine.accelerator)?;
+    if machine.disk.is_some() {
+        config.extra.push(("disk".to_owned(), "yes".to_owned()));
+    }
     println!("The terminal is the machine's serial port now; ^] ends it.");
     match prepared.boot_interactive("interactive", &machine, &config)? {
         Ending::Escaped => println!("\nended by ^]"),

@@ -18,6 +18,8 @@ pub enum Command {
     Memory,
     /// Facts.
     Machine,
+    /// What stands in a sector of the disk.
+    Sector(u64),
     /// A demonstration, by its number.
     Run {
         /// Which.
@@ -36,6 +38,8 @@ pub enum Complaint<'a> {
     Unknown(&'a str),
     /// There is no such demonstration.
     NoDemo(&'a str),
+    /// It says no number of a sector.
+    NoNumber,
     /// It says no name.
     NoName,
     /// A word that means nothing there.
@@ -47,6 +51,7 @@ impl fmt::Display for Complaint<'_> {
         match self {
             Self::Unknown(word) => write!(formatter, "there is no command {word}; try help"),
             Self::NoDemo(name) => write!(formatter, "there is no demonstration {name}; help names them"),
+            Self::NoNumber => formatter.write_str("which sector? say its number"),
             Self::NoName => formatter.write_str("run what? help names the demonstrations"),
             Self::TooMuch(word) => write!(formatter, "{word} means nothing here"),
         }
@@ -66,6 +71,10 @@ pub fn parse(line: &str) -> Result<Command, Complaint<'_>> {
         "memory" | "free" => Command::Memory,
         "machine" => Command::Machine,
         "exit" | "quit" => Command::Exit,
+        "sector" => {
+            let number = words.next().and_then(|word| word.parse().ok());
+            Command::Sector(number.ok_or(Complaint::NoNumber)?)
+        }
         "run" => {
             let name = words.next().ok_or(Complaint::NoName)?;
             let demo = demo::find(name).ok_or(Complaint::NoDemo(name))?;
@@ -87,12 +96,15 @@ mod tests {
         assert_eq!(parse("  "), Ok(Command::Nothing));
         assert_eq!(parse("help"), Ok(Command::Help));
         assert_eq!(parse(" run  hello "), Ok(Command::Run { demo: 0, wide: false }));
+        assert_eq!(parse("sector 12"), Ok(Command::Sector(12)));
         assert_eq!(parse("run spin 64"), Ok(Command::Run { demo: 2, wide: true }));
     }
 
     #[test]
     fn nonsense_is_named() {
         assert_eq!(parse("hepl"), Err(Complaint::Unknown("hepl")));
+        assert_eq!(parse("sector"), Err(Complaint::NoNumber));
+        assert_eq!(parse("sector x"), Err(Complaint::NoNumber));
         assert_eq!(parse("run"), Err(Complaint::NoName));
         assert_eq!(parse("run away"), Err(Complaint::NoDemo("away")));
         assert_eq!(parse("exit now"), Err(Complaint::TooMuch("now")));

@@ -8,12 +8,14 @@ pub mod request;
 use core::fmt;
 
 use lilliput_abi::object::{fact, kind};
-use lilliput_abi::{Error, Isolation};
+use lilliput_abi::{Error, Isolation, Rights};
 
 use crate::demo::DEMOS;
+use crate::disk::{self, DiskError};
 use crate::machine::Machine;
 use crate::message::Word;
-use crate::object::{Notification, System};
+use crate::object::{Endpoint, Frames, Notification, System, Task};
+use crate::trial::kit::SCRATCH;
 use crate::{console, parent, place};
 use command::Command;
 use request::{Bits, TaskLine};
@@ -44,6 +46,7 @@ pub fn run<K: Machine>() -> Result<(), Error> {
             Ok(Command::Tasks) => tasks::<K>()?,
             Ok(Command::Memory) => memory::<K>()?,
             Ok(Command::Machine) => machine::<K>()?,
+            Ok(Command::Sector(number)) => sector::<K>(number),
             Ok(Command::Run { demo, wide }) => start::<K>(demo, wide)?,
             Err(complaint) => out!(K, "{complaint}\n"),
         }
@@ -59,6 +62,7 @@ fn help<K: Machine>() {
     for demo in DEMOS {
         out!(K, "    {:<12}{}\n", demo.name, demo.about);
     }
+    out!(K, "sector N        shows a sector of the disk\n");
     out!(K, "exit            ends the machine\n");
     out!(K, "Keys: backspace, ^W (word), ^U (line), ^C (ends a demonstration), ^D (exit)\n");
 }
@@ -106,6 +110,34 @@ fn machine<K: Machine>() -> Result<(), Error> {
     out!(K, "segment limits {enforced}: isolation auto means {auto}; 32-bit programs enter by {entry}\n");
     out!(K, "{} CR3 writes and {} segment loads since boot\n", fact(fact::CR3_WRITES)?, fact(fact::SEGMENT_LOADS)?);
     Ok(())
+}
+
+/// Shows a sector, 16 bytes a line, and says what is wrong where it can't.
+fn sector<K: Machine>(number: u64) {
+    match read_sector::<K>(number) {
+        Ok(()) => {}
+        Err(DiskError::Call(Error::BadCapability)) => {
+            out!(K, "there is no disk; cargo xtask run --interactive --disk FILE\n")
+        }
+        Err(DiskError::Refused) => out!(K, "the disk has no such sector\n"),
+        Err(error) => out!(K, "the disk does not answer: {error:?}\n"),
+    }
+}
+
+fn read_sector<K: Machine>(number: u64) -> Result<(), DiskError> {
+    let server = Endpoint::<K>::at(place::SERVER);
+    disk::request(server, disk::READ, &disk::sectors(number, 1))?;
+    let (task, frames) = (Task::<K>::at(place::TASK), Frames::<K>::at(place::FRAMES));
+    task.map(frames, SCRATCH, 0, 1, Rights::READ).map_err(DiskError::Call)?;
+    for line in (0..disk::SECTOR).step_by(16) {
+        out!(K, "{line:03x} ");
+        for place in (line..line + 16).step_by(4) {
+            let [a, b, c, d] = K::peek(SCRATCH + place).to_le_bytes();
+            out!(K, " {a:02x} {b:02x} {c:02x} {d:02x}");
+        }
+        out!(K, "\n");
+    }
+    task.unmap(SCRATCH, 1).map_err(DiskError::Call)
 }
 
 /// Runs a demonstration until it ends or ^C ends it.

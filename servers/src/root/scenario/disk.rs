@@ -8,7 +8,7 @@ use lilliput_user64::Native;
 use crate::failure::{Failure, context};
 use crate::output::say;
 use crate::settings::Settings;
-use crate::spawn::Space;
+use crate::spawn::{Child, Space};
 use crate::supervisor::{Ending, Supervisor};
 use crate::{DEVICES, FACTORY};
 
@@ -20,7 +20,7 @@ const SERVER_PRIORITY: u8 = 32;
 const CLIENT_PRIORITY: u8 = 16;
 
 /// A disk server, and what its clients need.
-struct Disk {
+pub struct Disk {
     server: Endpoint<Native>,
     frames: Frames<Native>,
 }
@@ -37,9 +37,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     ] {
         let client = supervisor.create(program, "disk client", space)?;
         let child = supervisor.child_mut(client);
-        child.grant(place::SERVER, disk.server.place(), Rights::SEND, client)?;
-        child.grant(place::FRAMES, disk.frames.place(), Rights::READ | Rights::WRITE, 0)?;
-        child.grant(place::TASK, child.task.place(), Rights::SEND, 0)?;
+        disk.give(child)?;
         child.start(CLIENT_PRIORITY, [0, 0])?;
         supervisor.wait_for(&[client])?;
         let child = supervisor.child(client);
@@ -57,8 +55,17 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     if failed { Err(Failure::new("the disk failed its test")) } else { Ok(()) }
 }
 
+impl Disk {
+    /// Lets a task use it. The frames are one and the same for all who may.
+    pub fn give(&self, child: &Child) -> Result<(), Failure> {
+        child.grant(place::SERVER, self.server.place(), Rights::SEND, child.id)?;
+        child.grant(place::FRAMES, self.frames.place(), Rights::READ | Rights::WRITE, 0)?;
+        child.grant(place::TASK, child.task.place(), Rights::SEND, 0)
+    }
+}
+
 /// Starts the server. It is given all devices: one that reads and writes memory by itself can do anything anyway.
-fn start(supervisor: &mut Supervisor) -> Result<Disk, Failure> {
+pub fn start(supervisor: &mut Supervisor) -> Result<Disk, Failure> {
     let server = context(FACTORY.create_endpoint(), "the disk's endpoint")?;
     let frames = context(FACTORY.create_frames(BUFFER_PAGES), "the disk's frames")?;
     let interrupted = context(FACTORY.create_notification(), "the disk's notification")?;

@@ -8,6 +8,7 @@ use lilliput_runtime::shell::request::{self, Bits, TaskLine};
 use lilliput_runtime::{Message, Notification, Word, place, role};
 use lilliput_user64::Native;
 
+use super::disk;
 use crate::failure::{Failure, context};
 use crate::settings::Settings;
 use crate::spawn::{Child, Space};
@@ -36,6 +37,9 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     let shell = supervisor.create("64/shell", "shell", Space::Wide)?;
     keyboard.give(supervisor.child(shell))?;
     supervisor.child(shell).grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
+    if settings.disk {
+        disk::start(supervisor)?.give(supervisor.child(shell))?;
+    }
     let mut session = Session {
         shell,
         arena: context(FACTORY.create_arena(), "an arena for demonstrations")?,
