@@ -12,8 +12,10 @@ pub mod capability {
     pub const SYSTEM: u32 = 4;
     /// Authority over devices.
     pub const DEVICES: u32 = 5;
+    /// The frames of the boot archive, to be mapped for reading.
+    pub const ARCHIVE: u32 = 6;
     /// First place that is free.
-    pub const FIRST_FREE: u32 = 6;
+    pub const FIRST_FREE: u32 = 7;
 }
 
 /// Where the kernel maps the boot archive in the root task, read-only.

@@ -6,7 +6,7 @@ use lilliput_abi::{Isolation, ObjectType, Rights};
 use lilliput_compat32::entry_page;
 use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::cpu::Decision;
-use lilliput_core::frames::{Frame, FrameAllocator};
+use lilliput_core::frames::{Frame, FrameAllocator, FrameSet};
 use lilliput_core::paging;
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
@@ -23,6 +23,7 @@ use crate::cpu::{apic, clock, features};
 use crate::devices::Devices;
 use crate::invoke::{self, NewTask};
 use crate::mm::{kernel_map, physmap, tables::Tables};
+use crate::objects::Frames;
 use crate::state::{self, Kernel};
 use crate::{dispatch, entry, facts::Facts, log, power, probe};
 
@@ -51,7 +52,7 @@ pub fn start(handoff: Handoff, platform: Platform, devices: Devices, frames: Fra
     let archive_at = map_archive(kernel, task, &handoff);
     let entry = Plan::new(program, USER_START..USER_END).map_or(0, |plan| plan.entry);
     let thread = start_thread(kernel, this, task, [entry, STACK_TOP - 8, archive_at, handoff.archive().len() as u64]);
-    give_capabilities(kernel, task, thread);
+    give_capabilities(kernel, task, thread, &handoff);
 
     kernel.facts.boot_ticks = clock::ticks_since_start();
     log!("first user instruction");
@@ -163,6 +164,16 @@ fn map_archive(kernel: &mut Kernel, task: Index<Task>, handoff: &Handoff) -> u64
     ARCHIVE_ADDRESS + within
 }
 
+/// The archive's frames, which can be read and never be destroyed.
+fn archive_frames(kernel: &mut Kernel, handoff: &Handoff) -> Capability {
+    let Some((start, length)) = handoff.archive else { fail(format_args!("no boot archive")) };
+    let pages = (start.as_u64() % Frame::SIZE + length).div_ceil(Frame::SIZE);
+    let set = FrameSet::reserved(Frame::containing(start), pages as u32);
+    let index = kernel.frame_sets.insert(objects::ROOT_FACTORY.number(), Frames { set, ..Frames::default() });
+    let index = index.unwrap_or_else(|| fail(format_args!("no memory")));
+    Capability::new(index.number(), &kernel.frame_sets[index].header, Rights::READ | Rights::GRANT)
+}
+
 fn start_thread(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, arguments: [u64; 4]) -> Index<Thread> {
     let thread = invoke::new_thread(kernel, objects::ROOT_FACTORY, task, PRIORITY);
     let thread = thread.unwrap_or_else(|error| fail(format_args!("{}", error.name())));
@@ -171,7 +182,7 @@ fn start_thread(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, argum
 }
 
 /// Puts the first capabilities where the interface says.
-fn give_capabilities(kernel: &mut Kernel, task: Index<Task>, thread: Index<Thread>) {
+fn give_capabilities(kernel: &mut Kernel, task: Index<Task>, thread: Index<Thread>, handoff: &Handoff) {
     // There is one of each: they stand in no table.
     let single = Capability::unique;
     let first = [
@@ -180,6 +191,7 @@ fn give_capabilities(kernel: &mut Kernel, task: Index<Task>, thread: Index<Threa
         (capability::THREAD, invoke::full(&kernel.machine.threads, thread)),
         (capability::SYSTEM, single(ObjectType::System)),
         (capability::DEVICES, single(ObjectType::Devices)),
+        (capability::ARCHIVE, archive_frames(kernel, handoff)),
     ];
     for (place, capability) in first {
         let placed = kernel.machine.tasks[task].capabilities.insert(place, capability);

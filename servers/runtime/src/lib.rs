@@ -18,6 +18,7 @@ pub mod invoke;
 pub mod machine;
 pub mod message;
 pub mod object;
+pub mod pager;
 pub mod parent;
 pub mod place;
 pub mod random;

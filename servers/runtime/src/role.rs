@@ -20,6 +20,8 @@ pub const TRIAL: Word = 7;
 pub const TRIAL_THREAD: Word = 8;
 /// The partner of a trial.
 pub const TRIAL_PARTNER: Word = 9;
+/// A client of a pager; word 1 says what it does: see [`crate::pager::client`].
+pub const PAGED: Word = 32;
 /// A task that fuzzes: see [`crate::fuzz`].
 pub const FUZZ: Word = 10;
 /// A further thread of one; word 1 is its seed.

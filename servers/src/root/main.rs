@@ -56,12 +56,13 @@ fn main(archive: Word, size: Word) -> Word {
     finish(if outcome.is_ok() { exit::SUCCESS } else { exit::FAILURE })
 }
 
-fn run(archive: Word, size: Word) -> Result<(), Failure> {
+fn run(address: Word, size: Word) -> Result<(), Failure> {
     memory::start_heap()?;
     failure::context(THREAD.set_priority(PRIORITY), "setting the root task's priority")?;
-    let archive = Archive::new(memory::archive(archive, size)?).map_err(|error| Failure::new(format!("{error}")))?;
+    let archive = Archive::new(memory::archive(address, size)?).map_err(|error| Failure::new(format!("{error}")))?;
     let settings = Settings::read(&archive)?;
-    let mut supervisor = Supervisor::new(Programs::new(archive))?;
+    let archive_pages = (address % memory::PAGE + size).div_ceil(memory::PAGE);
+    let mut supervisor = Supervisor::new(Programs::new(archive, archive_pages))?;
     console::start(&mut supervisor, settings.someone_types())?;
     say!("root: {} scenario(s): {}", settings.scenarios.len(), settings.scenarios.join(", "));
     scenario::run_all(&mut supervisor, &settings)

@@ -18,13 +18,15 @@ use crate::memory::{self, PAGE};
 /// The programs of the boot archive.
 pub struct Programs {
     archive: Archive<'static>,
+    /// Pages of the archive's frames.
+    pub archive_pages: usize,
     loaded: Vec<Program>,
 }
 
 impl Programs {
     /// None loaded yet.
-    pub const fn new(archive: Archive<'static>) -> Self {
-        Self { archive, loaded: Vec::new() }
+    pub const fn new(archive: Archive<'static>, archive_pages: usize) -> Self {
+        Self { archive, archive_pages, loaded: Vec::new() }
     }
 
     /// A file by its name in the archive.

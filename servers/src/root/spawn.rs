@@ -71,9 +71,23 @@ pub struct Child {
 impl Supervisor {
     /// Makes a task that runs `program`, with no thread yet.
     pub fn create(&mut self, program: &str, name: &str, space: Space) -> Result<Id, Failure> {
+        let id = self.create_empty(name, space)?;
+        let program = self.programs.find(program)?;
+        let (narrow, entry) = (program.narrow, program.entry);
+        let child = self.children.get_mut(&id).expect("it was just made");
+        if narrow != (child.kind == kind::SMALL) {
+            return Err(Failure::new(format!("program {} has not the width of task {name}", program.name)));
+        }
+        child.entry = entry;
+        program.map_into(child.task, &mut child.frames)?;
+        Ok(id)
+    }
+
+    /// Makes a task with no thread, in which nothing is mapped.
+    pub fn create_empty(&mut self, name: &str, space: Space) -> Result<Id, Failure> {
         let id = self.new_id();
         let (task, kind, isolation) = context(space.create(), format_args!("creating task {name}"))?;
-        let mut child = Child {
+        let child = Child {
             id,
             name: name.to_string(),
             kind,
@@ -90,12 +104,6 @@ impl Supervisor {
             entry: 0,
             next_stack: space.stacks(),
         };
-        let program = self.programs.find(program)?;
-        if program.narrow != (kind == kind::SMALL) {
-            return Err(Failure::new(format!("program {} has not the width of task {name}", program.name)));
-        }
-        child.entry = program.entry;
-        program.map_into(task, &mut child.frames)?;
         context(task.set_fault_handler(self.endpoint.place(), FAULT_BADGE | id), "setting a fault handler")?;
         child.grant(place::PARENT, self.endpoint.place(), Rights::SEND, id)?;
         if let Some(console) = self.console {

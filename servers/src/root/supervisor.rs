@@ -73,7 +73,7 @@ pub struct Supervisor {
     pub programs: Programs,
     /// Whether tasks that fail do so as they should, so that it need not be said.
     pub expects_failures: bool,
-    children: BTreeMap<Id, Child>,
+    pub(crate) children: BTreeMap<Id, Child>,
     last_id: Id,
 }
 

@@ -23,6 +23,8 @@ pub enum Scenario {
     Shell,
     /// The test of the disk.
     Disk,
+    /// Programs that get their pages as they touch them.
+    Pager,
     /// Other people's programs.
     #[value(skip)]
     Program,
@@ -39,6 +41,7 @@ impl Scenario {
             Self::Shell => "shell",
             Self::Disk => "disk",
             Self::Growth => "growth",
+            Self::Pager => "pager",
             Self::Program => "program",
         }
     }

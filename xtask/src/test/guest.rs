@@ -46,7 +46,7 @@ const PLAIN: GuestBoot = GuestBoot {
 };
 
 /// All of them. In software, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 15] = [
+pub const BOOTS: [GuestBoot; 16] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -58,6 +58,14 @@ pub const BOOTS: [GuestBoot; 15] = [
     GuestBoot { name: "bochs-amd", platform: Some(Platform::BochsAmd), ..PLAIN },
     GuestBoot { name: "bochs-intel", platform: Some(Platform::BochsIntel), check_invariants: true, ..PLAIN },
     GuestBoot { name: "checked", check_invariants: true, ..PLAIN },
+    // Small tasks in `segment` mode as well, confined or not.
+    GuestBoot {
+        name: "pager",
+        scenario: Scenario::Pager,
+        check_invariants: true,
+        settings: &[("unenforced", "allow")],
+        ..PLAIN
+    },
     GuestBoot { name: "budgets", scenario: Scenario::Bench, count_instructions: true, ..PLAIN },
     // Counting instructions, it goes the same way each time.
     GuestBoot {

@@ -26,6 +26,8 @@ enum Source {
     Coloured(Colours, Option<Frame>),
     /// Device memory from this frame on.
     Device(Frame),
+    /// Memory that the allocator never had, from this frame on.
+    Reserved(Frame),
 }
 
 /// Frames that have become ready: the first, and how many.
@@ -47,6 +49,11 @@ impl FrameSet {
     /// Device memory that the owner has been handed out; all of it is ready.
     pub fn device(first: Frame, count: u32) -> Self {
         Self { source: Source::Device(first), count, ready: count, mapped: 0 }
+    }
+
+    /// Memory that the allocator never had, as what the boot loader left; all of it is ready, for ever.
+    pub fn reserved(first: Frame, count: u32) -> Self {
+        Self { source: Source::Reserved(first), count, ready: count, mapped: 0 }
     }
 
     /// Whether it is device memory.
@@ -87,7 +94,7 @@ impl FrameSet {
             return None;
         }
         let grown = match &mut self.source {
-            Source::Nothing | Source::Device(_) => return None,
+            Source::Nothing | Source::Device(_) | Source::Reserved(_) => return None,
             Source::Run(run) => {
                 let part = self.ready..self.ready + missing.min(most);
                 frames.claim(run, part.clone(), owner);
@@ -108,7 +115,7 @@ impl FrameSet {
     pub fn shrink(&mut self, frames: &mut FrameAllocator, most: u32) -> bool {
         let gone = if self.is_device() { self.ready } else { self.ready.min(most) };
         match &mut self.source {
-            Source::Nothing => {}
+            Source::Nothing | Source::Reserved(_) => {}
             Source::Device(first) => frames.devices.give_back(*first),
             Source::Run(run) => frames.disclaim(run, self.ready - gone..self.ready),
             Source::Coloured(_, first) => {
@@ -138,7 +145,7 @@ impl FrameSet {
         match &self.source {
             Source::Nothing => None,
             Source::Run(run) => run.first().offset(u64::from(page)),
-            Source::Device(first) => first.offset(u64::from(page)),
+            Source::Device(first) | Source::Reserved(first) => first.offset(u64::from(page)),
             Source::Coloured(_, first) => (0..page).try_fold((*first)?, |frame, _| frames.next(frame)),
         }
     }

@@ -5,6 +5,7 @@ mod bench;
 mod disk;
 mod fuzz;
 mod growth;
+mod pager;
 mod program;
 mod scene;
 mod shell;
@@ -28,6 +29,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "program" => program::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,
             "growth" => growth::run(supervisor, settings)?,
+            "pager" => pager::run(supervisor)?,
             "tests" => tests::run(supervisor, settings)?,
             "workload" => workload::run(supervisor, settings)?,
             _ => return Err(Failure::new(format!("there is no scenario {scenario}"))),
