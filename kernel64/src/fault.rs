@@ -96,7 +96,7 @@ pub fn list_threads(kernel: &Kernel, this: &PerCpu) {
             thread.task.number(),
             thread.kind,
             machine.state(&this.cpu, index),
-            thread.fault.map_or("", |raised| abi::vector_name(raised.vector)),
+            thread.fault().map_or("", |raised| abi::vector_name(raised.vector)),
             thread.priority,
             ip,
             sp,

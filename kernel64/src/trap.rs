@@ -21,7 +21,7 @@ const RESUME: u64 = 1;
 /// The single-step flag.
 const TF: u64 = 1 << 8;
 /// VM and IOPL, which no user has.
-const NEVER_OF_A_USER: u64 = 1 << 17 | 3 << 12;
+pub const NEVER_OF_A_USER: u64 = 1 << 17 | 3 << 12;
 
 /// Called by the stubs. Returns the block of the thread to leave to, 0 to wait, 1 to go back into the kernel.
 pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {

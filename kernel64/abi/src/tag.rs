@@ -2,6 +2,8 @@
 
 /// Words that every pair of tasks can exchange in registers (words 0-3).
 pub const SHORT_WORDS: u32 = 4;
+/// Words up to which the kernel has a fast way between two 64-bit tasks.
+pub const LONG_WORDS: u32 = 8;
 /// Words that two 64-bit tasks can exchange in registers (words 0-10).
 pub const MAX_WORDS: u32 = 11;
 

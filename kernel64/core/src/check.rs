@@ -63,7 +63,7 @@ impl Machine {
             ensure(state != State::Receiving, "a server that receives and has a caller")?;
         }
         let waits_for_handler = matches!(state, State::Calling | State::AwaitingReply);
-        ensure(thread.fault.is_none() || waits_for_handler, "a fault of which nobody is told")?;
+        ensure(thread.fault().is_none() || waits_for_handler, "a fault of which nobody is told")?;
         ensure(index != cpu.current || state == State::Ready, "the running thread is not ready")?;
         let sends = matches!(state, State::Sending | State::Calling);
         ensure(thread.obstacles.contains(Obstacles::SENDS) == sends, "a sender that can't be told from a receiver")?;

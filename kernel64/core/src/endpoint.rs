@@ -133,8 +133,16 @@ pub struct Notification {
     pub waiters: Queue,
 }
 
+/// Low half of the address of the table of notifications, in the last 2 GiB.
+pub const NOTIFICATIONS: u32 = 0xf600_0000;
+
+// So that the index of an endpoint leads to the notification of the same number by a displacement.
+const _: () = assert!(size_of::<Notification>() == ENDPOINT_BYTES as usize);
+
 impl Object for Notification {
     const TYPE: ObjectType = ObjectType::Notification;
+    const BASE: u32 = NOTIFICATIONS;
+    const STRIDE: u32 = ENDPOINT_BYTES;
     fn header(&self) -> &Header {
         &self.header
     }

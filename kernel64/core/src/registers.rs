@@ -4,7 +4,7 @@ use lilliput_abi::Error;
 use lilliput_abi::layout::ENTRY_PAGE;
 use lilliput_abi::object::register;
 
-use crate::thread::{Frame, Interrupted, Kind, State, Thread};
+use crate::thread::{Frame, Interrupted, Kind, Obstacles, State, Thread};
 
 /// Flags that user code can change by POPF: CF, PF, AF, ZF, SF, TF, DF, OF, AC, ID (AMD64 APM vol. 3, POPF). Not NT: an
 /// IRET of the user's would fault by it, which serves nobody.
@@ -20,7 +20,7 @@ pub const FLAGS: u64 = 0x202;
 impl Thread {
     /// Whether its registers hold still: it is stopped, or waits for what its fault's handler says.
     pub const fn holds_still(&self) -> bool {
-        matches!(self.state, State::Stopped) || self.fault.is_some()
+        matches!(self.state, State::Stopped) || self.obstacles.contains(Obstacles::FAULT)
     }
 
     /// A register by its number in the interface; `None` for one that it has not.
@@ -123,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::thread::{Fault, Obstacles, Registers};
+    use crate::thread::{Fault, Registers};
 
     const END: u64 = 0x8000_0000;
 
@@ -166,7 +166,7 @@ mod tests {
         {
             let mut thread = Thread { state, ..thread(Kind::Wide) };
             assert!(!thread.holds_still());
-            thread.fault = Some(Fault::default());
+            thread.set_fault(Some(Fault::default()));
             assert!(thread.holds_still());
         }
         assert!(thread(Kind::Small).holds_still());

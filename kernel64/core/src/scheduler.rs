@@ -10,9 +10,10 @@ pub const SLICE_TICKS: u32 = 10;
 /// The ready threads of one CPU. The one that runs is not among them.
 #[repr(C)]
 pub struct ReadyQueue {
-    /// Bit N is set where threads of priority N are ready.
+    /// Bit N is set where threads of priority N are ready. Public, as the queues, for the assembly of the fast path.
     pub occupied: u64,
-    queues: [Queue; PRIORITIES],
+    /// By priority.
+    pub queues: [Queue; PRIORITIES],
 }
 
 impl Default for ReadyQueue {

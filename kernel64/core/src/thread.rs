@@ -115,6 +115,8 @@ bitflags! {
         const SENDS = 2;
         /// Others are queued behind it.
         const CROWDED = 4;
+        /// What it sends is about an exception, and what it waits for says whether it goes on.
+        const FAULT = 8;
     }
 }
 
@@ -180,8 +182,8 @@ pub struct Account {
     pub exchanges: u64,
     /// Ticks in the kernel on its behalf.
     pub kernel: u64,
-    /// Times it gave way to another thread, but for exchanges.
-    switches: u64,
+    /// Times it gave way to another thread, but for exchanges. Public for the assembly of the fast path.
+    pub switches: u64,
     /// Messages of its that were delivered, but for exchanges.
     messages: u64,
     /// Exceptions it raised.
@@ -294,8 +296,12 @@ pub struct Thread {
     pub notification: Index<Notification>,
     /// The next thread of its task.
     pub sibling: Index<Thread>,
-    /// The exception that its message is about, if it is one.
-    pub fault: Option<Fault>,
+    /// The exception that its message is about, if [`Obstacles::FAULT`]: see [`Thread::fault`].
+    pub raised: Fault,
+    /// Address of its task's fault handler. Only the assembly of the fast path reads through it.
+    pub task_handler: u64,
+    /// For a small thread the linear address of its address zero.
+    pub base: u32,
     /// Who is told of its faults before its task's handler: an endpoint, with the badge to tell by. Null for nobody.
     pub fault_handler: Capability,
     /// Table bookkeeping.
@@ -369,6 +375,17 @@ impl Thread {
             (true, Kind::Host) => Gate { places: 0, home },
             (true, _) => Gate { places: self.places, home },
         };
+    }
+
+    /// The exception that its message is about, if it is one.
+    pub fn fault(&self) -> Option<Fault> {
+        self.obstacles.contains(Obstacles::FAULT).then_some(self.raised)
+    }
+
+    /// From now on its message is about this exception, or about none.
+    pub fn set_fault(&mut self, fault: Option<Fault>) {
+        self.obstacles.set(Obstacles::FAULT, fault.is_some());
+        self.raised = fault.unwrap_or_default();
     }
 
     /// It owes no answer to a thread any more.

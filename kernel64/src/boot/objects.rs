@@ -11,7 +11,7 @@ use lilliput_core::thread::Thread;
 
 use crate::devices::Devices;
 use crate::facts::Facts;
-use crate::mm::layout::{ENDPOINTS, THREADS};
+use crate::mm::layout::{ENDPOINTS, NOTIFICATIONS, THREADS};
 use crate::mm::tables::Tables;
 use crate::objects::{ArenaObject, Factory, Frames, Quota};
 use crate::state::Kernel;
@@ -42,12 +42,9 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
     // that the capability is an endpoint's.
     let mut endpoints = make.slab::<Endpoint>(MOST_OF_A_KIND * threads);
     endpoints[Index::NONE] = Endpoint::nowhere();
-    let machine = Machine {
-        threads: thread_slab,
-        endpoints,
-        tasks: make.slab::<Task>(threads),
-        notifications: make.slab::<Notification>(2 * threads),
-    };
+    make.tables.advance(NOTIFICATIONS);
+    let notifications = make.slab::<Notification>(2 * threads);
+    let machine = Machine { threads: thread_slab, endpoints, tasks: make.slab::<Task>(threads), notifications };
     let arenas = make.slab::<ArenaObject>(ARENAS);
     let frame_sets = make.slab::<Frames>(MOST_OF_A_KIND * threads);
     let mut factories = make.slab::<Factory>(FACTORIES);

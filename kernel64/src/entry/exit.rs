@@ -168,4 +168,5 @@ returns! {
     lilliput_return_reply64,
     lilliput_return_guest,
     lilliput_return_host_call,
+    lilliput_return_signal32,
 }

@@ -177,6 +177,8 @@ pub fn new_thread(
             ss: u64::from(USER_DATA),
         },
         interrupted: Interrupted { flags: FLAGS, ..Interrupted::default() },
+        task_handler: &raw const machine.tasks[task].fault_handler as u64,
+        base: space.base as u32,
         cr3: space.cr3,
         // There are fewer arenas than that.
         arena: space.arena as u8,

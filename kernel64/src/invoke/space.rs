@@ -230,6 +230,7 @@ fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space
         let thread = &mut machine.threads[index];
         (thread.code_descriptor, thread.data_descriptor) = (space.code_descriptor, space.data_descriptor);
         // There are fewer arenas than that.
+        thread.base = space.base as u32;
         (thread.cr3, thread.arena) = (space.cr3, space.arena as u8);
         thread.set_peers(space.owns_root);
         next = thread.sibling;

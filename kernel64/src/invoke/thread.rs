@@ -101,7 +101,7 @@ fn stop(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer
     if thread == this.cpu.current {
         return Err(Error::Busy);
     }
-    let (state, fault) = (kernel.machine.state(&this.cpu, thread), kernel.machine.threads[thread].fault);
+    let (state, fault) = (kernel.machine.state(&this.cpu, thread), kernel.machine.threads[thread].fault());
     end::detach(&mut kernel.machine, &mut this.cpu, thread);
     if fault.is_none() && !matches!(state, State::Stopped | State::Ready) {
         kernel.machine.threads[thread].finish(Err(Error::Gone));

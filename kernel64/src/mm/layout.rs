@@ -23,6 +23,8 @@ const UPPER: u64 = 0xffff_ffff_0000_0000;
 pub const THREADS: u64 = UPPER | lilliput_core::thread::THREADS as u64;
 /// Where the table of endpoints starts.
 pub const ENDPOINTS: u64 = UPPER | lilliput_core::slab::ENDPOINTS as u64;
+/// Where the table of notifications starts.
+pub const NOTIFICATIONS: u64 = UPPER | lilliput_core::endpoint::NOTIFICATIONS as u64;
 /// End of the tables of kernel objects: the last page of the address space stays empty.
 pub const TABLES_END: u64 = 0xffff_ffff_ffff_f000;
 /// Bytes of a page.

@@ -84,7 +84,7 @@ fn what_is_broken_is_found() {
         (|s| s.thread(STOPPED).state = State::Receiving, "in no queue"),
         (|s| s.thread(STOPPED).state = State::Waiting, "in no queue"),
         (|s| s.thread(STOPPED).next = s.threads[READY], "links of a thread"),
-        (|s| s.thread(STOPPED).fault = Some(Fault::default()), "nobody is told"),
+        (|s| s.thread(STOPPED).set_fault(Some(Fault::default())), "nobody is told"),
         (|s| s.thread(STOPPED).caller = s.threads[SERVED], "does not wait for its server"),
         (|s| s.thread(STOPPED).state = State::AwaitingReply, "in no queue"),
         (|s| s.thread(SERVED).server = Index::NONE, "does not wait for its server"),

@@ -32,7 +32,7 @@ pub fn detach(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
     }
     let thread = &mut machine.threads[thread];
     thread.state = State::Stopped;
-    thread.fault = None;
+    thread.set_fault(None);
 }
 
 /// Ends the wait of up to `most` threads at an endpoint with `Gone`; it is the home of so many fewer. True when nobody is left.

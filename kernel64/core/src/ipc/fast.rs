@@ -1,15 +1,20 @@
-//! The two cases that pay, as the kernel's assembly does them: a call to a server that waits alone, and its answer.
+//! The cases that pay, as the kernel's assembly does them: a call to a server that waits alone, and its answer; a page fault, which is a
+//! call as well, and its answer; a signal that wakes a thread of a higher priority.
 //!
 //! Each is all checks first, then a marked point of no return, then the commit. `None` means "not
 //! this case": nothing was changed, and the general path decides. What is done here, the general path
 //! would have done as well; the model tests run the same traces through both. Nothing in the kernel calls this: it says in safe code
 //! what `entry/fast.rs` does, down to the states that it does not store.
 
+use lilliput_abi::fault;
+use lilliput_abi::tag::{LONG_WORDS, SHORT_WORDS};
+
+use super::message::Message;
 use crate::cpu::{Cpu, Decision};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Notification};
 use crate::machine::Machine;
 use crate::slab::Index;
-use crate::thread::{Kind, Obstacles, Thread};
+use crate::thread::{Fault, Kind, Obstacles, State, Thread};
 
 /// A call to an endpoint at which a thread waits to receive, alone.
 #[inline(always)]
@@ -22,11 +27,78 @@ pub fn call(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, bad
     }
 
     // Point of no return.
-    machine.endpoints[endpoint].queue.head = Index::NONE;
     deliver(machine, sender, receiver, badge);
+    Some(hand_over(machine, endpoint, sender, receiver))
+}
+
+/// A page fault of the running thread, of which a handler that waits alone is told.
+pub fn raise(
+    machine: &mut Machine,
+    cpu: &mut Cpu,
+    endpoint: Index<Endpoint>,
+    badge: u32,
+    raised: Fault,
+) -> Option<Decision> {
+    let receiver = machine.endpoints[endpoint].queue.head;
+    let sender = cpu.current;
+    let (from, to) = (&machine.threads[sender], &machine.threads[receiver]);
+    let has_path = match from.kind {
+        Kind::Small => to.class() == from.host_peer || to.kind == Kind::Wide,
+        Kind::Wide => to.kind == Kind::Wide,
+        Kind::Host => false,
+    };
+    if receiver.is_none() || cpu.attention || !has_path || !to.obstacles.is_empty() {
+        return None;
+    }
+
+    // Point of no return.
+    let (kind, thread) = (machine.threads[receiver].kind, &mut machine.threads[sender]);
+    thread.set_fault(Some(raised));
+    thread.account.delivered();
+    // Every 64-bit thread can have it.
+    let message = Message::of(thread).fit(thread.kind, kind).unwrap_or_else(|_| unreachable!());
+    message.deliver(&mut machine.threads[receiver], badge);
+    Some(hand_over(machine, endpoint, sender, receiver))
+}
+
+/// The receiver, alone, runs, and the sender waits for its answer.
+fn hand_over(
+    machine: &mut Machine,
+    endpoint: Index<Endpoint>,
+    sender: Index<Thread>,
+    receiver: Index<Thread>,
+) -> Decision {
+    machine.endpoints[endpoint].queue.head = Index::NONE;
     machine.threads[receiver].caller = sender;
     machine.threads[sender].server = receiver;
-    Some(Decision::Donate(receiver))
+    Decision::Donate(receiver)
+}
+
+/// A signal that wakes a thread of a higher priority, which waits alone.
+pub fn signal(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notification>, bits: u32) -> Option<Decision> {
+    let waiter = machine.notifications[notification].waiters.head;
+    let (from, to) = (&machine.threads[cpu.current], &machine.threads[waiter]);
+    if bits == 0
+        || cpu.attention
+        || waiter.is_none()
+        || from.peers != to.class()
+        || !to.next.is_none()
+        || !to.caller.is_none()
+        || to.priority <= from.priority
+        || cpu.ready.outranks(to.priority)
+        || cpu.ready.has_equal(from.priority)
+        || cpu.slice == 0
+    {
+        return None;
+    }
+
+    // Point of no return.
+    machine.notifications[notification].waiters.head = Index::NONE;
+    machine.threads[cpu.current].finish(Ok(()));
+    machine.threads[cpu.current].state = State::Ready;
+    machine.threads[waiter].state = State::Ready;
+    machine.threads[waiter].answer(&[u64::from(bits)]);
+    Some(Decision::Preempt(waiter))
 }
 
 /// An answer to a caller, by a server that then waits at its home, where nobody is.
@@ -39,16 +111,29 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> {
         || home.endpoint.is_none()
         || !machine.endpoints[home.endpoint].queue.head.is_none()
         || cpu.attention
-        || !passes(from, to)
     {
         return None;
     }
-
-    // Point of no return.
-    deliver(machine, server, caller, 0);
+    if from.kind.is_wide() && to.kind != Kind::Host && to.obstacles == FAULTED && is_resumption(from) {
+        // Point of no return.
+        machine.threads[server].account.delivered();
+        machine.threads[caller].set_fault(None);
+    } else if passes(from, to) {
+        // Point of no return.
+        deliver(machine, server, caller, 0);
+    } else {
+        return None;
+    }
     machine.endpoints[home.endpoint].queue.head = server;
     machine.threads[server].caller = Index::NONE;
     Some(Decision::Donate(caller))
+}
+
+/// A thread that waits for the answer to its fault.
+const FAULTED: Obstacles = Obstacles::FULL_FRAME.union(Obstacles::FAULT);
+
+fn is_resumption(from: &Thread) -> bool {
+    !from.sends_long() && from.tag().label() == fault::RESUME
 }
 
 /// Whether the message can go over register by register, to a thread without obstacles.
@@ -56,7 +141,10 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> {
 fn passes(from: &Thread, to: &Thread) -> bool {
     let words = &from.registers.words;
     let fits = (words[0] | words[1] | words[2] | words[3]) >> 32 == 0;
-    !from.sends_long()
+    let (long, tag) = (from.sends_long(), from.tag());
+    let short_enough =
+        !long || from.peers == to.class() && from.kind == Kind::Wide && tag.flags() == 0 && tag.words() <= LONG_WORDS;
+    short_enough
         && to.obstacles == Obstacles::empty()
         && match (from.kind, to.kind) {
             (Kind::Wide, Kind::Small) => fits,
@@ -71,12 +159,16 @@ fn passes(from: &Thread, to: &Thread) -> bool {
 fn deliver(machine: &mut Machine, from: Index<Thread>, to: Index<Thread>, status: u32) {
     let sender = &mut machine.threads[from];
     sender.account.delivered();
-    let [w0, w1, w2, w3, ..] = sender.registers.words;
+    let [w0, w1, w2, w3, rest @ ..] = sender.registers.words;
+    let long = sender.sends_long() && sender.tag().words() > SHORT_WORDS;
     let tag = u64::from(sender.tag().0);
     let either_is_small = sender.kind == Kind::Small || machine.threads[to].kind == Kind::Small;
     let keep = if either_is_small { u64::from(u32::MAX) } else { u64::MAX };
     let receiver = &mut machine.threads[to];
     receiver.registers.words = [w0 & keep, w1 & keep, w2 & keep, w3 & keep, 0, 0, 0, 0, 0, 0, 0];
+    if long {
+        receiver.registers.words[4..LONG_WORDS as usize].copy_from_slice(&rest[..LONG_WORDS as usize - 4]);
+    }
     receiver.registers.tag = tag;
     receiver.registers.status = u64::from(status);
     receiver.registers.rcx = 0;

@@ -52,7 +52,7 @@ fn wait_for_receiver(
     how: Sending,
 ) -> Decision {
     let sender = &mut machine.threads[cpu.current];
-    if sender.fault.is_none() && sender.sends_long() && !sender.tag().is_valid() {
+    if sender.fault().is_none() && sender.sends_long() && !sender.tag().is_valid() {
         return refuse(machine, cpu.current, Error::BadMessage);
     }
     if !how.blocking {
@@ -65,11 +65,11 @@ fn wait_for_receiver(
 
 /// The running thread raised an exception: a call of the kernel's on its behalf.
 pub fn raise(machine: &mut Machine, cpu: &mut Cpu, handler: Index<Endpoint>, badge: u32, raised: Fault) -> Decision {
-    machine.threads[cpu.current].fault = Some(raised);
+    machine.threads[cpu.current].set_fault(Some(raised));
     let decision = send(machine, cpu, handler, badge, Sending { call: true, blocking: true });
     if decision == Decision::Stay {
         // The handler can't be told: it is a 32-bit task, and an address does not fit. Nobody else can help.
-        machine.threads[cpu.current].fault = None;
+        machine.threads[cpu.current].set_fault(None);
         stop(machine, cpu, cpu.current);
         return Decision::Block;
     }
@@ -162,11 +162,11 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpo
 fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Option<Index<Thread>>, Error> {
     let server = cpu.current;
     let caller = machine.threads[server].caller.some().ok_or(Error::NobodyToReplyTo)?;
-    let runs = if machine.threads[caller].fault.is_some() {
+    let runs = if machine.threads[caller].fault().is_some() {
         if machine.threads[server].sends_long() && !machine.threads[server].tag().is_valid() {
             return Err(Error::BadMessage);
         }
-        machine.threads[caller].fault = None;
+        machine.threads[caller].set_fault(None);
         machine.threads[server].account.delivered();
         machine.threads[server].tag().label() == fault::RESUME
     } else {
@@ -218,11 +218,12 @@ pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index
             machine.threads[server].forget(caller);
         }
         let thread = &mut machine.threads[caller];
-        if thread.fault.take().is_none() {
+        if thread.fault().is_none() {
             thread.finish(Err(error));
             cpu.enqueue(machine, caller);
             return;
         }
+        thread.set_fault(None);
         thread.state = State::Stopped;
         let Some(next) = thread.caller.some() else { return };
         (caller, error) = (next, Error::Gone);

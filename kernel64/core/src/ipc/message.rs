@@ -2,7 +2,7 @@
 
 use lilliput_abi::error::Error;
 use lilliput_abi::fault;
-use lilliput_abi::tag::{MAX_WORDS, SHORT_WORDS, Tag};
+use lilliput_abi::tag::{LONG_WORDS, MAX_WORDS, SHORT_WORDS, Tag};
 
 use crate::thread::{Kind, Thread};
 
@@ -24,7 +24,7 @@ impl Message {
     /// What a thread sends: its registers, or the fault that it raised.
     pub fn of(sender: &Thread) -> Self {
         let mut words = sender.registers.words;
-        let Some(raised) = sender.fault else {
+        let Some(raised) = sender.fault() else {
             return Self { tag: sender.tag(), long: sender.sends_long(), words };
         };
         words = [0; MAX_WORDS as usize];
@@ -39,7 +39,7 @@ impl Message {
     /// A 32-bit sender's words are 32 bits, zero-extended. A word for a 32-bit receiver must fit; what lies
     /// beyond the length comes out as it is, or as zero where it can't. A host's need not fit: it knows that its clients are of
     /// 32 bits, they trust it, and what does not fit does not arrive. Words 4-10 are zero unless both
-    /// are 64-bit and the message is long.
+    /// are 64-bit and the message is long; words 8-10 unless it is longer than eight.
     ///
     /// # Errors
     /// `BadMessage` for more words than these two can exchange, `WordTooWide`. Both are the sender's.
@@ -49,9 +49,14 @@ impl Message {
         if self.long && (self.tag.words() > most || !self.tag.is_valid()) {
             return Err(Error::BadMessage);
         }
-        if !wide || !self.long || self.tag.words() <= SHORT_WORDS {
-            self.words[SHORT..].fill(0);
-        }
+        let whole = if !wide || !self.long || self.tag.words() <= SHORT_WORDS {
+            SHORT_WORDS
+        } else if self.tag.words() <= LONG_WORDS {
+            LONG_WORDS
+        } else {
+            MAX_WORDS
+        };
+        self.words[whole as usize..].fill(0);
         for (at, word) in self.words[..SHORT].iter_mut().enumerate() {
             match (from, to) {
                 (Kind::Small, _) | (Kind::Host, Kind::Small) => *word &= LOW,

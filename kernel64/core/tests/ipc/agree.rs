@@ -107,7 +107,7 @@ fn block(world: &World, name: usize) -> impl PartialEq + std::fmt::Debug + use<>
         [thread.caller, world.machine.server(world.threads[name]), thread.next, thread.previous, thread.sibling];
     let endpoint = if matches!(state, State::Sending | State::Calling) { thread.endpoint } else { Index::NONE };
     let places = (endpoint, thread.home, thread.notification, thread.task, links);
-    let run = (thread.class(), state, thread.priority, thread.slice, thread.badge, thread.fault);
+    let run = (thread.class(), state, thread.priority, thread.slice, thread.badge, thread.fault());
     let counts = (thread.account.messages(), thread.account.switches(), thread.account.faults);
     (thread.registers, thread.interrupted, run, places, counts)
 }

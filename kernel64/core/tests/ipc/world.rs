@@ -138,6 +138,23 @@ impl World {
                 self.load(&message);
                 fast::reply_receive(&mut self.machine, &mut self.cpu)
             }
+            Step::Signal { notification, bits } => {
+                self.load(&Message::default());
+                let notification = admit(&self.machine.notifications, self.notifications[notification])?;
+                fast::signal(&mut self.machine, &mut self.cpu, notification, bits)
+            }
+            Step::Fault { raised, handler: Some(handler), badge } => {
+                let endpoint = admit(&self.machine.endpoints, self.endpoints[handler])?;
+                let Self { machine, cpu, .. } = self;
+                let before = machine.threads[cpu.current].obstacles;
+                machine.threads[cpu.current].interrupt(Interrupted { ip: raised.ip, sp: raised.sp, flags: 0 });
+                let fault = Fault { vector: raised.vector, code: raised.code, address: raised.address };
+                let taken = fast::raise(machine, cpu, endpoint, badge, fault);
+                if taken.is_none() {
+                    machine.threads[cpu.current].obstacles = before;
+                }
+                taken
+            }
             _ => None,
         }
     }

@@ -28,7 +28,7 @@ fn the_handler_is_told_and_the_answer_restarts() {
         assert_eq!(world.thread(0).tag().label(), FAULT_LABEL);
         assert_eq!(world.words(0)[..4], [14 | 0x34_5678 << 8, 0xa000, 0x1_0000, 0x2_0000]);
         world.run(answer(RESUME));
-        assert_eq!((world.state(1), world.thread(1).fault), (State::Ready, None));
+        assert_eq!((world.state(1), world.thread(1).fault()), (State::Ready, None));
         assert_eq!(world.thread(1).registers, registers, "all registers are as they were");
         assert!(world.thread(1).has_full_frame());
         assert_eq!((world.thread(0).account.messages(), world.thread(1).account.messages()), (1, 1));

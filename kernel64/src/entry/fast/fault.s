@@ -1,0 +1,93 @@
+# ---- A page fault of a user's, to its task's handler, and the answer that restarts it --------------------------------------
+
+# Entered by the gate of the exception: RSP = error code and frame on the empty kernel stack, all registers the user's. Taken if the handler waits, alone;
+# anything else, exceptions of the kernel among it, goes to the stub with everything as it came. From RAX = block of the thread on this
+# does what a call does, with the fault as the message.
+
+.globl lilliput_page_fault
+.type lilliput_page_fault, @function
+.balign 64
+lilliput_page_fault:
+    test byte ptr [rsp + 2 * 8], 3
+    jz {page_fault_stub}
+    swapgs
+    push rax
+    push rcx
+    push r9
+    push r10
+    push r11
+    mov rax, gs:[{current}]
+    # A handler of its own comes first; a gate that is closed says that the general path has to look at things.
+    cmp qword ptr [rax + {own_handler}], 0
+    jne 8f
+    cmp dword ptr [rax + {gate_places}], 0
+    je 8f
+    mov rcx, [rax + {task_handler}]
+    movsxd r9, dword ptr [rcx + {object}]
+    mov r11d, [rcx + {key}]
+    cmp r11d, [r9 + {endpoint_key}]
+    jne 8f
+    movsxd r10, dword ptr [r9 + {queue}]
+    mov r11d, [r10 + {class}]
+    cmp byte ptr [rax + {kind}], {kind_small}
+    jne 5f
+    cmp r11d, [rax + {host_peer}]
+    je 1f
+    cmp r11d, {class_wide}
+    jne 8f
+1:  FAULT_REGISTERS
+    FAULT_MESSAGE_SMALL
+    COMMIT_CALL {caller}
+    cmp byte ptr [r10 + {kind}], {kind_host}
+    jne 3f
+    mov rcx, [rsp + {cr3}]
+    mov r9d, [rsp + {task}]
+    NOTE
+    LEAVE_TO_HOST
+3:  LEAVE_WIDE_WITH_SEGMENTS
+5:  cmp r11d, {class_wide}
+    jne 8f
+    cmp r11d, [rax + {peers}]
+    jne 8f
+    FAULT_REGISTERS
+    FAULT_REGISTERS_WIDE
+    FAULT_MESSAGE_WIDE
+    COMMIT_CALL {caller}
+    ROOT_IF_OTHER
+    LEAVE_WIDE
+8:  pop r11
+    pop r10
+    pop r9
+    pop rcx
+    pop rax
+    swapgs
+    jmp {page_fault_stub}
+
+# The caller's fault is answered: it goes on where it was, with all registers, by the general way out. R10 = caller, which is no plain one.
+lilliput_answer:
+    cmp byte ptr [r10 + {obstacles}], {faulted}
+    jne lilliput_general64
+    test edx, {label_mask}
+    jnz lilliput_general64
+    cmp byte ptr [r10 + {kind}], {kind_host}
+    je lilliput_general64
+    COMMIT_REPLY {caller}
+    mov byte ptr [r10 + {obstacles}], {full_frame}
+    mov rcx, [r10 + {cr3}]
+    cmp byte ptr [rsp + {kind}], {kind_host}
+    jne 1f
+    cmp rcx, gs:[{loaded_cr3}]
+    je 2f
+1:  mov cr3, rcx
+    COUNT {cr3_writes}, 1
+2:  COUNT {segment_loads}, 4
+    mov rax, r10
+    DESCRIPTORS
+    mov ds, word ptr [rsp + {frame_ss}]
+    mov es, word ptr [rsp + {frame_ss}]
+    mov fs, word ptr [rsp + {frame_ss}]
+    swapgs
+    mov gs, word ptr [rsp + {frame_ss}]
+    swapgs
+    jmp {leave}
+.text

@@ -1,0 +1,99 @@
+# ---- A signal that wakes a thread of a higher priority ---------------------------------------------------------------
+
+# The thread that entered makes way: it is the first of its priority from here on, with what is left of its slice and an answer of nothing. The one that
+# waited, alone and served by nobody, runs with a slice of its own; it has the bits as word 0, and nothing else of the other's.
+
+# RCX = capability, R9 = index of the endpoint with the number of the notification, R10 = who waits there.
+.macro CHECK_SIGNAL general
+    mov ecx, eax
+    and ecx, {index_mask}
+    cmp ecx, [rsp + {gate_places}]
+    jae \general
+    shl ecx, 4
+    add rcx, [rsp + {capabilities}]
+    movsxd r9, dword ptr [rcx + {object}]
+    cmp byte ptr [rcx + {key} + 5], {type_notification}
+    jne \general
+    test byte ptr [rcx + {key} + 4], {right_send}
+    jz \general
+    mov r11d, [rcx + {key}]
+    cmp r11d, [r9 + {notification} + {notification_key}]
+    jne \general
+    cmp dword ptr [rcx + {badge}], 0
+    je \general
+    # Who waits, alone, and may be handed on; nobody waits for an answer of it.
+    movsxd r10, dword ptr [r9 + {notification} + {waiters}]
+    mov r11d, [r10 + {class}]
+    cmp r11d, [rsp + {peers}]
+    jne \general
+    cmp dword ptr [r10 + {next}], {nobody}
+    jne \general
+    cmp dword ptr [r10 + {caller}], {nobody}
+    jne \general
+    # It outranks the one that entered, and nobody outranks it.
+    mov r11b, [r10 + {priority}]
+    cmp r11b, [rsp + {priority}]
+    jbe \general
+    bsr r11, qword ptr gs:[{occupied}]
+    jz 8f
+    cmp r11b, [r10 + {priority}]
+    ja \general
+8:
+    # The one that entered has a rest of its slice, and no equals.
+    cmp dword ptr gs:[{slice}], 0
+    je \general
+    movzx r11d, byte ptr [rsp + {priority}]
+    cmp dword ptr gs:[{ready_queues} + r11 * 8], {nobody}
+    jne \general
+.endm
+
+.macro COMMIT_SIGNAL
+    # Point of no return.
+    mov ebx, [rcx + {badge}]
+    mov dword ptr [r9 + {notification} + {waiters}], {nobody}
+    mov byte ptr [r10 + {state}], {state_ready}
+    mov byte ptr [rsp + {state}], {state_ready}
+    mov qword ptr [rsp + {status}], 0
+    mov gs:[{ready_queues} + r11 * 8], esp
+    mov ecx, r11d
+    mov r11d, 1
+    shl r11, cl
+    or gs:[{occupied}], r11
+    mov r11d, gs:[{slice}]
+    mov [rsp + {slice_left}], r11d
+    mov dword ptr gs:[{slice}], {slice_ticks}
+    mov gs:[{current}], r10
+    rdtsc
+    shl rdx, 32
+    or rax, rdx
+    add [rsp + {user_ticks}], rax
+    sub [r10 + {user_ticks}], rax
+    inc qword ptr [rsp + {switches}]
+    xor eax, eax
+    mov edx, 1
+    xor esi, esi
+    xor edi, edi
+    xor ebp, ebp
+.endm
+
+lilliput_signal32:
+    mov r11d, eax
+    shr r11d, {operation_shift}
+    cmp r11d, {signal}
+    jne lilliput_gate32
+    CHECK_SIGNAL lilliput_general32
+    COMMIT_SIGNAL
+    LEAVE_SMALL lilliput_return_signal32
+
+# A long message has the uppermost bit.
+lilliput_signal64:
+    test eax, eax
+    js lilliput_long
+    mov r11d, eax
+    shr r11d, {operation_shift}
+    cmp r11d, {signal}
+    jne lilliput_gate64
+    CHECK_SIGNAL lilliput_general64
+    COMMIT_SIGNAL
+    ROOT_IF_OTHER
+    LEAVE_WIDE
