@@ -3,24 +3,9 @@
 # Words 4-7 pass through in R8, R9, R10 and R12. R13 = capability, R14 = endpoint, R15 = the other thread: words 8-10, which the message
 # does not have, and which are zero afterwards.
 
-.macro EXCHANGE_LONG
-    mov r11d, edx
-    rdtsc
-    shl rdx, 32
-    or rax, rdx
-    add [rsp + {user_ticks}], rax
-    sub [r15 + {user_ticks}], rax
-    inc qword ptr [rsp + {exchanges}]
-    mov edx, r11d
-.endm
-
 .macro LEAVE_LONG
-    mov rcx, [r15 + {cr3}]
-    cmp rcx, [rsp + {cr3}]
-    je 9f
-    mov cr3, rcx
-    COUNT {cr3_writes}, 1
-9:  mov rcx, [r15 + {ip}]
+    ROOT_IF_OTHER other=r15
+    mov rcx, [r15 + {ip}]
     mov r11d, {flags}
     mov rsp, [r15 + {sp}]
     xor r13d, r13d
@@ -52,7 +37,7 @@ lilliput_long:
     mov [r15 + {caller}], esp
     mov [rsp + {server}], r15d
     mov gs:[{current}], r15
-    EXCHANGE_LONG
+    EXCHANGE other=r15, keep=r11d
     mov eax, [r13 + {badge}]
     LEAVE_LONG
 1:  cmp r13d, {reply_receive}
@@ -68,7 +53,7 @@ lilliput_long:
     mov [r14 + {queue}], esp
     mov dword ptr [rsp + {caller}], {nobody}
     mov gs:[{current}], r15
-    EXCHANGE_LONG
+    EXCHANGE other=r15, keep=r11d
     xor eax, eax
     LEAVE_LONG
 2:  xor r13d, r13d

@@ -80,15 +80,16 @@
 .endm
 
 # The time until now is charged to the thread that entered, and from now on to the other. The time slice goes along.
-.macro EXCHANGE
-    mov r9d, edx
+# What they have in RDX stays meanwhile in a register that may be lost.
+.macro EXCHANGE other=r10, keep=r9d
+    mov \keep, edx
     rdtsc
     shl rdx, 32
     or rax, rdx
     add [rsp + {user_ticks}], rax
-    sub [r10 + {user_ticks}], rax
+    sub [\other + {user_ticks}], rax
     inc qword ptr [rsp + {exchanges}]
-    mov edx, r9d
+    mov edx, \keep
 .endm
 
 # ---- A page fault as a message ----------------------------------------------------------------------------------
@@ -172,8 +173,8 @@
 .endm
 
 # The same, unless it is that of the thread that entered.
-.macro ROOT_IF_OTHER
-    mov rcx, [r10 + {cr3}]
+.macro ROOT_IF_OTHER other=r10
+    mov rcx, [\other + {cr3}]
     cmp rcx, [rsp + {cr3}]
     je 9f
     mov cr3, rcx
