@@ -9,7 +9,7 @@
 
 use core::ops::Range;
 
-use lilliput_abi::layout::{HOST_START, PAGE_SIZE, SLOT_UNIT};
+use lilliput_abi::layout::{HOST_START, PAGE_SIZE};
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_core::frames::Frame;
 use lilliput_core::paging::{self, Clearing, ENTRIES, Leaf, MapError, TableMemory, Tables, UPPER_HALF};
@@ -69,14 +69,6 @@ pub struct PlacedSpace {
     pub large: bool,
     /// Its trust domain.
     pub domain: TrustDomain,
-}
-
-/// A space that is being taken apart, and how far that went.
-#[derive(Debug)]
-#[must_use]
-pub struct Teardown {
-    placed: PlacedSpace,
-    next: u64,
 }
 
 /// An arena.
@@ -159,46 +151,15 @@ impl Arena {
         Ok(placed)
     }
 
-    /// Begins to take a space apart. None of its threads may run any more, and no CPU may have its root loaded.
-    pub fn begin_removal(&self, placed: PlacedSpace) -> Teardown {
-        Teardown { next: placed.space.slot().start(), placed }
-    }
-
-    /// Unmaps at most 512 pages, tells of each (address in the space, frame), and says whether that was the end.
-    /// At the end the slot is free. Page tables are freed on the way.
-    pub fn removal_step(
-        &mut self,
-        memory: &mut impl TableMemory,
-        teardown: &mut Teardown,
-        unmapped: &mut dyn FnMut(u64, Frame),
-    ) -> bool {
-        let placed = teardown.placed;
-        let PlacedSpace { space, root, .. } = placed;
-        let slot = space.slot();
-        let end = slot.start() + slot.bytes();
-        if teardown.next < end {
-            let start = VirtAddr::new_truncate(teardown.next);
-            teardown.next += SLOT_UNIT;
-            let mut tell = |leaf: Leaf| {
-                // The entry page is the kernel's, in all spaces at once.
-                if leaf.address != space.entry_page() {
-                    unmapped(leaf.address.as_u64() - space.base(), leaf.frame);
-                }
-            };
-            paging::clear(memory, root, start, SLOT_UNIT / PAGE_SIZE, Tables::Free, &mut tell);
-        }
-        if teardown.next < end {
-            return false;
-        }
+    /// The end of a space of which nothing is mapped any more: see [`PlacedSpace::clearing`].
+    pub fn finish_removal(&mut self, memory: &mut impl TableMemory, placed: PlacedSpace) {
         if placed.owns_root() {
-            paging::free_tables(memory, root, SLOTS_P4, &mut |_| {});
-            drop_root(memory, root);
+            drop_root(memory, placed.root);
         }
         if !placed.large {
-            self.slots.free(slot);
+            self.slots.free(placed.space.slot());
         }
         self.leave(&placed);
-        true
     }
 
     /// Counts a space that is in the arena from now on.
@@ -221,15 +182,23 @@ impl Arena {
         }
     }
 
-    /// Takes a space apart in one go.
+    /// Takes a space apart in one go, and tells of each page (address in the space, frame) but the entry page.
     pub fn remove_space(
         &mut self,
         memory: &mut impl TableMemory,
         placed: PlacedSpace,
         unmapped: &mut dyn FnMut(u64, Frame),
     ) {
-        let mut teardown = self.begin_removal(placed);
-        while !self.removal_step(memory, &mut teardown, unmapped) {}
+        let space = placed.space;
+        let mut tell = |leaf: Leaf| {
+            // The entry page is the kernel's, in all spaces at once.
+            if leaf.address != space.entry_page() {
+                unmapped(leaf.address.as_u64() - space.base(), leaf.frame);
+            }
+        };
+        let mut clearing = placed.clearing();
+        while !clearing.step(memory, placed.root, u32::MAX, &mut tell) {}
+        self.finish_removal(memory, placed);
     }
 
     /// Frees the arena's tables and its root, and tells of the host's pages. It must have no spaces.
@@ -270,7 +239,7 @@ impl Arena {
 
 impl PlacedSpace {
     /// All that is mapped in the space, with its page tables, for who takes it apart in steps. Afterwards
-    /// [`Arena::remove_space`] finds nothing. None of its threads may run any more, and no CPU may have a root of its own loaded.
+    /// [`Arena::finish_removal`] is due. None of its threads may run any more, and no CPU may have a root of its own loaded.
     pub fn clearing(&self) -> Clearing {
         match self.isolation {
             Isolation::Segment => {

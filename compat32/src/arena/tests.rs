@@ -164,8 +164,18 @@ proptest! {
             if kind % 3 == 0 && !live.is_empty() {
                 let (placed, mut pages) = live.swap_remove(which.index(live.len()));
                 let mut gone = Vec::new();
-                let mut teardown = arena.begin_removal(placed);
-                while !arena.removal_step(&mut memory, &mut teardown, &mut |address, frame| gone.push((address, frame))) {}
+                if kind % 2 == 0 {
+                    arena.remove_space(&mut memory, placed, &mut |address, frame| gone.push((address, frame)));
+                } else {
+                    let (base, entry_page) = (placed.space.base(), placed.space.entry_page());
+                    let mut clearing = placed.clearing();
+                    while !clearing.step(&mut memory, placed.root, u32::from(kind), &mut |leaf| {
+                        if leaf.address != entry_page {
+                            gone.push((leaf.address.as_u64() - base, leaf.frame));
+                        }
+                    }) {}
+                    arena.finish_removal(&mut memory, placed);
+                }
                 pages.sort_by_key(|page| page.0);
                 prop_assert_eq!(gone, pages);
                 continue;

@@ -222,7 +222,7 @@ fn remove_space(kernel: &mut Kernel, task: Index<Task>, arena: Index<ArenaObject
     let mut memory = Charged { frames, quota: &mut factories[payer].frames };
     let (arena, space) = (&mut arenas[arena].arena, placed[task.number() as usize].take());
     if let (Some(arena), Some(space)) = (arena, space) {
-        arena.remove_space(&mut memory, space, &mut |_, _| {});
+        arena.finish_removal(&mut memory, space);
     }
 }
 

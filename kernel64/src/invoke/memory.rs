@@ -20,7 +20,7 @@ use crate::state::Kernel;
 use crate::tlb;
 
 /// Pages that are mapped or moved before interrupts have their turn.
-const PAGES_MAPPED: u64 = 64;
+const PAGES_MAPPED: u64 = 32;
 
 /// Page-table entries looked at before interrupts have their turn: see [`Clearing::step`].
 pub(super) const ENTRIES_CLEARED: u32 = 1024;
