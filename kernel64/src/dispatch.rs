@@ -8,14 +8,14 @@ use lilliput_core::capability::Capability;
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::ipc::general::Sending;
-use lilliput_core::ipc::{general, notify};
+use lilliput_core::ipc::{general, notify, timed};
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{self, Index, Object, Slab};
 use lilliput_core::thread::Thread;
 
 use crate::cpu::percpu::{self, PerCpu};
 use crate::state::{self, Kernel};
-use crate::{fault, invariants, invoke, switch, vector};
+use crate::{fault, invariants, invoke, switch, timer, vector};
 
 /// A system call of the running thread. `wide` says which instruction it came by: one that only 64-bit
 /// code can execute, or one that only 32-bit code should.
@@ -72,6 +72,7 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
         }
         &raw mut kernel.machine.threads[next] as u64
     };
+    timer::set(kernel, this);
     this.cpu.leave(&mut kernel.machine, entered, timestamp());
     block
 }
@@ -83,7 +84,15 @@ fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     let (selector, task) = (Selector(thread.registers.status as u32), thread.task);
     let capability = machine.tasks[task].capabilities.get(selector.index());
     let decision = match selector.operation() {
-        Some(operation) => slow(kernel, this, operation, selector.index(), capability),
+        Some(operation) => {
+            let decision = slow(kernel, this, operation, selector.index(), capability);
+            if selector.is_timed() {
+                let now = this.cpu.stamp;
+                timed::limit(&mut kernel.machine, &mut this.cpu, decision, now)
+            } else {
+                decision
+            }
+        }
         None => refuse(machine, &this.cpu, Error::BadOperation),
     };
     match decision {
@@ -95,7 +104,7 @@ fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
 /// All that is not on the fast path.
 #[inline(never)]
 fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32, capability: Capability) -> Decision {
-    let Kernel { machine, .. } = kernel;
+    let Kernel { machine, facts, .. } = kernel;
     let cpu = &mut this.cpu;
     let endpoint = |machine: &Machine, rights| object::<Endpoint>(&machine.endpoints, capability, rights);
     let notification = |machine: &Machine, rights| object::<Notification>(&machine.notifications, capability, rights);
@@ -129,6 +138,15 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32
             machine.threads[cpu.current].finish(Ok(()));
             Ok(Decision::Stay)
         }
+        Operation::Time => {
+            timer::tell(facts.clock, machine, cpu);
+            Ok(Decision::Stay)
+        }
+        Operation::SetDeadline => timer::set_deadline(facts.clock, machine, cpu).map(|()| Decision::Stay),
+        Operation::Sleep => timer::set_deadline(facts.clock, machine, cpu).map(|()| {
+            let now = cpu.stamp;
+            timed::sleep(machine, cpu, now)
+        }),
     };
     match result {
         Ok(decision) => decision,

@@ -2,12 +2,13 @@
 
 use lilliput_abi::Isolation;
 use lilliput_compat32::entry_page::CompatEntry;
+use lilliput_core::clock::Clock;
 use lilliput_core::frames::Frame;
 
 /// Facts that decisions are made from.
 pub struct Facts {
-    /// Frequency of the time-stamp counter, kHz.
-    pub tsc_khz: u64,
+    /// The time-stamp counter as a clock.
+    pub clock: Clock,
     /// Whether this CPU enforces segment limits for compatibility-mode code.
     pub limits_enforced: bool,
     /// Whether the boot configuration allows `segment` mode where they are not.

@@ -2,6 +2,7 @@
 
 use lilliput_abi::boot::exit;
 use lilliput_abi::{Rights, fault as abi};
+use lilliput_core::alarm::NEVER;
 use lilliput_core::cpu::Decision;
 use lilliput_core::ipc::general;
 use lilliput_core::slab::Index;
@@ -71,11 +72,11 @@ fn report(thread: &Thread, index: Index<Thread>, raised: Fault, why: &str) {
     );
 }
 
-/// Nobody is ready. Unless a device could make somebody ready, every thread waits for another, for ever: says who waits for whom, and
+/// Nobody is ready. Unless a device or a deadline could make somebody ready, every thread waits for another, for ever: says who waits for whom, and
 /// ends the machine.
 #[cold]
 pub fn check_deadlock(kernel: &Kernel, this: &PerCpu) {
-    if devices::can_wake(kernel) {
+    if devices::can_wake(kernel) || kernel.machine.timers.first() != NEVER {
         return;
     }
     log!("every thread waits for another:");

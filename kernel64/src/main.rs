@@ -23,6 +23,7 @@ mod power;
 mod probe;
 mod state;
 mod switch;
+mod timer;
 mod tlb;
 mod trap;
 mod vector;
@@ -67,7 +68,7 @@ extern "C" fn boot(info: &'static mut BootInfo) -> ! {
     report::memory(&handoff, &frames);
 
     apic::init(platform.local_apic, &mut frames);
-    report::timer(apic::start_timer(), platform.cpus);
+    report::timer(apic::measure_timer(), platform.cpus);
     let io_apics = io_apic::init(&platform, &mut frames);
     report::interrupts(&io_apics);
     let devices = Devices::new(&handoff, &platform, io_apics, &mut tables, &mut frames);

@@ -13,7 +13,7 @@ use crate::entry::FLAGS;
 use crate::entry::exit::{self, Return};
 use crate::entry::trap::{HardwareFrame, TrapFrame};
 use crate::state::{self, Kernel};
-use crate::{devices, dispatch, fault, panic, probe, switch, vector};
+use crate::{devices, dispatch, fault, panic, probe, switch, timer, vector};
 
 /// The kernel is to be gone back into: see the common path of the stubs.
 const RESUME: u64 = 1;
@@ -76,7 +76,7 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
         SYSTEM_CALL_VECTOR if faulted_return.is_none() => return interrupt_system_call(kernel, this),
         number::TIMER => {
             apic::end_of_interrupt();
-            this.cpu.tick(&mut kernel.machine)
+            timer::rang(kernel, this)
         }
         number::SPURIOUS => Decision::Stay,
         // Users can't raise these vectors.

@@ -59,6 +59,8 @@ errors! {
     Busy = 17,
     /// This CPU or this boot does not offer it.
     Unsupported = 18,
+    /// The thread's deadline came first.
+    TimedOut = 19,
 }
 
 impl Error {

@@ -1,6 +1,6 @@
 //! The first register of a system call: which operation, on which capability.
 //!
-//! Bit 31 of (e/r)ax says that the message is long, bits 30..24 are the operation, bits 23..0 an index into the caller's
+//! Bit 31 of (e/r)ax says that the message is long, bit 30 that waiting ends by the thread's deadline, bits 29..24 are the operation, bits 23..0 an index into the caller's
 //! capability table. `Call` is operation 0, so that on the kernel's path one unsigned comparison with the length of
 //! the table is both the bound check of the index and the decoding of the operation.
 
@@ -12,6 +12,19 @@ pub const INDEX_MASK: u32 = (1 << OPERATION_SHIFT) - 1;
 ///
 /// Without it words 0-3 are the message, whatever length its tag names: then the kernel need not look at the tag.
 pub const LONG: u32 = 1 << 31;
+/// The bit of the selector word that says that the operation waits until the thread's deadline, and no longer:
+/// [`Error::TimedOut`](crate::Error::TimedOut).
+pub const TIMED: u32 = 1 << 30;
+
+/// From when a deadline counts: the label of [`Operation::SetDeadline`] and [`Operation::Sleep`].
+pub mod deadline {
+    /// From the boot.
+    pub const SINCE_BOOT: u16 = 0;
+    /// From this system call.
+    pub const FROM_NOW: u16 = 1;
+    /// The deadline that never comes.
+    pub const NEVER: u64 = u64::MAX;
+}
 
 /// What a system call does. Numbers are part of the interface and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +57,19 @@ pub enum Operation {
     Yield = 11,
     /// Enter and leave the kernel; changes nothing. It is there to be measured. The index is ignored.
     Null = 12,
+    /// What time it is: words 0 and 1 are nanoseconds since the boot, low half first, word 2 the frequency of the time-stamp counter in
+    /// kHz. The index is ignored.
+    Time = 13,
+    /// Sets the thread's deadline, which is that of its [`TIMED`] operations until it is set again: nanoseconds in words 0 and 1, low half
+    /// first, counted as the label says (see [`deadline`]). The index is ignored.
+    SetDeadline = 14,
+    /// [`Operation::SetDeadline`], then waits for it. The index is ignored.
+    Sleep = 15,
 }
 
 impl Operation {
     /// All operations, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Call,
         Self::Send,
         Self::SendNonBlocking,
@@ -62,7 +83,18 @@ impl Operation {
         Self::Poll,
         Self::Yield,
         Self::Null,
+        Self::Time,
+        Self::SetDeadline,
+        Self::Sleep,
     ];
+
+    /// Whether it may be [`TIMED`]: it can wait for somebody.
+    pub const fn can_wait(self) -> bool {
+        matches!(
+            self,
+            Self::Call | Self::Send | Self::CallNonBlocking | Self::Receive | Self::ReplyReceive | Self::Wait
+        )
+    }
 }
 
 /// The selector word of a system call: operation and capability index in 32 bits.
@@ -91,10 +123,24 @@ impl Selector {
         self.0 & LONG != 0
     }
 
-    /// The operation, or `None` where the number names none.
+    /// The same with an end to waiting.
+    pub const fn timed(self) -> Self {
+        Self(self.0 | TIMED)
+    }
+
+    /// Whether waiting ends by the thread's deadline.
+    pub const fn is_timed(self) -> bool {
+        self.0 & TIMED != 0
+    }
+
+    /// The operation, or `None` where the number names none, or one that can't be timed and is.
     pub const fn operation(self) -> Option<Operation> {
-        let number = ((self.0 & !LONG) >> OPERATION_SHIFT) as usize;
-        if number < Operation::ALL.len() { Some(Operation::ALL[number]) } else { None }
+        let number = ((self.0 & !(LONG | TIMED)) >> OPERATION_SHIFT) as usize;
+        if number >= Operation::ALL.len() {
+            return None;
+        }
+        let operation = Operation::ALL[number];
+        if self.is_timed() && !operation.can_wait() { None } else { Some(operation) }
     }
 }
 
@@ -111,6 +157,9 @@ mod tests {
             let long = selector.long();
             assert_eq!((long.operation(), long.index()), (Some(operation), 0x123));
             assert!(long.is_long() && !selector.is_long());
+            let timed = selector.timed();
+            assert_eq!((timed.operation(), timed.index()), (operation.can_wait().then_some(operation), 0x123));
+            assert!(timed.is_timed() && !selector.is_timed());
         }
     }
 
@@ -121,7 +170,7 @@ mod tests {
 
     #[test]
     fn unknown_operations_decode_to_none() {
-        assert_eq!(Selector(13 << OPERATION_SHIFT).operation(), None);
+        assert_eq!(Selector(16 << OPERATION_SHIFT).operation(), None);
         assert_eq!(Selector(u32::MAX).operation(), None);
     }
 }

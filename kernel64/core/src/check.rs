@@ -18,6 +18,7 @@ struct Count {
     ready: u32,
     at_endpoints: u32,
     at_notifications: u32,
+    timed: u32,
 }
 
 impl Machine {
@@ -30,6 +31,7 @@ impl Machine {
             ready: self.check_ready(cpu)?,
             at_endpoints: self.check_endpoints(cpu)?,
             at_notifications: self.check_notifications()?,
+            timed: self.timers.check(&self.threads)?,
         };
         // Whoever is in a queue has the state for it and names that very queue, and no queue has anybody twice: so
         // nobody is in two. If the numbers agree, everybody who should be in one is.
@@ -37,6 +39,7 @@ impl Machine {
         for index in self.threads.iter() {
             let thread = &self.threads[index];
             self.check_thread(cpu, index, thread)?;
+            expected.timed += u32::from(thread.timer.is_armed());
             match self.state(cpu, index) {
                 State::Ready if index != cpu.current => expected.ready += 1,
                 State::Sending | State::Calling | State::Receiving => expected.at_endpoints += 1,
@@ -44,6 +47,7 @@ impl Machine {
                 _ => {}
             }
         }
+        ensure(queued.timed == expected.timed, "a deadline that is not kept")?;
         ensure(queued == expected, "a thread is in no queue, against its state")?;
         self.check_tasks()
     }
@@ -69,6 +73,9 @@ impl Machine {
         ensure(thread.obstacles.contains(Obstacles::SENDS) == sends, "a sender that can't be told from a receiver")?;
         let crowded = (sends || state == State::Receiving) && thread.previous.is_none() && !thread.next.is_none();
         ensure(thread.obstacles.contains(Obstacles::CROWDED) == crowded, "a crowd that is not noted")?;
+        let armed = thread.timer.is_armed();
+        ensure(thread.obstacles.contains(Obstacles::TIMED) == armed, "a timed wait that can't be told")?;
+        ensure(!armed || !matches!(state, State::Ready | State::Stopped), "a deadline of a thread that does not wait")?;
         let gate = thread.gate;
         ensure(gate.places == 0 || gate.places == thread.places, "a gate to places that are not there")?;
         ensure(gate.home.is_none() || gate.home == thread.home.endpoint, "a gate to an endpoint that is no home")?;

@@ -144,6 +144,7 @@ impl Cpu {
 
     /// Makes a thread that waited ready; it runs at once if it outranks the running one.
     pub fn wake(&mut self, machine: &mut Machine, thread: Index<Thread>) -> Decision {
+        machine.timers.disarm(&mut machine.threads, thread);
         machine.threads[thread].state = State::Ready;
         let running = &machine.threads[self.current];
         if !self.current.is_none() && machine.threads[thread].priority > running.priority {
@@ -155,6 +156,7 @@ impl Cpu {
 
     /// Makes a thread that waited ready, without a switch.
     pub fn enqueue(&mut self, machine: &mut Machine, thread: Index<Thread>) {
+        machine.timers.disarm(&mut machine.threads, thread);
         machine.threads[thread].state = State::Ready;
         self.ready.push_back(&mut machine.threads, thread);
     }

@@ -8,8 +8,10 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod alarm;
 pub mod capability;
 pub mod check;
+pub mod clock;
 pub mod cpu;
 pub mod endpoint;
 pub mod frames;
@@ -24,3 +26,4 @@ pub mod scheduler;
 pub mod slab;
 pub mod task;
 pub mod thread;
+pub mod timers;

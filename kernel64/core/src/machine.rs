@@ -5,6 +5,7 @@ use crate::endpoint::{Endpoint, Notification};
 use crate::slab::{Index, Slab};
 use crate::task::Task;
 use crate::thread::{Home, Obstacles, State, Thread};
+use crate::timers::Timers;
 
 /// The tables of threads, tasks, endpoints and notifications.
 ///
@@ -18,6 +19,8 @@ pub struct Machine {
     pub endpoints: Slab<Endpoint>,
     /// Notifications.
     pub notifications: Slab<Notification>,
+    /// Deadlines of threads that wait.
+    pub timers: Timers,
 }
 
 impl Machine {
@@ -28,7 +31,7 @@ impl Machine {
     pub fn state(&self, cpu: &Cpu, index: Index<Thread>) -> State {
         let thread = &self.threads[index];
         match thread.state {
-            State::Stopped | State::Sending | State::Calling | State::Waiting => thread.state,
+            State::Stopped | State::Sending | State::Calling | State::Waiting | State::Sleeping => thread.state,
             _ if index == cpu.current => State::Ready,
             _ if !self.server(index).is_none() => State::AwaitingReply,
             State::Receiving => State::Receiving,

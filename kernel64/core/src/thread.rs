@@ -13,6 +13,7 @@ use crate::capability::Capability;
 use crate::endpoint::{Endpoint, Notification};
 use crate::slab::{Header, Index, Object};
 use crate::task::Task;
+use crate::timers::Timer;
 
 /// How many priorities there are; 63 is the highest.
 pub const PRIORITIES: usize = 64;
@@ -102,6 +103,8 @@ pub enum State {
     AwaitingReply = 5,
     /// Queued at a notification.
     Waiting = 6,
+    /// Waits for its deadline, in no queue.
+    Sleeping = 7,
 }
 
 bitflags! {
@@ -117,6 +120,8 @@ bitflags! {
         const CROWDED = 4;
         /// What it sends is about an exception, and what it waits for says whether it goes on.
         const FAULT = 8;
+        /// Its wait has an end that must be called off.
+        const TIMED = 16;
     }
 }
 
@@ -304,6 +309,8 @@ pub struct Thread {
     pub base: u32,
     /// Who is told of its faults before its task's handler: an endpoint, with the badge to tell by. Null for nobody.
     pub fault_handler: Capability,
+    /// When its wait ends, if it is a timed one.
+    pub timer: Timer,
     /// Table bookkeeping.
     pub header: Header,
     /// Vector state while another thread's is loaded.

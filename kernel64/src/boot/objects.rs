@@ -8,6 +8,7 @@ use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
 use lilliput_core::thread::Thread;
+use lilliput_core::timers::{Entry, Timers};
 
 use crate::devices::Devices;
 use crate::facts::Facts;
@@ -44,7 +45,13 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
     endpoints[Index::NONE] = Endpoint::nowhere();
     make.tables.advance(NOTIFICATIONS);
     let notifications = make.slab::<Notification>(2 * threads);
-    let machine = Machine { threads: thread_slab, endpoints, tasks: make.slab::<Task>(threads), notifications };
+    let machine = Machine {
+        threads: thread_slab,
+        endpoints,
+        tasks: make.slab::<Task>(threads),
+        notifications,
+        timers: Timers::new(make.tables.reserve(threads, Entry::default, make.frames)),
+    };
     let arenas = make.slab::<ArenaObject>(ARENAS);
     let frame_sets = make.slab::<Frames>(MOST_OF_A_KIND * threads);
     let mut factories = make.slab::<Factory>(FACTORIES);

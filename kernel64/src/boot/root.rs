@@ -4,6 +4,7 @@ use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability, exit, file};
 use lilliput_abi::layout::{USER_END, USER_START};
 use lilliput_abi::{Isolation, ObjectType, Rights};
 use lilliput_compat32::entry_page;
+use lilliput_core::alarm::Alarm;
 use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::cpu::Decision;
 use lilliput_core::frames::{Frame, FrameAllocator, FrameSet};
@@ -57,6 +58,7 @@ pub fn start(handoff: Handoff, platform: Platform, devices: Devices, frames: Fra
     kernel.facts.boot_ticks = clock::ticks_since_start();
     log!("first user instruction");
     this.cpu.stamp = dispatch::timestamp();
+    this.alarm = Alarm::new(apic::tick());
     let block = dispatch::leave_to(kernel, this, Index::NONE, Decision::Block);
     // SAFETY: the block is the thread's that `leave_to` loaded.
     unsafe { entry::exit::first(block) }
@@ -70,7 +72,7 @@ fn fail(why: core::fmt::Arguments) -> ! {
 
 fn facts(platform: &Platform, config: &Config) -> Facts {
     Facts {
-        tsc_khz: clock::kilohertz(),
+        clock: clock::get(),
         limits_enforced: false,
         unenforced_allowed: config.get("unenforced") == Some("allow"),
         check_invariants: config.get("check_invariants") == Some("yes"),

@@ -2,6 +2,8 @@
 
 use core::ptr::NonNull;
 
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use spin::Once;
 use x86_64::registers::model_specific::Msr;
 use x86_64::{PhysAddr, VirtAddr};
@@ -13,8 +15,8 @@ use super::pic;
 use crate::mm::frames::FrameSource;
 use crate::mm::kernel_map;
 
-/// How often the timer interrupts.
-pub const TIMER_HERTZ: u64 = 1000;
+/// How many ticks of the timer a second of a thread's has.
+pub const TICK_HERTZ: u64 = 1000;
 
 const BASE: Msr = Msr::new(0x1b);
 const BASE_ENABLE: u64 = 1 << 11;
@@ -46,7 +48,6 @@ pub const MESSAGES: core::ops::Range<u64> = 0xfee0_0000..0xfef0_0000;
 
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 const MASKED: u32 = 1 << 16;
-const PERIODIC: u32 = 1 << 17;
 const DIVIDE_BY_1: u32 = 0b1011;
 /// Delivery mode "non-maskable interrupt": where the board signals its own failure.
 const AS_NMI: u32 = 0b100 << 8;
@@ -66,6 +67,8 @@ unsafe impl Send for LocalApic {}
 unsafe impl Sync for LocalApic {}
 
 static LOCAL_APIC: Once<LocalApic> = Once::new();
+/// How far the timer counts while the time-stamp counter counts 2^32.
+static TIMER_RATIO: AtomicU64 = AtomicU64::new(0);
 
 impl LocalApic {
     fn read(self, register: Register) -> u32 {
@@ -117,15 +120,32 @@ pub fn init(registers: PhysAddr, frames: &mut impl FrameSource) {
     apic.write(Register::Line1, AS_NMI);
 }
 
-/// Starts this CPU's timer and says at what rate it counts, in kHz. Interrupts stay off in RFLAGS.
-pub fn start_timer() -> u64 {
+/// Gets this CPU's timer ready to be set and says at what rate it counts, in kHz.
+pub fn measure_timer() -> u64 {
     let apic = local();
     apic.write(Register::Divide, DIVIDE_BY_1);
     let kilohertz = timer_kilohertz(apic);
-    let count = kilohertz * 1000 / TIMER_HERTZ;
-    apic.write(Register::Timer, PERIODIC | u32::from(vector::TIMER));
-    apic.write(Register::InitialCount, u32::try_from(count).unwrap_or(u32::MAX).max(1));
+    TIMER_RATIO.store((kilohertz << 32) / clock::kilohertz(), Relaxed);
+    apic.write(Register::Timer, u32::from(vector::TIMER));
     kilohertz
+}
+
+/// How much the time-stamp counter counts in a tick.
+pub fn tick() -> u64 {
+    clock::kilohertz() * 1000 / TICK_HERTZ
+}
+
+/// Makes the timer interrupt once, when the time-stamp counter has gone on by so much; or earlier, if that is further off than its
+/// register reaches, some seconds.
+pub fn set_timer(ticks: u64) {
+    let ticks = u128::from(ticks.min(u64::from(u32::MAX)));
+    let count = ((ticks * u128::from(TIMER_RATIO.load(Relaxed))) >> 32) + 1;
+    local().write(Register::InitialCount, u32::try_from(count).unwrap_or(u32::MAX));
+}
+
+/// Lets the timer interrupt no more until it is set.
+pub fn stop_timer() {
+    local().write(Register::InitialCount, 0);
 }
 
 /// The rate of the timer, by what it counts while the time-stamp counter runs for about 2 ms.

@@ -3,6 +3,8 @@
 use core::arch::x86_64::_rdtsc;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use lilliput_core::clock::Clock;
+
 use super::pit;
 use super::tsc_leaf;
 
@@ -49,6 +51,11 @@ pub fn ticks_since_start() -> u64 {
 #[inline]
 pub fn kilohertz() -> u64 {
     KILOHERTZ.load(Relaxed)
+}
+
+/// The counter as a clock, once [`calibrate`] found its frequency.
+pub fn get() -> Clock {
+    Clock { start: START.load(Relaxed), kilohertz: kilohertz() }
 }
 
 /// Milliseconds since [`start`]; zero while the frequency is not known.

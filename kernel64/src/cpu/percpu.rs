@@ -5,6 +5,7 @@
 
 use core::cell::UnsafeCell;
 
+use lilliput_core::alarm::{Alarm, NEVER};
 use lilliput_core::cpu::Cpu;
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
@@ -34,6 +35,8 @@ pub struct PerCpu {
     pub tss: Line<TaskStateSegment>,
     /// The state that decisions are made from.
     pub cpu: Cpu,
+    /// What its timer is set to.
+    pub alarm: Alarm,
 }
 
 /// Something on cache lines of its own.
@@ -56,6 +59,7 @@ static BOOT_CPU: Block = Block(UnsafeCell::new(PerCpu {
     gdt: Line([0; _]),
     tss: Line(TaskStateSegment::new()),
     cpu: Cpu::new(),
+    alarm: Alarm::new(NEVER),
 }));
 
 /// The block of the CPU that boots.

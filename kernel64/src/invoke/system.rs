@@ -24,7 +24,7 @@ fn write(call: &Call) -> Answer {
 fn read_fact(kernel: &Kernel, this: &PerCpu, number: u64) -> Answer {
     let facts = &kernel.facts;
     Ok(split(match number {
-        fact::TSC_KHZ => facts.tsc_khz,
+        fact::TSC_KHZ => facts.clock.kilohertz,
         fact::LIMITS_ENFORCED => u64::from(facts.limits_enforced),
         fact::PCID => u64::from(facts.pcid),
         fact::AUTO_ISOLATION => facts.auto_isolation as u64,

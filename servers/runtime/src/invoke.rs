@@ -19,6 +19,14 @@ pub fn invoke<K: Invoke>(operation: Operation, index: u32, message: &mut Message
     Error::from_status(K::invoke(selector(operation, index, message), message))
 }
 
+/// The same for an operation that waits until the thread's deadline and no longer.
+///
+/// # Errors
+/// What the kernel says; [`Error::TimedOut`].
+pub fn invoke_timed<K: Invoke>(operation: Operation, index: u32, message: &mut Message) -> Result<u32, Error> {
+    Error::from_status(K::invoke(selector(operation, index, message).timed(), message))
+}
+
 /// The selector of a system call with this message.
 pub const fn selector(operation: Operation, index: u32, message: &Message) -> Selector {
     let selector = Selector::new(operation, index);

@@ -5,7 +5,7 @@
 //! everything here runs on the host too, against a kernel that a test plays.
 //!
 //! Reading order: [`message`], [`invoke`], [`object`] (typed capabilities), [`place`] and [`parent`]
-//! (what a program starts with and whom it reports to), [`text`] and [`console`] (output).
+//! (what a program starts with and whom it reports to), [`text`] and [`console`] (output), [`time`].
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,7 @@ pub mod role;
 pub mod shell;
 pub mod tenant;
 pub mod text;
+pub mod time;
 pub mod trial;
 pub mod work;
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::endpoint::{Endpoint, Notification};
 use crate::task::Task;
 use crate::thread::Fault;
+use crate::timers::Timers;
 
 fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
     Slab::new((0..=entries).map(|_| T::default()).collect::<Vec<_>>().leak())
@@ -29,7 +30,13 @@ struct Sound {
 }
 
 fn sound() -> Sound {
-    let mut machine = Machine { threads: slab(8), tasks: slab(2), endpoints: slab(2), notifications: slab(1) };
+    let mut machine = Machine {
+        threads: slab(8),
+        tasks: slab(2),
+        endpoints: slab(2),
+        notifications: slab(1),
+        timers: Timers::for_tests(8),
+    };
     let task = machine.tasks.insert(1, Task::default()).unwrap();
     machine.tasks.insert(1, Task::default()).unwrap();
     let endpoints = [(); 2].map(|()| machine.endpoints.insert(1, Endpoint::default()).unwrap());

@@ -2,6 +2,7 @@ use std::vec::Vec;
 
 use super::*;
 use crate::slab::{Object, Slab};
+use crate::timers::Timers;
 
 fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
     Slab::new((0..=entries).map(|_| T::default()).collect::<Vec<_>>().leak())
@@ -9,7 +10,13 @@ fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
 
 /// A CPU and ready threads of these priorities, of which the first of the highest runs.
 fn start(priorities: &[u8]) -> (Machine, Cpu, Vec<Index<Thread>>) {
-    let mut machine = Machine { threads: slab(8), tasks: slab(1), endpoints: slab(1), notifications: slab(1) };
+    let mut machine = Machine {
+        threads: slab(8),
+        tasks: slab(1),
+        endpoints: slab(1),
+        notifications: slab(1),
+        timers: Timers::for_tests(8),
+    };
     let mut cpu = Cpu::default();
     let mut start = |&priority| {
         let thread = machine.threads.insert(1, Thread { priority, ..Thread::default() }).unwrap();
@@ -108,8 +115,13 @@ fn a_donation_keeps_the_slice_and_a_block_begins_one() {
 /// A chain of threads of which each waits for the answer of the next, and one that is ready.
 fn chain(priorities: &[u8], ready: u8) -> (Machine, Cpu) {
     let threads = priorities.len() as u32 + 1;
-    let mut machine =
-        Machine { threads: slab(threads as usize), tasks: slab(1), endpoints: slab(1), notifications: slab(1) };
+    let mut machine = Machine {
+        threads: slab(threads as usize),
+        tasks: slab(1),
+        endpoints: slab(1),
+        notifications: slab(1),
+        timers: Timers::for_tests(8),
+    };
     let mut cpu = Cpu::default();
     let mut caller = Index::NONE;
     for &priority in priorities {

@@ -17,11 +17,23 @@ pub fn detach(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
     if let Some(caller) = caller.some().or(guest.some()) {
         release_caller(machine, cpu, caller, Error::Gone);
     }
-    let Thread { endpoint, notification, home, .. } = machine.threads[thread];
     match machine.state(cpu, thread) {
         State::Stopped => {}
         State::Ready if cpu.current == thread => cpu.current = Index::NONE,
         State::Ready => cpu.ready.remove(&mut machine.threads, thread),
+        state => withdraw(machine, thread, state),
+    }
+    let thread = &mut machine.threads[thread];
+    thread.state = State::Stopped;
+    thread.set_fault(None);
+}
+
+/// Takes a thread that waits, in this state, out of where it does.
+pub(super) fn withdraw(machine: &mut Machine, thread: Index<Thread>, state: State) {
+    machine.timers.disarm(&mut machine.threads, thread);
+    let Thread { endpoint, notification, home, .. } = machine.threads[thread];
+    match state {
+        State::Stopped | State::Ready | State::Sleeping => {}
         State::Sending | State::Calling => machine.take_from(endpoint, thread),
         State::Receiving => machine.take_from(home.endpoint, thread),
         State::AwaitingReply => {
@@ -30,9 +42,6 @@ pub fn detach(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
         }
         State::Waiting => machine.notifications[notification].waiters.remove(&mut machine.threads, thread),
     }
-    let thread = &mut machine.threads[thread];
-    thread.state = State::Stopped;
-    thread.set_fault(None);
 }
 
 /// Ends the wait of up to `most` threads at an endpoint with `Gone`; it is the home of so many fewer. True when nobody is left.

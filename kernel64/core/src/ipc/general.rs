@@ -32,6 +32,7 @@ pub fn send(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, bad
         Err(error) => refuse(machine, sender, error),
         Ok(()) => {
             machine.take_from(endpoint, receiver);
+            machine.timers.disarm(&mut machine.threads, receiver);
             machine.threads[receiver].state = State::Ready;
             if how.call {
                 await_reply(machine, sender, receiver);
@@ -175,6 +176,7 @@ fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Option<Index<Thread>>,
     };
     machine.threads[server].caller = Index::NONE;
     if runs {
+        machine.timers.disarm(&mut machine.threads, caller);
         machine.threads[caller].state = State::Ready;
         return Ok(Some(caller));
     }

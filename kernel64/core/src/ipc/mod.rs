@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`message`] (what a receiver gets of what a sender had), [`general`] (the state
 //! machine, all cases), [`fast`] (the two cases that pay, decided by checks alone), [`notify`]
-//! (asynchronous bits) and [`end`] (what the others learn when somebody is gone).
+//! (asynchronous bits), [`timed`] (waits that end by a deadline) and [`end`] (what the others learn when somebody is gone).
 //!
 //! Nothing here knows of bitness but [`message::Message::fit`].
 
@@ -11,3 +11,4 @@ pub mod fast;
 pub mod general;
 pub mod message;
 pub mod notify;
+pub mod timed;

@@ -50,7 +50,7 @@ fn one_comparison_tells_whom_the_short_way_leads_to() {
     let others = [(Kind::Host, 1, &[false][..]), (Kind::Host, 2, &[false]), (Kind::Wide, 0, &[true])];
     for (kind, arena, roots) in kinds.into_iter().chain(others) {
         for &owns_root in roots {
-            let obstacles = (0..8).map(Obstacles::from_bits_retain);
+            let obstacles = (0..32).map(Obstacles::from_bits_retain);
             all.extend(obstacles.map(|obstacles| (owns_root, thread(kind, arena, owns_root, obstacles))));
         }
     }

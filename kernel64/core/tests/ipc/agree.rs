@@ -32,6 +32,7 @@ fn doing(world: &World, name: usize) -> Doing {
         State::Calling => sending(true),
         State::Receiving => Doing::Receiving { endpoint: place(thread.home.endpoint) },
         State::AwaitingReply => Doing::Awaiting(world.name(world.machine.server(world.threads[name])).unwrap()),
+        State::Sleeping => Doing::Sleeping,
         State::Waiting => {
             let number = thread.notification.number();
             let place = world.notifications.iter().position(|capability| capability.number() == number);
@@ -48,6 +49,8 @@ fn compare_thread(world: &World, model: &Model, name: usize) -> Result<(), TestC
     prop_assert_eq!(doing(world, name), expected.doing, "thread {}", name);
     prop_assert_eq!(world.name(thread.caller), expected.client, "client of {}", name);
     prop_assert_eq!(thread.priority, expected.new.priority);
+    let deadline = thread.timer.is_armed().then_some(thread.timer.deadline);
+    prop_assert_eq!(deadline, expected.deadline, "deadline of {}", name);
     prop_assert_eq!((thread.account.messages(), thread.account.switches()), (expected.messages, expected.switches));
     // While a system call is under way nobody looks at the registers.
     if expected.doing == Doing::Ready {
@@ -163,9 +166,9 @@ fn traces_reach_all_of_it() {
         fast += world.fast_taken;
     }
     assert!(fast > 2000 && restarted > 50 && stopped > 50, "{fast} {restarted} {stopped}");
-    assert_eq!((decisions.len(), states.len()), (4, 7));
+    assert_eq!((decisions.len(), states.len()), (4, 8));
     use Error::*;
-    for error in [BadCapability, WouldBlock, BadMessage, WordTooWide, Gone, NobodyToReplyTo, Unanswered] {
+    for error in [BadCapability, WouldBlock, BadMessage, WordTooWide, Gone, NobodyToReplyTo, Unanswered, TimedOut] {
         assert!(errors.contains(&error), "{error:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! What IPC and scheduling mean, written from the interface's documentation: lists, queues and names, no links, no bits.
 
 mod calls;
+mod deadlines;
 mod ends;
 mod turns;
 
@@ -11,6 +12,7 @@ use lilliput_abi::{Error, Tag};
 use lilliput_core::scheduler::SLICE_TICKS;
 
 use crate::step::{ENDPOINTS, NOTIFICATIONS, New, Step, TASKS, THREADS};
+use crate::world::Time;
 
 /// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +35,7 @@ pub enum Doing {
     Waiting {
         notification: usize,
     },
+    Sleeping,
 }
 
 /// A thread, and what it sees in its registers.
@@ -46,6 +49,8 @@ pub struct Thread {
     home: Option<usize>,
     /// The message that the kernel sends for it.
     fault: Option<[u64; 4]>,
+    /// When its wait ends.
+    pub deadline: Option<u64>,
     slice: u32,
     pub status: u32,
     pub tag: u32,
@@ -72,6 +77,11 @@ impl Thread {
     fn is_malformed(&self) -> bool {
         let (tag, _, long) = self.message();
         long && (tag >> 8 & 0xff != 0 || tag & 0xff > 11)
+    }
+
+    /// Of a system call without a message.
+    fn message_is_empty(&mut self) {
+        (self.tag, self.long, self.words) = (0, false, vec![0; 4]);
     }
 
     fn succeed(&mut self) {
@@ -107,6 +117,9 @@ pub struct Model {
     pub slice: u32,
     /// Whether somebody was outranked when somebody got the CPU who was not given it.
     pub attention: bool,
+    time: Time,
+    /// The deadline of the system call that is done.
+    limit: Option<u64>,
     /// Whether the CPU was given in this step.
     donated: bool,
     /// The threads of each task, the newest first.
@@ -123,14 +136,21 @@ impl Model {
             running: None,
             slice: SLICE_TICKS,
             attention: false,
+            time: Time::default(),
+            limit: None,
             donated: false,
             tasks: [const { Vec::new() }; TASKS],
         }
     }
 
     pub fn step(&mut self, step: &Step) {
-        self.donated = false;
+        (self.donated, self.limit) = (false, None);
         self.act(step);
+        for thread in self.threads.iter_mut().flatten() {
+            if matches!(thread.doing, Doing::Ready | Doing::Stopped) {
+                thread.deadline = None;
+            }
+        }
         if !self.donated {
             self.attention = self.needs_attention();
         }
@@ -163,10 +183,21 @@ impl Model {
                 self.notifications.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
             }
             (Step::Tick(count), _) => return (0..count).for_each(|_| self.tick()),
+            (Step::Pass(time), _) => self.pass(time),
             (_, None) => {}
+            (Step::Limit(distance), Some(_)) => self.time.limit = Some(self.time.deadline(distance)),
+            (Step::Sleep(distance), Some(me)) => {
+                self.time.limit = None;
+                self.limit = Some(self.time.deadline(distance));
+                return self.sleep(me);
+            }
             (Step::Fault { raised, handler, badge }, Some(me)) => return self.fault(me, raised, handler, badge),
             (call, Some(me)) => {
+                self.limit = self.time.limit.take().filter(|_| call.can_wait());
                 self.system_call(me, call);
+                if self.thread(me).doing != Doing::Ready {
+                    self.thread(me).deadline = self.limit;
+                }
                 if self.running != Some(me) {
                     return;
                 }

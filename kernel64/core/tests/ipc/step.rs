@@ -92,6 +92,12 @@ pub enum Step {
         blocking: bool,
     },
     Yield,
+    /// The running thread's next system call is a timed one, and its deadline is so far away.
+    Limit(u64),
+    /// The running thread sleeps so long.
+    Sleep(u64),
+    /// So much time passes.
+    Pass(u64),
     /// The timer ticks so many times, whoever runs.
     Tick(u32),
     /// The running thread raises an exception, of which an endpoint is told, or nobody.
@@ -124,6 +130,20 @@ pub enum Step {
 }
 
 impl Step {
+    /// Whether it is an operation that may be timed. The non-blocking forms are told apart by the kernel's caller; those here that don't
+    /// wait don't.
+    pub fn can_wait(&self) -> bool {
+        matches!(
+            self,
+            Self::Send { .. }
+                | Self::Call { .. }
+                | Self::Receive { .. }
+                | Self::ReplyReceive { .. }
+                | Self::ReplyHome(_)
+                | Self::Wait { .. }
+        )
+    }
+
     /// The step with all choices made, by what there is in the world.
     pub fn settled(self, world: &World) -> Self {
         let Self::Sensible { endpoint, badge, message, thread, new } = self else { return self };
@@ -231,6 +251,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..NOTIFICATIONS, blocking())
             .prop_map(|(notification, blocking)| Step::Wait { notification, blocking }),
         1 => Just(Step::Yield),
+        12 => (0..8_u64).prop_map(Step::Limit),
+        2 => (0..8_u64).prop_map(Step::Sleep),
+        6 => (1..5_u64).prop_map(Step::Pass),
         6 => select(vec![1, 1, 2, 9, 10, 25]).prop_map(Step::Tick),
         3 => (raised(), proptest::option::weighted(0.9, 0..ENDPOINTS), badge())
             .prop_map(|(raised, handler, badge)| Step::Fault { raised, handler, badge }),

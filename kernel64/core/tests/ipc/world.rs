@@ -6,11 +6,12 @@ use lilliput_core::capability::Capability;
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::ipc::general::Sending;
-use lilliput_core::ipc::{end, fast, general, notify};
+use lilliput_core::ipc::{end, fast, general, notify, timed};
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
 use lilliput_core::thread::{Fault, Interrupted, Kind, Obstacles, State, Thread};
+use lilliput_core::timers::{Entry, Timers};
 
 use crate::step::{ENDPOINTS, Message, NOTIFICATIONS, New, Raised, Step, TASKS, THREADS};
 
@@ -29,6 +30,36 @@ pub struct World {
     pub endpoints: [Capability; ENDPOINTS],
     pub notifications: [Capability; NOTIFICATIONS],
     tasks: [Index<Task>; TASKS],
+    time: Time,
+}
+
+/// The time, and the deadlines that have been named: no two are the same, so that their order is certain.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Time {
+    now: u64,
+    named: u64,
+    /// Of the next system call, if it is a timed one.
+    pub limit: Option<u64>,
+}
+
+impl Time {
+    const STEP: u64 = 1 << 16;
+
+    /// What the counter stands at.
+    pub fn now(&self) -> u64 {
+        self.now * Self::STEP + Self::STEP - 1
+    }
+
+    /// So much time passes.
+    pub fn pass(&mut self, time: u64) {
+        self.now += time;
+    }
+
+    /// The deadline that is so far away: if that is not at all, it has passed.
+    pub fn deadline(&mut self, distance: u64) -> u64 {
+        self.named += 1;
+        (self.now + distance) * Self::STEP + self.named
+    }
 }
 
 fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
@@ -52,6 +83,7 @@ impl World {
             tasks: slab(TASKS),
             endpoints: slab(ENDPOINTS),
             notifications: slab(NOTIFICATIONS),
+            timers: Timers::new(vec![Entry::default(); THREADS].leak()),
         };
         machine.endpoints[Index::NONE] = Endpoint::nowhere();
         let tasks = [(); TASKS].map(|()| machine.tasks.insert(1, Task::default()).unwrap());
@@ -64,6 +96,7 @@ impl World {
             endpoints: [Capability::NULL; ENDPOINTS],
             notifications: [Capability::NULL; NOTIFICATIONS],
             tasks,
+            time: Time::default(),
         };
         world.renew();
         world
@@ -111,10 +144,29 @@ impl World {
                 }
                 return cpu.tick(machine);
             }
+            Step::Pass(time) => {
+                self.time.pass(time);
+                timed::expire(machine, cpu, self.time.now());
+            }
             _ if cpu.current.is_none() => {}
+            Step::Limit(distance) => self.time.limit = Some(self.time.deadline(distance)),
+            Step::Sleep(distance) => {
+                self.time.limit = None;
+                let deadline = self.time.deadline(distance);
+                self.load(&Message::default());
+                self.machine.threads[self.cpu.current].timer.deadline = deadline;
+                return timed::sleep(&mut self.machine, &mut self.cpu, self.time.now());
+            }
             Step::Fault { raised, handler, badge } => return self.fault(raised, handler, badge),
             _ => {
-                let decision = self.system_call(step);
+                let limit = self.time.limit.take();
+                let mut decision = self.system_call(step);
+                if let Some(deadline) = limit
+                    && step.can_wait()
+                {
+                    self.machine.threads[self.cpu.current].timer.deadline = deadline;
+                    decision = timed::limit(&mut self.machine, &mut self.cpu, decision, self.time.now());
+                }
                 if decision != Decision::Stay {
                     return decision;
                 }
@@ -125,7 +177,7 @@ impl World {
 
     /// What the assembly of the entry does, without the capability table: an answer goes there only if it names no endpoint.
     fn fast_path(&mut self, step: &Step) -> Option<Decision> {
-        if !self.fast || self.cpu.current.is_none() {
+        if !self.fast || self.cpu.current.is_none() || self.time.limit.is_some() {
             return None;
         }
         match *step {

@@ -2,6 +2,7 @@
 
 use lilliput_abi::layout::{HOST_START, USER_END, USER_START};
 use lilliput_abi::object::map_range;
+use lilliput_abi::operation::deadline;
 use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_abi::{Operation, Selector, Tag};
 
@@ -24,10 +25,8 @@ pub struct Step {
 impl Step {
     /// Whether the task may wait for another one after it.
     pub fn may_wait(&self) -> bool {
-        use Operation::{Call, CallNonBlocking, Receive, ReplyReceive, Send, Wait};
         let operation = self.selector.operation();
-        operation
-            .is_some_and(|operation| matches!(operation, Call | CallNonBlocking | Receive | ReplyReceive | Send | Wait))
+        operation.is_some_and(|operation| operation.can_wait() || operation == Operation::Sleep)
     }
 }
 
@@ -52,6 +51,8 @@ const OPERATIONS_ON_ENDPOINTS: [Operation; 8] = [
     Operation::Reply,
     Operation::ReplyReceive,
 ];
+const OPERATIONS_OF_TIME: [Operation; 4] =
+    [Operation::Time, Operation::SetDeadline, Operation::SetDeadline, Operation::Sleep];
 const OPERATIONS_ON_NOTIFICATIONS: [Operation; 3] = [Operation::Signal, Operation::Wait, Operation::Poll];
 
 /// How many places that the kernel named are remembered.
@@ -91,7 +92,8 @@ impl Generator {
     pub fn step(&mut self) -> Step {
         match self.random.below(20) {
             0..=6 => self.message(),
-            7..=8 => self.notification(),
+            7 => self.notification(),
+            8 => self.time(),
             9..=11 => self.task(),
             12..=14 if self.factory => self.factory(),
             12 => self.thread(),
@@ -115,13 +117,36 @@ impl Generator {
         let most = if self.one_in(6) { 12 } else { 5 };
         let length = self.random.below(most);
         let label = if self.one_in(3) { self.random.below(3) } else { self.random.next() as u32 };
-        self.call(Selector::new(operation, endpoint), Tag::new(label as u16, length), words)
+        let selector = self.timed(operation, endpoint);
+        self.call(selector, Tag::new(label as u16, length), words)
     }
 
     fn notification(&mut self) -> Step {
         let operation = self.pick(&OPERATIONS_ON_NOTIFICATIONS);
         let place = if self.one_in(6) { self.place() } else { self.pick(&at::NOTIFICATIONS) };
-        self.call(Selector::new(operation, place), Tag::default(), [0; WORDS])
+        let selector = self.timed(operation, place);
+        self.call(selector, Tag::default(), [0; WORDS])
+    }
+
+    /// Mostly what ends soon: a task that sleeps too long is not judged.
+    fn time(&mut self) -> Step {
+        let operation = self.pick(&OPERATIONS_OF_TIME);
+        let mut words = [0; WORDS];
+        words[0] = self.random.below(3_000_000) as Word;
+        let mut label = deadline::FROM_NOW;
+        if self.one_in(4) {
+            (label, words[0]) = (self.random.below(3) as u16, self.word());
+        }
+        if operation != Operation::Sleep && self.one_in(4) {
+            words[1] = self.word();
+        }
+        self.call(Selector::new(operation, 0), Tag::new(label, 2), words)
+    }
+
+    /// The selector of an operation, which at times is a timed one.
+    fn timed(&mut self, operation: Operation, place: u32) -> Selector {
+        let selector = Selector::new(operation, place);
+        if self.one_in(3) { selector.timed() } else { selector }
     }
 
     fn task(&mut self) -> Step {

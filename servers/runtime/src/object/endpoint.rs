@@ -3,8 +3,9 @@
 use lilliput_abi::{Error, Operation};
 
 use super::capability;
-use crate::invoke::{Invoke, invoke};
+use crate::invoke::{Invoke, invoke, invoke_timed};
 use crate::message::{Message, Word};
+use crate::time::{Deadline, set_deadline};
 
 capability! {
     /// An endpoint.
@@ -104,6 +105,45 @@ impl<K: Invoke> Endpoint<K> {
     fn reply_receive_again(answer: &Message) -> Result<Received, Error> {
         let mut message = *answer;
         let badge = invoke::<K>(Operation::ReplyReceive, 0, &mut message)?;
+        Ok(Received { badge, message })
+    }
+
+    /// [`Endpoint::call`] with an end. A server that works on it still will have nobody to answer to.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], or as [`Endpoint::call`].
+    pub fn call_until(self, deadline: Deadline, message: &Message) -> Result<Message, Error> {
+        self.until(deadline, Operation::Call, message).map(|received| received.message)
+    }
+
+    /// [`Endpoint::send`] with an end.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], or what else the kernel says; then nothing was sent.
+    pub fn send_until(self, deadline: Deadline, message: &Message) -> Result<(), Error> {
+        self.until(deadline, Operation::Send, message).map(drop)
+    }
+
+    /// [`Endpoint::receive`] with an end.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], or what else the kernel says.
+    pub fn receive_until(self, deadline: Deadline) -> Result<Received, Error> {
+        self.until(deadline, Operation::Receive, &Message::default())
+    }
+
+    /// [`Endpoint::reply_receive`] with an end.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] where the answer was given and nothing received; else as [`Endpoint::reply_receive`].
+    pub fn reply_receive_until(self, deadline: Deadline, answer: &Message) -> Result<Received, Error> {
+        self.until(deadline, Operation::ReplyReceive, answer)
+    }
+
+    fn until(self, deadline: Deadline, operation: Operation, message: &Message) -> Result<Received, Error> {
+        set_deadline::<K>(deadline);
+        let mut message = *message;
+        let badge = invoke_timed::<K>(operation, self.place(), &mut message)?;
         Ok(Received { badge, message })
     }
 

@@ -3,8 +3,9 @@
 use lilliput_abi::{Error, Operation};
 
 use super::capability;
-use crate::invoke::{Invoke, invoke};
+use crate::invoke::{Invoke, invoke, invoke_timed};
 use crate::message::{Message, Word};
+use crate::time::{Deadline, set_deadline};
 
 capability! {
     /// A notification.
@@ -26,6 +27,17 @@ impl<K: Invoke> Notification<K> {
     /// What the kernel says.
     pub fn wait(self) -> Result<Word, Error> {
         self.take(Operation::Wait)
+    }
+
+    /// [`Notification::wait`] with an end.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], or what else the kernel says.
+    pub fn wait_until(self, deadline: Deadline) -> Result<Word, Error> {
+        set_deadline::<K>(deadline);
+        let mut message = Message::default();
+        invoke_timed::<K>(Operation::Wait, self.place(), &mut message)?;
+        Ok(message.words[0])
     }
 
     /// Takes the bits if any is set.

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use lilliput_abi::{Error, Rights};
 
-use super::{growth, schedule};
+use super::{growth, schedule, time};
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::Word;
@@ -138,6 +138,14 @@ pub enum Work {
     Climb = 10,
     /// Checks marked memory again and again, and counts.
     Verify = 11,
+    /// Sleeps: see [`time::sleep_in_turn`].
+    SleepInTurn = 12,
+    /// Calls the endpoint at place [`GIVEN`] with a deadline: see [`time::PATIENCE`].
+    CallUntil = 13,
+    /// Receives there with a deadline that is far off.
+    ReceiveUntil = 14,
+    /// Sleeps, one of many: see [`time::sleep_among_many`].
+    SleepAmongMany = 15,
 }
 
 /// See [`Work::DriveInterrupt`].
@@ -156,7 +164,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 16] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -169,6 +177,10 @@ impl Work {
         Self::DriveInterrupt,
         Self::Climb,
         Self::Verify,
+        Self::SleepInTurn,
+        Self::CallUntil,
+        Self::ReceiveUntil,
+        Self::SleepAmongMany,
     ];
 
     /// The work with this number.
@@ -199,6 +211,12 @@ impl Work {
                 }
             }
             Self::Climb => growth::climb::<K>(given as Word),
+            Self::SleepInTurn => time::sleep_in_turn::<K>(given),
+            Self::SleepAmongMany => time::sleep_among_many::<K>(given),
+            Self::CallUntil => {
+                SEEN.store(done(endpoint.call_until(time::PATIENCE, &Default::default())), Ordering::SeqCst);
+            }
+            Self::ReceiveUntil => SEEN.store(done(endpoint.receive_until(time::PATIENCE)), Ordering::SeqCst),
             Self::Verify => growth::verify::<K>(),
             Self::Spin => loop {
                 SEEN.fetch_add(1, Ordering::SeqCst);

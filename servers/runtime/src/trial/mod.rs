@@ -19,6 +19,7 @@ mod objects;
 mod rights;
 mod schedule;
 mod spaces;
+mod time;
 mod waiting;
 
 use lilliput_abi::Error;
@@ -101,6 +102,16 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "preemption" => schedule::preemption::<K>,
         "priorities" => schedule::priorities::<K>,
         "yielding" => schedule::yielding::<K>,
+        "clock" => time::clock::<K>,
+        "sleep" => time::sleep::<K>,
+        "sleep-order" => time::sleep_order::<K>,
+        "many-sleepers" => time::many_sleepers::<K>,
+        "timeouts" => time::timeouts::<K>,
+        "timed-calls" => time::timed_calls::<K>,
+        "caller-gives-up" => time::caller_gives_up::<K>,
+        "deadline-passed" => time::deadline_passed::<K>,
+        "deadline-refusals" => time::deadline_refusals::<K>,
+        "ends-before-deadline" => time::ends_before_deadline::<K>,
         "vector-state" => schedule::vector_state::<K>,
         _ => return None,
     };

@@ -190,6 +190,9 @@ impl Model {
             self.thread(me).doing = Doing::Receiving { endpoint };
             if self.attention && self.is_outranked(self.priority(client)) {
                 self.line_up(client);
+                if self.is_over() {
+                    self.time_out(me);
+                }
                 self.run_first();
             } else {
                 self.thread(client).doing = Doing::Ready;

@@ -76,6 +76,7 @@ impl Model {
             fault: None,
             home: None,
             long: false,
+            deadline: None,
             slice: 0,
             status: 0,
             tag: 0,

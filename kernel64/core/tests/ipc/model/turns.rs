@@ -28,8 +28,13 @@ impl Model {
         self.switch(Some(name));
     }
 
-    /// Gives the CPU to a thread, with what is left of the slice.
+    /// Gives the CPU to a thread, with what is left of the slice; unless the thread that waits for it does not.
     pub(super) fn donate(&mut self, name: usize) {
+        if let Some(me) = self.running.filter(|_| self.is_over()) {
+            self.time_out(me);
+            self.line_up(name);
+            return self.run_first();
+        }
         self.donated = true;
         self.run(name);
     }
@@ -113,6 +118,9 @@ impl Model {
 
     pub(super) fn block(&mut self, me: usize, doing: Doing) {
         self.thread(me).doing = doing;
+        if self.is_over() {
+            self.time_out(me);
+        }
         self.run_first();
     }
 }

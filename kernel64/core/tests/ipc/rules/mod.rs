@@ -1,5 +1,6 @@
 //! The named rules, one test each.
 
+mod deadlines;
 mod ends;
 mod faults;
 mod messages;
