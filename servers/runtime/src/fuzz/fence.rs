@@ -1,7 +1,8 @@
 //! What fuzzing leaves undone: what a kernel has to allow, and the run would not survive.
 
 use lilliput_abi::object::map;
-use lilliput_abi::{Operation, Selector};
+use lilliput_abi::operation::deadline;
+use lilliput_abi::{Operation, Selector, Tag};
 
 use super::generate::Step;
 use super::kit::{self, at};
@@ -36,6 +37,9 @@ const KEPT_BY_STEADY: [u32; 3] = [place::TASK, place::FRAMES, at::WITNESS];
 /// The highest number of pages a new set of frames has: larger ones take long to zero.
 const MOST_PAGES: Word = 1024;
 
+/// The longest sleep, in nanoseconds.
+const MOST_SLEEP: Word = 3_000_000;
+
 /// What one task leaves undone.
 #[derive(Clone, Copy, Debug)]
 pub struct Fence {
@@ -50,6 +54,12 @@ impl Fence {
     pub fn tame(&self, mut step: Step) -> Step {
         if step.selector.index() == at::KEEPER {
             step.selector = Selector(step.selector.0 & 0xff00_0000 | place::TASK);
+        }
+        // Who sleeps gives no sign of life.
+        if step.selector.operation() == Some(Operation::Sleep) {
+            let length = step.message.words[0] % MOST_SLEEP;
+            step.message.tag = Tag::new(deadline::FROM_NOW, 2);
+            step.message.words[..2].copy_from_slice(&[length, 0]);
         }
         // Only calls have methods; of other operations the words are nobody's but the receiver's.
         if step.selector.operation() != Some(Operation::Call) {
