@@ -57,7 +57,7 @@ pub fn main(Arguments { json, machine, config, timeout }: Arguments) -> Result<(
     measured.print()
 }
 
-/// What the two boots gave.
+/// What the three boots gave.
 pub struct Measurement {
     costs: SwitchCosts,
     complaints: Vec<String>,
@@ -78,7 +78,7 @@ impl Measurement {
     }
 }
 
-/// Does the two boots, of which the first has these scenarios.
+/// Does the three boots, of which the first has these scenarios.
 pub fn measure(
     prepared: &Prepared,
     scenarios: &[Scenario],
@@ -90,8 +90,12 @@ pub fn measure(
     let free = boot(prepared, "free", &machine, &config, timeout)?;
     let config = Config { scenarios: vec![Scenario::Bench], instructions: true, ..config };
     let counted = boot(prepared, "counted", &machine.counting_instructions(), &config, timeout)?;
-    let complaints = free.complaints().chain(counted.complaints()).collect();
-    let costs = SwitchCosts::new(machine, free.rows().cloned().collect(), counted.rows().cloned().collect())?;
+    let config = Config { instructions: false, ..config };
+    let counter = prepared.counting_switches()?;
+    let switches = boot(&counter, "switches", &machine.emulated(), &config, timeout)?;
+    let complaints = [&free, &counted, &switches].into_iter().flat_map(Report::complaints).collect();
+    let [free, counted, switches] = [free, counted, switches].map(|report| report.rows().cloned().collect());
+    let costs = SwitchCosts::new(machine, free, counted, switches)?;
     Ok(Measurement { costs, complaints })
 }
 

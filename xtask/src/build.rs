@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 pub use self::archive::Archive;
 pub use self::cargo::{run as run_cargo, without_escapes};
@@ -80,6 +80,32 @@ impl Build {
         fs::write(&listing, symbols.listing()).with_context(|| format!("can't write {}", listing.display()))?;
         files.insert(lilliput_abi::boot::file::SYMBOLS.to_owned(), listing);
         ensure!(files.contains_key(lilliput_abi::boot::file::ROOT), "no package defines the program `root`");
+        Ok(Self { kernel, stripped_kernel, symbols, files })
+    }
+
+    /// The same with a kernel whose fast path counts CR3 writes and segment loads, for an instruction each time. Only the kernel is built.
+    pub fn counting_switches(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Self> {
+        let [kind, ..] = &KINDS;
+        let programs = workspace.output().join("programs");
+        let step = Step::start("building the kernel that counts switches");
+        let built = kind.build_with("count-switches", workspace, &step)?;
+        let [program] = built.as_slice() else { bail!("the kernel's package defines not one program") };
+        let kernel = programs.join("lilliput-counting-switches");
+        fs::copy(&program.file, &kernel).with_context(|| format!("can't copy {}", program.file.display()))?;
+        // Cargo keeps both, but gives them one name, which belongs to the usual one.
+        kind.build(workspace, &step)?;
+        if program.fresh {
+            step.finish_silently()
+        } else {
+            step.finish("done")
+        }
+        let stripped_kernel = kernel.with_extension("stripped");
+        strip(toolchain, &kernel, &stripped_kernel)?;
+        let symbols = Symbols::read(&kernel)?;
+        let listing = kernel.with_extension("symbols");
+        fs::write(&listing, symbols.listing()).with_context(|| format!("can't write {}", listing.display()))?;
+        let mut files = self.files.clone();
+        files.insert(lilliput_abi::boot::file::SYMBOLS.to_owned(), listing);
         Ok(Self { kernel, stripped_kernel, symbols, files })
     }
 

@@ -51,6 +51,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
 }
 
 /// The program that makes disk images, built.
+#[derive(Clone)]
 pub struct ImageMaker(PathBuf);
 
 impl ImageMaker {

@@ -41,6 +41,11 @@ pub struct Machine {
 impl Machine {
     /// The same machine with a time-stamp counter that counts instructions.
     pub fn counting_instructions(&self) -> Self {
+        Self { count_instructions: true, ..self.emulated() }
+    }
+
+    /// The machine on which counts are made that don't depend on how it is emulated.
+    pub fn emulated(&self) -> Self {
         let cpu = match self.accelerator {
             Accelerator::Tcg => self.cpu.clone(),
             // The host's own processor can't be emulated.
@@ -48,7 +53,7 @@ impl Machine {
         };
         // Which firmware booted changes no count, and UEFI takes minutes at this pace.
         let firmware = Firmware::Bios;
-        Self { accelerator: Accelerator::Tcg, firmware, cpus: 1, cpu, count_instructions: true, ..self.clone() }
+        Self { accelerator: Accelerator::Tcg, firmware, cpus: 1, cpu, ..self.clone() }
     }
 
     /// The emulator's command line for a boot of this image: serial port on standard output, no screen, no

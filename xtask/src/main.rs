@@ -9,6 +9,7 @@ mod clean;
 mod fuzz;
 mod gdb;
 mod image;
+mod ipc_path;
 mod machine;
 mod options;
 mod prepare;
@@ -47,6 +48,7 @@ enum Command {
     Attack(attack::Arguments),
     Bench(bench::Arguments),
     Fuzz(fuzz::Arguments),
+    IpcPath(ipc_path::Arguments),
     Gdb(gdb::Arguments),
     Check(check::Arguments),
     Clean(clean::Arguments),
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Attack(arguments) => attack::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
         Command::Fuzz(arguments) => fuzz::main(arguments),
+        Command::IpcPath(arguments) => ipc_path::main(arguments),
         Command::Gdb(arguments) => gdb::main(arguments),
         Command::Check(arguments) => check::main(arguments),
         Command::Clean(arguments) => clean::main(arguments),

@@ -9,7 +9,7 @@ use crate::boot::{BochsBoot, Boot, Ending, Report, Show, Step};
 use crate::build::{Build, Config};
 use crate::image::ImageMaker;
 use crate::machine::{Emulator, Firmware, Machine};
-use crate::setup::{self, Needs};
+use crate::setup::{self, Needs, Toolchain};
 use crate::workspace::Workspace;
 
 /// A workspace ready to boot.
@@ -18,6 +18,7 @@ pub struct Prepared {
     pub workspace: Workspace,
     /// Kernel and programs.
     pub build: Build,
+    toolchain: Toolchain,
     maker: ImageMaker,
 }
 
@@ -28,7 +29,14 @@ impl Prepared {
         let toolchain = setup::require(&workspace, needs)?;
         let build = Build::new(&workspace, &toolchain)?;
         let maker = ImageMaker::build(&workspace)?;
-        Ok(Self { workspace, build, maker })
+        Ok(Self { workspace, build, toolchain, maker })
+    }
+
+    /// The same with a kernel whose fast path counts CR3 writes and segment loads.
+    pub fn counting_switches(&self) -> Result<Self> {
+        let build = self.build.counting_switches(&self.workspace, &self.toolchain)?;
+        let (workspace, toolchain, maker) = (self.workspace.clone(), self.toolchain.clone(), self.maker.clone());
+        Ok(Self { workspace, build, toolchain, maker })
     }
 
     /// Folder for the files of a boot.

@@ -21,11 +21,12 @@ pub struct SwitchCosts {
 }
 
 impl SwitchCosts {
-    /// From the rows of the free run and those of the boot that counted instructions.
-    pub fn new(machine: Machine, free: Vec<Row>, counted: Vec<Row>) -> Result<Self> {
+    /// From the rows of the free run, of the boot that counted instructions, and of the one that counted switches.
+    pub fn new(machine: Machine, free: Vec<Row>, counted: Vec<Row>, switches: Vec<Row>) -> Result<Self> {
         ensure!(!free.is_empty(), "the free run measured nothing");
         ensure!(!counted.is_empty(), "the instruction-counting run measured nothing");
-        Ok(Self { platform: machine.platform()?, machine, rows: merge(free, counted) })
+        ensure!(!switches.is_empty(), "the run that counts switches measured nothing");
+        Ok(Self { platform: machine.platform()?, machine, rows: merge(free, counted, switches) })
     }
 
     /// Whether the processor checks segment limits, as the kernel found out.
@@ -54,6 +55,7 @@ impl SwitchCosts {
             format!("  ticks:          {}", accelerator.ticks()),
             "  instructions:   the kernel's, from the entry instruction through the exit instruction;".to_owned(),
             format!("                  counted in a second boot in which the TSC counts them{counted}"),
+            "  writes, loads:  counted in a third boot, by a kernel built to count them".to_owned(),
             "  ratios:         to the same operation in `page` mode".to_owned(),
         ];
         format!("{}\n\n{}", header.join("\n"), table::render(&self.rows))

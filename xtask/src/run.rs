@@ -17,8 +17,9 @@ use crate::setup::Needs;
 
 /// Boots, runs the mixed workload, and prints what switching costs; or runs a program of yours, or a shell.
 ///
-/// Two boots: the first runs freely, does the mixed workload and measures ticks; the second, under TCG with a
-/// time-stamp counter that counts instructions, measures the same operations once more. The exit status is 0
+/// Three boots: the first runs freely, does the mixed workload and measures ticks; the second, under TCG with a
+/// time-stamp counter that counts instructions, measures the same operations once more; the third, with a kernel built to
+/// count what it loads, CR3 writes and segment loads. The exit status is 0
 /// if all went well; otherwise the last line says what did not.
 ///
 /// With `--program` there is one boot, with that program as a task that nobody trusts, beside witnesses: small tasks

@@ -15,6 +15,7 @@ use clap::Args;
 use self::tally::Tally;
 use crate::boot::Outcome;
 use crate::build::{Build, text_size};
+use crate::ipc_path;
 use crate::options::Timeout;
 use crate::prepare::Prepared;
 use crate::setup::Needs;
@@ -31,7 +32,7 @@ const KERNEL_TEXT: u64 = 100 * 1024;
 /// `, N skipped` where tests were skipped; the exit status is 0 if none failed.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Run only suites whose name contains this: `host`, `kernel-size` or the name of a boot.
+    /// Run only suites whose name contains this: `host`, `kernel-size`, `ipc-path` or the name of a boot.
     #[arg(long, value_name = "FILTER")]
     only: Option<String>,
     /// List the suites and run none.
@@ -63,10 +64,11 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let guest = guest::BOOTS.iter().map(|boot| boot.name);
     let program = program::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
-    [host::NAME, SIZE].into_iter().chain(guest).chain([disk::NAME]).chain(program).chain(attack)
+    [host::NAME, SIZE, PATHS].into_iter().chain(guest).chain([disk::NAME]).chain(program).chain(attack)
 }
 
 const SIZE: &str = "kernel-size";
+const PATHS: &str = "ipc-path";
 
 fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
     let wanted = |name: &str| arguments.only.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
@@ -80,6 +82,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         let prepared = Prepared::new(Needs { bochs, ..Needs::EMULATOR }).context("the guest tests can't run")?;
         if wanted(SIZE) {
             size(&prepared.build, tally);
+        }
+        if wanted(PATHS) {
+            paths(&prepared.build, tally);
         }
         for boot in guest::BOOTS.iter().filter(|boot| wanted(boot.name)) {
             boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
@@ -104,4 +109,20 @@ fn size(build: &Build, tally: &mut Tally) {
         Err(error) => Outcome::Failed(format!("{error:#}")),
     };
     tally.suite(SIZE, |tally| tally.count(SIZE, "text below 100 KiB", &outcome));
+}
+
+/// Whether the fast path is, as it was built, what the benchmark's budgets say.
+fn paths(build: &Build, tally: &mut Tally) {
+    let outcome = |result: Result<()>| match result {
+        Ok(()) => Outcome::Passed,
+        Err(error) => Outcome::Failed(format!("{error:#}")),
+    };
+    tally.suite(PATHS, |tally| match ipc_path::walks(&build.kernel) {
+        Ok(walks) => {
+            for (route, walk) in walks {
+                tally.count(PATHS, &route.title(), &outcome(ipc_path::check(&route, &walk)));
+            }
+        }
+        Err(error) => tally.count(PATHS, "walks", &outcome(Err(error))),
+    });
 }

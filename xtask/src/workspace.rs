@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::process;
 
 /// The workspace that this program belongs to, as cargo describes it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Workspace {
     /// The folder of the top `Cargo.toml`.
     #[serde(rename = "workspace_root")]
@@ -23,13 +23,13 @@ pub struct Workspace {
     default_members: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Package {
     name: String,
     targets: Vec<Target>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Target {
     name: String,
     kind: Vec<String>,

@@ -317,9 +317,9 @@ pub mod fact {
     pub const PCID: u64 = 2;
     /// The isolation mode that `auto` means.
     pub const AUTO_ISOLATION: u64 = 3;
-    /// Writes of CR3 since boot, this CPU.
+    /// Writes of CR3 since boot, this CPU; without those of the fast path of IPC unless [`COUNTS_SWITCHES`].
     pub const CR3_WRITES: u64 = 4;
-    /// Loads of DS, ES, FS and GS since boot, this CPU.
+    /// Loads of DS, ES, FS and GS since boot, this CPU; likewise.
     pub const SEGMENT_LOADS: u64 = 5;
     /// Free page frames.
     pub const FREE_FRAMES: u64 = 6;
@@ -332,4 +332,6 @@ pub mod fact {
     /// 1 where lines of output are to end with [`UNENFORCED`](crate::boot::UNENFORCED): some small task is in `segment` mode and nothing
     /// enforces limits.
     pub const UNENFORCED: u64 = 16;
+    /// 1 in a kernel that was built to count on the fast path too.
+    pub const COUNTS_SWITCHES: u64 = 17;
 }

@@ -43,6 +43,16 @@ pub struct PerCpu {
 #[repr(C, align(64))]
 pub struct Line<T>(pub T);
 
+// Where parts of it lie, for `cargo xtask ipc-path`: symbols, which take no memory.
+core::arch::global_asm!(
+    ".globl lilliput_layout_gdt",
+    ".set lilliput_layout_gdt, {gdt}",
+    ".globl lilliput_layout_cpu",
+    ".set lilliput_layout_cpu, {cpu}",
+    gdt = const core::mem::offset_of!(PerCpu, gdt),
+    cpu = const core::mem::offset_of!(PerCpu, cpu),
+);
+
 struct Block(UnsafeCell<PerCpu>);
 
 // SAFETY: the block belongs to one CPU, which reaches it with interrupts off and one borrow at a time

@@ -30,6 +30,7 @@ fn read_fact(kernel: &Kernel, this: &PerCpu, number: u64) -> Answer {
         fact::AUTO_ISOLATION => facts.auto_isolation as u64,
         fact::CR3_WRITES => this.cr3_writes,
         fact::SEGMENT_LOADS => this.segment_loads,
+        fact::COUNTS_SWITCHES => u64::from(cfg!(feature = "count-switches")),
         fact::FREE_FRAMES => kernel.frames.borrow().free_count(),
         fact::CPUS => u64::from(facts.cpus),
         fact::COMPAT_ENTRY => facts.compat_entry as u64,

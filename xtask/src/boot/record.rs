@@ -5,7 +5,7 @@
 //! - `@attack NAME MODE contained`, `@attack NAME MODE ESCAPED reason`, `... unexpected reason`, `... skipped reason`
 //! - `@program NAME MODE END ...` with `exit CODE`, `exception ...`, `overtime SECONDS`, `interrupted` or `refused REASON` for END
 //! - `@witnesses NAME whole`, `@witnesses NAME HARMED ...`: what became of those beside that program
-//! - `@budget NAME MEASURED LIMIT`: an instruction count that must not exceed its limit
+//! - `@budget NAME MEASURED LIMIT`: a count, of instructions unless it says otherwise, that must not exceed its limit
 //!
 //! Where small tasks are not confined, every line ends with a mark that says so: see [`unmarked`].
 
@@ -133,7 +133,7 @@ fn budget(text: &str) -> Option<Record> {
     let (measured, limit): (u64, u64) = (measured.parse().ok()?, limit.parse().ok()?);
     let outcome = match measured <= limit {
         true => Outcome::Passed,
-        false => Outcome::Failed(format!("{measured} instructions, the budget is {limit}")),
+        false => Outcome::Failed(format!("{measured}, the budget is {limit}")),
     };
     Some(Record::Test { name: format!("budget {name}"), outcome })
 }

@@ -58,6 +58,12 @@ pub const ALL: [Kind; 3] = [
 ];
 
 impl Kind {
+    /// Builds its programs with a feature that they don't have else. They take the place of the usual ones among cargo's files.
+    pub fn build_with(&self, feature: &str, workspace: &Workspace, step: &Step) -> Result<Vec<Built>> {
+        let mut command = self.command(workspace, "build");
+        cargo::run(command.args(["--features", feature, "--message-format=json-render-diagnostics"]), step)
+    }
+
     /// Builds all programs of this kind.
     pub fn build(&self, workspace: &Workspace, step: &Step) -> Result<Vec<Built>> {
         cargo::run(self.command(workspace, "build").arg("--message-format=json-render-diagnostics"), step)

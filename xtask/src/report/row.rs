@@ -50,13 +50,13 @@ impl Row {
     }
 }
 
-/// Puts the rows of the free run and of the instruction-counting run together, in the free run's order, but
-/// with the isolation modes of one operation beside each other.
+/// Puts the rows of the free run, of the instruction-counting run and of the run that counts switches together, in the free run's order,
+/// but with the isolation modes of one operation beside each other.
 ///
 /// Ticks are the free run's only: while the time-stamp counter counts instructions there are none.
-pub fn merge(free: Vec<Row>, counted: Vec<Row>) -> Vec<Row> {
+pub fn merge(free: Vec<Row>, counted: Vec<Row>, switches: Vec<Row>) -> Vec<Row> {
     let mut rows = free;
-    for other in counted {
+    for other in counted.into_iter().chain(switches) {
         match rows.iter_mut().find(|row| row.same_as(&other)) {
             Some(row) => {
                 row.instructions = other.instructions.or(row.instructions.take());
@@ -117,7 +117,9 @@ pub mod tests {
             Row { instructions: Some(120.into()), ticks: Some(1.into()), ..row("call", 4, Some("page")) },
             Row { instructions: Some(99.into()), ticks: Some(1.into()), ..row("call", 4, Some("segment")) },
         ];
-        let rows = merge(free, counted);
+        let switches = vec![Row { cr3_writes: Some(1.into()), ..row("call", 4, Some("page")) }];
+        let rows = merge(free, counted, switches);
+        assert_eq!((&rows[0].cr3_writes, &rows[1].cr3_writes), (&Some(1.into()), &None));
         assert_eq!(rows.len(), 3);
         assert_eq!((&rows[0].ticks, &rows[0].instructions), (&Some(900.into()), &Some(120.into())));
         assert_eq!((&rows[1].ticks, &rows[1].instructions), (&None, &Some(99.into())));

@@ -24,6 +24,8 @@ pub struct GuestBoot {
     scenario: Scenario,
     /// With a time-stamp counter that counts instructions.
     count_instructions: bool,
+    /// With a kernel that counts what it loads.
+    count_switches: bool,
     /// With the kernel checking itself.
     check_invariants: bool,
     /// Further settings.
@@ -40,13 +42,14 @@ const PLAIN: GuestBoot = GuestBoot {
     platform: None,
     scenario: Scenario::Tests,
     count_instructions: false,
+    count_switches: false,
     check_invariants: false,
     settings: &[],
     typed: &[],
 };
 
 /// All of them. In software, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 16] = [
+pub const BOOTS: [GuestBoot; 17] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -67,6 +70,7 @@ pub const BOOTS: [GuestBoot; 16] = [
         ..PLAIN
     },
     GuestBoot { name: "budgets", scenario: Scenario::Bench, count_instructions: true, ..PLAIN },
+    GuestBoot { name: "switches", scenario: Scenario::Bench, count_switches: true, ..PLAIN },
     // Counting instructions, it goes the same way each time.
     GuestBoot {
         name: "fuzz",
@@ -144,6 +148,8 @@ impl GuestBoot {
         limit: Duration,
         verbose: bool,
     ) -> Result<Report> {
+        let counter = self.count_switches.then(|| prepared.counting_switches()).transpose()?;
+        let prepared = counter.as_ref().unwrap_or(prepared);
         match emulator {
             // Bochs' serial port is not connected to anything that types.
             Emulator::Qemu(machine) if !self.typed.is_empty() => {

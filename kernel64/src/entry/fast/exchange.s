@@ -48,6 +48,7 @@ lilliput_compat_entry:
     jne 23f
     COMMIT_REPLY {caller}
     EXTEND
+    STAGE note
     mov rcx, [rsp + {cr3}]
     mov r9d, [rsp + {task}]
     NOTE
@@ -61,6 +62,7 @@ lilliput_compat_entry:
 
 30: cmp eax, {null_call}
     jne lilliput_signal32
+    STAGE exit
     xor eax, eax
     xor ecx, ecx
     lea rsp, [rsp + {ip}]
@@ -132,6 +134,7 @@ lilliput_wide_entry:
 
 60: cmp eax, {null_call}
     jne lilliput_signal64
+    STAGE exit
     xor eax, eax
     mov rsp, r11
     mov r11d, {flags}
@@ -168,6 +171,7 @@ lilliput_general32:
 
 # The host's guest becomes its caller. R8 = the root in force: the guest's, or else what was noted.
 .macro RECEIVE_GUEST
+    STAGE guest
     mov r8, gs:[{loaded_cr3}]
     movsxd r11, dword ptr [rsp + {guest}]
     cmp r11d, {nobody}
@@ -232,6 +236,7 @@ lilliput_host_call:
     FITS lilliput_general64
     RECEIVE_GUEST
     COMMIT_CALL {caller}
+    STAGE root
     # What is loaded was noted by whoever switched to the host, unless its guest came.
     cmp r8, [r10 + {cr3}]
     je 72f

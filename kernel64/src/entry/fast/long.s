@@ -5,6 +5,7 @@
 
 .macro LEAVE_LONG
     ROOT_IF_OTHER other=r15
+    STAGE exit
     mov rcx, [r15 + {ip}]
     mov r11d, {flags}
     mov rsp, [r15 + {sp}]
@@ -22,17 +23,20 @@ lilliput_long:
     btr r13d, {long_bit}
     cmp r13d, [rsp + {gate_places}]
     jae 1f
+    STAGE capability
     shl r13d, 4
     add r13, [rsp + {capabilities}]
     movsxd r14, dword ptr [r13 + {object}]
     mov r11d, [r13 + {key}]
     cmp r11d, [r14 + {endpoint_key}]
     jne 2f
+    STAGE receiver
     movsxd r15, dword ptr [r14 + {queue}]
     mov r11d, [r15 + {class}]
     cmp r11d, [rsp + {peers}]
     jne 2f
     # Point of no return.
+    STAGE commit
     mov dword ptr [r14 + {queue}], {nobody}
     mov [r15 + {caller}], esp
     mov [rsp + {server}], r15d
@@ -42,14 +46,17 @@ lilliput_long:
     LEAVE_LONG
 1:  cmp r13d, {reply_receive}
     jne 2f
+    STAGE home
     movsxd r14, dword ptr [rsp + {gate_home}]
     cmp dword ptr [r14 + {queue}], {nobody}
     jne 2f
+    STAGE receiver
     movsxd r15, dword ptr [rsp + {caller}]
     mov r11d, [r15 + {class}]
     cmp r11d, [rsp + {peers}]
     jne 2f
     # Point of no return.
+    STAGE commit
     mov [r14 + {queue}], esp
     mov dword ptr [rsp + {caller}], {nobody}
     mov gs:[{current}], r15

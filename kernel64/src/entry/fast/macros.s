@@ -1,20 +1,29 @@
+# Marks where a stage begins, for `cargo xtask ipc-path`: a symbol and no instruction.
+.macro STAGE name
+lilliput_stage_\name\()_\@:
+.endm
+
 # ---- Entry ---------------------------------------------------------------------------------------------------
 
 # SYSCALL from compatibility mode. The return address is not kept: whoever enters goes on at the entry page's return, hence enters there.
 .macro ENTER_SMALL
+    STAGE entry
     swapgs
     mov r11d, esp
     mov rsp, gs:[{current}]
     mov [rsp + {sp}], r11
+    STAGE place
 .endm
 
 # SYSCALL from 64-bit code. R11 = the user's stack pointer.
 .macro ENTER_WIDE
+    STAGE entry
     swapgs
     mov r11, rsp
     mov rsp, gs:[{current}]
     mov [rsp + {ip}], rcx
     mov [rsp + {sp}], r11
+    STAGE place
 .endm
 
 # ---- Checks --------------------------------------------------------------------------------------------------
@@ -22,6 +31,7 @@
 # A call by the capability at place EAX, which is in the table. RCX = capability, R9 = endpoint, R10 = who is first in its queue, or
 # nobody, R11D = its class.
 .macro CHECK_CALL general
+    STAGE capability
     mov ecx, eax
     shl ecx, 4
     add rcx, [rsp + {capabilities}]
@@ -29,15 +39,18 @@
     mov r11d, [rcx + {key}]
     cmp r11d, [r9 + {endpoint_key}]
     jne \general
+    STAGE receiver
     movsxd r10, dword ptr [r9 + {queue}]
     mov r11d, [r10 + {class}]
 .endm
 
 # An answer goes on at the thread's home. R9 = that, where nobody is.
 .macro CHECK_HOME general
+    STAGE home
     movsxd r9, dword ptr [rsp + {gate_home}]
     cmp dword ptr [r9 + {queue}], {nobody}
     jne \general
+    STAGE receiver
 .endm
 
 # R10 = the caller, or nobody, R11D = its class.
@@ -48,6 +61,7 @@
 
 # Whether the words of a 64-bit sender fit a 32-bit receiver.
 .macro FITS general
+    STAGE words
     mov r11, rbx
     or r11, rsi
     or r11, rdi
@@ -61,6 +75,7 @@
 # The receiver takes the message of the thread that entered, which waits for its answer. EAX = badge.
 .macro COMMIT_CALL link
     # Point of no return.
+    STAGE commit
     mov dword ptr [r9 + {queue}], {nobody}
     mov [r10 + \link], esp
     mov [rsp + {server}], r10d
@@ -72,6 +87,7 @@
 # The caller gets its answer; the thread that entered is alone at its home. EAX = 0.
 .macro COMMIT_REPLY link
     # Point of no return.
+    STAGE commit
     mov [r9 + {queue}], esp
     mov dword ptr [rsp + \link], {nobody}
     mov gs:[{current}], r10
@@ -82,6 +98,7 @@
 # The time until now is charged to the thread that entered, and from now on to the other. The time slice goes along.
 # What they have in RDX stays meanwhile in a register that may be lost.
 .macro EXCHANGE other=r10, keep=r9d
+    STAGE account
     mov \keep, edx
     rdtsc
     shl rdx, 32
@@ -90,6 +107,7 @@
     sub [\other + {user_ticks}], rax
     inc qword ptr [rsp + {exchanges}]
     mov edx, \keep
+    STAGE message
 .endm
 
 # ---- A page fault as a message ----------------------------------------------------------------------------------
@@ -167,6 +185,7 @@
 
 # The root of the thread in R10.
 .macro ROOT
+    STAGE root
     mov rcx, [r10 + {cr3}]
     mov cr3, rcx
     COUNT {cr3_writes}, 1
@@ -174,6 +193,7 @@
 
 # The same, unless it is that of the thread that entered.
 .macro ROOT_IF_OTHER other=r10
+    STAGE root
     mov rcx, [\other + {cr3}]
     cmp rcx, [rsp + {cr3}]
     je 9f
@@ -184,6 +204,7 @@
 
 # Both descriptors of the thread in R10. RSP = its frame.
 .macro DESCRIPTORS
+    STAGE segments
     lea rsp, [r10 + {data_descriptor}]
     pop qword ptr gs:[{gdt_data}]
     pop qword ptr gs:[{gdt_code}]
@@ -191,6 +212,7 @@
 
 # R8 and R12-R15 may be a host's, for whom they stay as they are while its guests run.
 .macro CLEAR_KEPT
+    STAGE clear
     xor r8d, r8d
     xor r12d, r12d
     xor r13d, r13d
@@ -207,6 +229,7 @@
     mov fs, word ptr [rsp + {frame_ss}]
     swapgs
     mov gs, word ptr [rsp + {frame_ss}]
+    STAGE exit
     xor ecx, ecx
     sti
     .globl \label
@@ -216,8 +239,10 @@
 
 # To the guest in R10 of the host that entered: its root is in force and its segments are loaded, but for code.
 .macro LEAVE_TO_GUEST label
+    STAGE segments
     lea rsp, [r10 + {code_descriptor}]
     pop qword ptr gs:[{gdt_code}]
+    STAGE exit
     swapgs
     xor ecx, ecx
     sti
@@ -228,7 +253,9 @@
 
 # To the host in R10 of the small thread that entered, whose root and segments stay. Of a 64-bit code descriptor only the upper half counts.
 .macro LEAVE_TO_HOST
+    STAGE segments
     mov dword ptr gs:[{gdt_code} + 4], {code64_upper}
+    STAGE exit
     mov rcx, [r10 + {ip}]
     mov r11d, {flags}
     mov rsp, [r10 + {sp}]
@@ -240,12 +267,14 @@
 
 # To the 64-bit thread in R10 from another one: 64-bit mode ignores DS and ES, and what FS and GS have is no task's.
 .macro LEAVE_WIDE
+    STAGE exit
     mov rcx, [r10 + {ip}]
     mov r11d, {flags}
     mov rsp, [r10 + {sp}]
     xor r9d, r9d
     xor r10d, r10d
     CLEAR_KEPT
+    STAGE exit
     swapgs
     sysretq
 .endm
@@ -258,12 +287,14 @@
     mov fs, word ptr [rsp + {frame_ss}]
     swapgs
     mov gs, word ptr [rsp + {frame_ss}]
+    STAGE exit
     mov rcx, [rsp]
     mov r11d, {flags}
     mov rsp, [rsp + {frame_sp}]
     xor r9d, r9d
     xor r10d, r10d
     CLEAR_KEPT
+    STAGE exit
     sysretq
 .endm
 
@@ -277,6 +308,7 @@
 
 # Notes for the host in R10 what is loaded: root RCX, segments of task R9D, which if any is of its arena.
 .macro NOTE
+    STAGE note
     mov gs:[{loaded_cr3}], rcx
     mov gs:[{loaded_segments}], r9d
     movzx ecx, byte ptr [r10 + {arena}]

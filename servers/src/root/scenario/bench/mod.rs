@@ -24,6 +24,7 @@ use rows::Platform;
 pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     let platform = Platform {
         instructions: settings.instructions,
+        counts: context(SYSTEM.fact(fact::COUNTS_SWITCHES), "whether switches are counted")? == 1,
         compat_entry: context(SYSTEM.fact(fact::COMPAT_ENTRY), "the way of 32-bit entry")?,
         limits_enforced: context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1,
     };

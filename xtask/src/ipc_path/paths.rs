@@ -1,0 +1,299 @@
+//! Which ways there are through the fast path, and how each conditional jump on them ends.
+
+use lilliput_abi::Operation;
+use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
+use lilliput_abi::operation::OPERATION_SHIFT;
+use lilliput_abi::tag::LONG_WORDS;
+use lilliput_core::slab::Object;
+use lilliput_core::thread::{Kind, Thread, class};
+
+use super::budgets;
+
+/// Most cache lines of the kernel's code and data that a path may touch.
+pub const LINES: [usize; 2] = [7, 8];
+
+/// What paths have that don't reach that: they must not get worse.
+const LONGER: [(&str, [usize; 2]); 6] = [
+    ("call host -> small, without guests", [12, 9]),
+    ("reply small -> small, another root of its own", [10, 7]),
+    ("reply small -> host", [8, 9]),
+    ("reply 64 -> small", [8, 7]),
+    ("call 64 -> 64, 8 words", [8, 7]),
+    ("reply 64 -> 64, 8 words", [9, 6]),
+];
+
+fn lines(title: &str) -> [usize; 2] {
+    LONGER.iter().find(|(name, _)| *name == title).map_or(LINES, |(_, lines)| *lines)
+}
+
+/// Of a path for longer messages than of four words.
+const EIGHT: &str = ", 8 words";
+
+/// How a conditional jump ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// The instruction before it that sets the flags, and the jump's name: what has to stand there.
+    pub test: String,
+    /// Whether it is taken.
+    pub taken: bool,
+}
+
+/// Where a way ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With the far return of this name.
+    FarReturn(&'static str),
+    /// With SYSRET.
+    Sysret,
+}
+
+/// A way through the fast path.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The benchmark's name of the operation.
+    pub name: &'static str,
+    /// What is special about it.
+    pub remark: &'static str,
+    /// Kinds of the tasks that call and are called, whoever enters here.
+    pub client: u64,
+    /// Kind of the task that is called.
+    pub server: u64,
+    /// Whether the budget of the benchmark is for this way.
+    pub budgeted: bool,
+    /// Most cache lines of code and of data that it may touch.
+    pub lines: [usize; 2],
+    /// The symbol where it begins.
+    pub entry: &'static str,
+    /// The conditional jumps, in their order.
+    pub branches: Vec<Branch>,
+    /// Where it ends.
+    pub exit: Exit,
+}
+
+impl Route {
+    /// For people.
+    pub fn title(&self) -> String {
+        let (from, to) = match self.name.starts_with("reply") {
+            true => (self.server, self.client),
+            false => (self.client, self.server),
+        };
+        let arrow = if self.name == "null call" { String::new() } else { format!(" -> {}", kind::name(to)) };
+        format!("{} {}{arrow}{}", self.name, kind::name(from), self.remark)
+    }
+
+    /// The kernel instructions that it may have.
+    pub fn budget(&self) -> Option<u32> {
+        let words = match (self.name, self.remark) {
+            ("null call", _) => 0,
+            (_, EIGHT) => 8,
+            _ => 4,
+        };
+        self.budgeted.then(|| budgets::limit(self.name, self.client, self.server, words)).flatten()
+    }
+}
+
+/// `test; jump` that is or is not taken.
+fn branch(test: impl Into<String>, jump: &str, taken: bool) -> Branch {
+    Branch { test: format!("{}; {jump}", test.into()), taken }
+}
+
+fn selector(operation: Operation) -> u64 {
+    (operation as u64) << OPERATION_SHIFT
+}
+
+fn is_class(class: u32, yes: bool) -> Branch {
+    branch(format!("cmp r11d, {class:#x}"), "jne", !yes)
+}
+
+fn is_peer(yes: bool) -> Branch {
+    branch("cmp r11d, sender.peers", "jne", !yes)
+}
+
+fn is_own_host(yes: bool) -> Branch {
+    branch("cmp r11d, sender.host_peer", "jne", !yes)
+}
+
+fn is_small(yes: bool) -> Branch {
+    branch(format!("cmp r11d, {:#x}", class(Kind::Small, u8::MAX)), "ja", !yes)
+}
+
+fn is_wide(yes: bool) -> Branch {
+    is_class(class(Kind::Wide, 0), yes)
+}
+
+fn fits() -> Branch {
+    branch("shr r11, 0x20", "jne", false)
+}
+
+fn same_root(yes: bool) -> Branch {
+    branch("cmp rcx, sender.cr3", "je", yes)
+}
+
+fn has_guest(yes: bool) -> Branch {
+    branch(format!("cmp r10d, {:#x}", Thread::BASE), "je", !yes)
+}
+
+/// The place is in the table: it is a call, by a capability that admits it.
+fn call() -> Vec<Branch> {
+    vec![branch("cmp eax, sender.gate.places", "jae", false), branch("cmp r11d, endpoint.header", "jne", false)]
+}
+
+/// It is not; it is an answer, and nobody is at the thread's home.
+fn reply() -> Vec<Branch> {
+    vec![
+        branch("cmp eax, sender.gate.places", "jae", true),
+        branch(format!("cmp eax, {:#x}", selector(Operation::ReplyReceive)), "jne", false),
+        branch(format!("cmp endpoint.queue, {:#x}", Thread::BASE), "jne", false),
+    ]
+}
+
+/// It is not, and no answer.
+fn neither() -> Vec<Branch> {
+    vec![
+        branch("cmp eax, sender.gate.places", "jae", true),
+        branch(format!("cmp eax, {:#x}", selector(Operation::ReplyReceive)), "jne", true),
+    ]
+}
+
+fn null_call(yes: bool) -> Branch {
+    branch(format!("cmp eax, {:#x}", selector(Operation::Null)), "jne", !yes)
+}
+
+/// A host calls: its gate is always closed.
+fn host_call() -> Vec<Branch> {
+    let mut branches = neither();
+    branches.extend([
+        null_call(false),
+        branch("test eax, eax", "js", false),
+        branch(format!("cmp r11d, {:#x}", Operation::Signal as u32), "jne", true),
+        branch(format!("cmp sender.kind, {:#x}", Kind::Host as u8), "je", true),
+        branch("cmp eax, sender.places", "jae", false),
+        branch("cmp cpu.vector_enabled, 0x0", "jne", false),
+        branch("cmp cpu.attention, 0x0", "jne", false),
+        branch("cmp r11d, endpoint.header", "jne", false),
+        is_wide(false),
+        is_small(true),
+        fits(),
+        branch(format!("cmp r11d, {:#x}", Thread::BASE), "je", true),
+        branch("cmp r8, receiver.cr3", "je", true),
+    ]);
+    branches
+}
+
+/// More words than four, up to eight.
+fn long() -> Vec<Branch> {
+    let mut branches = neither();
+    branches.extend([
+        null_call(false),
+        branch("test eax, eax", "js", true),
+        branch(format!("cmp dx, {LONG_WORDS:#x}"), "ja", false),
+    ]);
+    branches
+}
+
+fn long_call() -> [Branch; 4] {
+    let places = branch("cmp r13d, sender.gate.places", "jae", false);
+    [places, branch("cmp r11d, endpoint.header", "jne", false), is_peer(true), same_root(false)]
+}
+
+fn long_reply() -> [Branch; 5] {
+    [
+        branch("cmp r13d, sender.gate.places", "jae", true),
+        branch(format!("cmp r13d, {:#x}", selector(Operation::ReplyReceive)), "jne", false),
+        branch(format!("cmp endpoint.queue, {:#x}", Thread::BASE), "jne", false),
+        is_peer(true),
+        same_root(false),
+    ]
+}
+
+const FROM_SMALL: &str = "lilliput_syscall32";
+const FROM_WIDE: &str = "lilliput_syscall64";
+
+/// All that are shown.
+pub fn all() -> Vec<Route> {
+    use Exit::{FarReturn, Sysret};
+    let same = ", another root of its own";
+    let arena = ", without guests";
+    [
+        route("call", "", SMALL, SMALL, call(), [is_peer(true)], FarReturn("lilliput_return_call32")),
+        route("call", same, SMALL, SMALL, call(), small_elsewhere(), FarReturn("lilliput_return_call32_other")),
+        route("call", "", SMALL, HOST, call(), [is_peer(false), is_own_host(true)], Sysret),
+        route("call", arena, HOST, SMALL, host_call(), [], FarReturn("lilliput_return_host_call")),
+        route("call", "", SMALL, WIDE, call(), [is_peer(false), is_own_host(false), is_wide(true)], Sysret),
+        route("call", "", WIDE, SMALL, call(), wide_to_small(), FarReturn("lilliput_return_call64")),
+        route("call", "", WIDE, WIDE, call(), [is_peer(true), same_root(false)], Sysret),
+        route("call in one task", "", WIDE, WIDE, call(), [is_peer(true), same_root(true)], Sysret),
+        route("reply", "", SMALL, SMALL, reply(), [is_peer(true)], FarReturn("lilliput_return_reply32")),
+        route(
+            "reply",
+            same,
+            SMALL,
+            SMALL,
+            reply(),
+            small_reply_elsewhere(),
+            FarReturn("lilliput_return_reply32_other"),
+        ),
+        route("reply", ", its guest", SMALL, HOST, reply(), [has_guest(true)], FarReturn("lilliput_return_guest")),
+        route("reply", "", HOST, SMALL, reply(), [is_peer(false), is_wide(false), is_own_host(true)], Sysret),
+        route("reply", "", SMALL, WIDE, reply(), wide_reply_to_small(), FarReturn("lilliput_return_reply64")),
+        route("reply", "", WIDE, SMALL, reply(), [is_peer(false), is_wide(true)], Sysret),
+        route("reply", "", WIDE, WIDE, reply(), [has_guest(false), is_peer(true), same_root(false)], Sysret),
+        route("reply in one task", "", WIDE, WIDE, reply(), [has_guest(false), is_peer(true), same_root(true)], Sysret),
+        route("call", EIGHT, WIDE, WIDE, long(), long_call(), Sysret),
+        route("reply", EIGHT, WIDE, WIDE, long(), long_reply(), Sysret),
+        route("null call", "", SMALL, SMALL, neither(), [null_call(true)], FarReturn("lilliput_return_null32")),
+        route("null call", "", WIDE, WIDE, neither(), [null_call(true)], Sysret),
+    ]
+    .map(|route| Route { budgeted: route.remark != same, lines: lines(&route.title()), ..route })
+    .into()
+}
+
+fn small_elsewhere() -> [Branch; 5] {
+    [is_peer(false), is_own_host(false), is_wide(false), is_small(true), same_root(false)]
+}
+
+fn small_reply_elsewhere() -> [Branch; 5] {
+    [is_peer(false), is_wide(false), is_own_host(false), is_small(true), same_root(false)]
+}
+
+fn wide_to_small() -> [Branch; 3] {
+    [is_peer(false), is_small(true), fits()]
+}
+
+fn wide_reply_to_small() -> [Branch; 4] {
+    [has_guest(false), is_peer(false), is_small(true), fits()]
+}
+
+fn route(
+    name: &'static str,
+    remark: &'static str,
+    client: u64,
+    server: u64,
+    mut branches: Vec<Branch>,
+    rest: impl IntoIterator<Item = Branch>,
+    exit: Exit,
+) -> Route {
+    let enters = if name.starts_with("reply") { server } else { client };
+    let entry = if enters == SMALL { FROM_SMALL } else { FROM_WIDE };
+    branches.extend(rest);
+    Route { name, remark, client, server, budgeted: true, lines: LINES, entry, branches, exit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_tell_routes_apart() {
+        let titles: Vec<_> = all().iter().map(Route::title).collect();
+        for (index, title) in titles.iter().enumerate() {
+            assert!(!titles[..index].contains(title), "{title}");
+        }
+        assert!(LONGER.iter().all(|(name, _)| titles.iter().any(|title| title == name)));
+    }
+
+    #[test]
+    fn every_way_but_to_another_root_has_a_budget() {
+        assert!(all().iter().all(|route| route.budget().is_some() == route.budgeted));
+    }
+}
