@@ -5,13 +5,14 @@ use core::cell::RefCell;
 use lilliput_abi::Error;
 use lilliput_compat32::arena::PaidMemory;
 use lilliput_core::capability::Capability;
+use lilliput_core::factory::Quota;
 use lilliput_core::frames::{Frame, FrameAllocator};
 use lilliput_core::paging::{Leaf, MapError, TableMemory};
 use lilliput_core::slab::{Index, Slab};
 use x86_64::structures::paging::PageTable;
 
 use crate::mm::physmap;
-use crate::objects::{Frames, Quota};
+use crate::objects::Frames;
 
 /// Capabilities in a page of them.
 const CAPABILITIES: usize = Frame::SIZE as usize / size_of::<Capability>();

@@ -1,7 +1,7 @@
-//! The kernel objects that hold memory: factories, frame sets, arenas.
+//! The kernel objects that hold memory: frame sets and arenas.
 
+use lilliput_abi::ObjectType;
 use lilliput_abi::layout::SLOT_UNIT;
-use lilliput_abi::{Error, ObjectType};
 use lilliput_compat32::arena::{Arena, HOST_RANGE};
 use lilliput_core::frames::FrameSet;
 use lilliput_core::paging::Clearing;
@@ -12,33 +12,6 @@ use lilliput_core::task::Task;
 pub const HOST_LOWEST: u64 = HOST_RANGE.start + SLOT_UNIT;
 /// The end of what a host can map.
 pub const HOST_END: u64 = HOST_RANGE.end;
-
-/// How much of something is used and may be.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Quota {
-    /// In use.
-    pub used: u64,
-    /// Allowed.
-    pub limit: u64,
-}
-
-impl Quota {
-    /// Takes from the quota.
-    ///
-    /// # Errors
-    /// `NoMemory` where that would be more than is allowed; nothing is taken.
-    pub fn charge(&mut self, amount: u64) -> Result<(), Error> {
-        let used = self.used.checked_add(amount).filter(|&used| used <= self.limit).ok_or(Error::NoMemory)?;
-        self.used = used;
-        Ok(())
-    }
-
-    /// Gives back.
-    pub fn refund(&mut self, amount: u64) {
-        debug_assert!(amount <= self.used);
-        self.used = self.used.saturating_sub(amount);
-    }
-}
 
 macro_rules! object {
     ($type:ident, $object_type:ident) => {
@@ -53,19 +26,6 @@ macro_rules! object {
         }
     };
 }
-
-/// What objects are made by and charged to.
-#[derive(Default)]
-pub struct Factory {
-    /// Table bookkeeping.
-    pub header: Header,
-    /// Page frames: memory of tasks, page tables, capability tables.
-    pub frames: Quota,
-    /// Kernel objects.
-    pub objects: Quota,
-}
-
-object!(Factory, Factory);
 
 /// Page frames that tasks can map.
 #[derive(Default)]

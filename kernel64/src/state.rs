@@ -3,14 +3,16 @@
 use core::cell::{RefCell, UnsafeCell};
 
 use lilliput_compat32::arena::PlacedSpace;
+use lilliput_core::factory::Factory;
 use lilliput_core::frames::FrameAllocator;
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Slab};
 
 use crate::devices::Devices;
 use crate::facts::Facts;
+use crate::invoke::Revocations;
 use crate::memory::Charged;
-use crate::objects::{ArenaObject, Factory, Frames};
+use crate::objects::{ArenaObject, Frames};
 use crate::tlb::Pcids;
 
 /// Everything that is not one CPU's own.
@@ -27,6 +29,8 @@ pub struct Kernel {
     pub devices: Devices,
     /// Where small tasks lie in their arenas, by the numbers of the tasks.
     pub placed: &'static mut [Option<PlacedSpace>],
+    /// What is being taken from all tasks.
+    pub revocations: Revocations,
     /// All page frames.
     pub frames: RefCell<FrameAllocator>,
     /// Tags of page-table roots.

@@ -101,6 +101,9 @@ methods! {
         Destroy = 9,
         /// What is charged to this factory and what it may be: `() -> (frames in use, frames allowed, objects in use, objects allowed)`
         Usage = 10,
+        /// A factory whose quotas are taken from this one's: `(frames, objects) -> (capability)`. To destroy it is to destroy all that was
+        /// made by it and by the factories that it made.
+        CreateFactory = 11,
         /// The interrupt of a line, closed: `(devices, line) -> (capability)`. Lines 0 to 15 are those of ISA, wherever they lead; from
         /// 16 on they are ACPI's global ones.
         CreateInterrupt = 32,
@@ -139,6 +142,10 @@ methods! {
         /// Sets the highest priority that this task can give to a thread, or let another task give: `(priority 0..=63)`. It can be
         /// no higher than the caller's own. A new task has its creator's.
         SetCeiling = 8,
+        /// Takes from all tasks what was derived from a capability of this task's, which must have [`Rights::DESTROY`]:
+        /// `(place, badge)`. That is every other capability to its object with its badge or, where it has none, with this one, or
+        /// with any for 0. Word 2 is what the kernel goes on by.
+        Revoke = 9,
         /// Makes a small task's space larger or smaller: `(size, 1 if it is not to become large, else 0) -> (size, linear address
         /// of its address 0, isolation)`. Larger: where it is, else in another slot, else as a large task. Smaller:
         /// what lies beyond is unmapped.

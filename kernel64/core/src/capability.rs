@@ -45,6 +45,11 @@ impl Capability {
         (self.object - ENDPOINTS) / ENDPOINT_BYTES
     }
 
+    /// Whether both name the same object.
+    pub const fn names_object_of(&self, other: &Self) -> bool {
+        self.object == other.object && slab::same_object(self.key, other.key)
+    }
+
     /// Whether it is none.
     pub const fn is_null(&self) -> bool {
         self.key == 0
@@ -60,6 +65,16 @@ impl Capability {
         slab::type_number(self.key) == object_type as u8
     }
 
+    /// The same under this badge.
+    pub(crate) const fn with_badge(&self, badge: u32) -> Self {
+        Self { badge, ..*self }
+    }
+
+    /// Whether something derived from it may be wanted with this badge: any where it has none, else its own. 0 stands for its own.
+    pub const fn may_have(&self, badge: u32) -> bool {
+        badge & lilliput_abi::error::ERROR_BIT == 0 && (badge == 0 || self.badge == 0 || badge == self.badge)
+    }
+
     /// A copy with fewer rights, and with a badge where this one has none.
     ///
     /// # Errors
@@ -69,10 +84,7 @@ impl Capability {
         if !self.rights().contains(Rights::GRANT) || !self.rights().contains(rights) {
             return Err(Error::NoRight);
         }
-        if rights == Rights::empty() || badge & lilliput_abi::error::ERROR_BIT != 0 {
-            return Err(Error::BadArgument);
-        }
-        if self.badge != 0 && badge != self.badge && badge != 0 {
+        if rights == Rights::empty() || !self.may_have(badge) {
             return Err(Error::BadArgument);
         }
         let badge = if self.badge != 0 { self.badge } else { badge };

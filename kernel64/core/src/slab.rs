@@ -76,6 +76,11 @@ pub const fn with_rights(key: Key, rights: Rights) -> Key {
     key & !RIGHTS & !CALLABLE | (rights.bits() as Key) << RIGHTS_SHIFT | callable as Key
 }
 
+/// Whether two keys to objects with the same number are to the same object.
+pub const fn same_object(key: Key, other: Key) -> bool {
+    (key ^ other) & (GENERATIONS | TYPE) == 0
+}
+
 /// The key of a capability with all rights to the one object of a type that has no table.
 pub const fn unique(object_type: ObjectType) -> Key {
     with_rights((object_type as Key) << TYPE_SHIFT, Rights::all())
@@ -253,7 +258,19 @@ impl<T: Object> Slab<T> {
 
     /// The live objects' places, by number.
     pub fn iter(&self) -> impl Iterator<Item = Index<T>> + '_ {
-        (1..self.fresh).filter(|&n| self.entries[n as usize].header().is_live()).map(Index::new)
+        self.among(1..self.fresh)
+    }
+
+    /// No object has this number or a higher one.
+    pub fn end(&self) -> u32 {
+        self.fresh
+    }
+
+    /// The live objects' places among these numbers, by number.
+    pub fn among(&self, numbers: ops::Range<u32>) -> impl Iterator<Item = Index<T>> + '_ {
+        (numbers.start.max(1)..numbers.end.min(self.fresh))
+            .filter(|&n| self.entries[n as usize].header().is_live())
+            .map(Index::new)
     }
 }
 

@@ -3,6 +3,7 @@
 use core::cell::RefCell;
 
 use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::factory::{Factory, Quota};
 use lilliput_core::frames::FrameAllocator;
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Object, Slab};
@@ -12,9 +13,10 @@ use lilliput_core::timers::{Entry, Timers};
 
 use crate::devices::Devices;
 use crate::facts::Facts;
+use crate::invoke::Revocations;
 use crate::mm::layout::{ENDPOINTS, NOTIFICATIONS, THREADS};
 use crate::mm::tables::Tables;
-use crate::objects::{ArenaObject, Factory, Frames, Quota};
+use crate::objects::{ArenaObject, Frames};
 use crate::state::Kernel;
 use crate::tlb::Pcids;
 
@@ -29,7 +31,7 @@ const _: () = assert!(*THREAD_COUNT.end() * size_of::<Thread>() as u64 <= ENDPOI
 const MOST_OF_A_KIND: usize = 4;
 const FRAMES_PER_MEBIBYTE: u64 = 256;
 const ARENAS: usize = 64;
-const FACTORIES: usize = 256;
+const FACTORIES: usize = 1024;
 
 /// Makes the kernel's state, with one factory.
 pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, facts: Facts) -> Kernel {
@@ -64,7 +66,8 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
     let root_factory = factories.insert(0, all);
     debug_assert_eq!(root_factory, Some(ROOT_FACTORY));
     let pcids = Pcids::new(facts.pcid);
-    Kernel { machine, arenas, factories, frame_sets, devices, placed, frames: RefCell::new(frames), pcids, facts }
+    let (frames, revocations) = (RefCell::new(frames), Revocations::default());
+    Kernel { machine, arenas, factories, frame_sets, devices, placed, revocations, frames, pcids, facts }
 }
 
 struct Maker<'a> {

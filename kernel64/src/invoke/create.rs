@@ -8,6 +8,7 @@ use lilliput_compat32::descriptor::Descriptor;
 use lilliput_compat32::entry_page::RETURN_ADDRESS;
 use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
 use lilliput_core::capability::CapabilityTable;
+use lilliput_core::factory::Factory;
 use lilliput_core::paging::{self, ENTRIES, TableMemory, UPPER_HALF};
 use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
@@ -16,7 +17,7 @@ use lilliput_core::thread::{Frame as ReturnFrame, Interrupted, Kind, PRIORITIES,
 use super::space;
 use crate::entry::FLAGS;
 use crate::memory::Charged;
-use crate::objects::{ArenaObject, Factory, HOST_END};
+use crate::objects::{ArenaObject, HOST_END};
 use crate::state::Kernel;
 
 /// Pages of a new task's capability table: 256 capabilities each.

@@ -4,19 +4,24 @@ use lilliput_abi::layout::PAGE_SIZE;
 use lilliput_abi::{Error, ObjectType, Rights};
 use lilliput_compat32::arena::PlacedSpace;
 use lilliput_core::capability::Capability;
+use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::factory::Factory;
+use lilliput_core::interrupt::Interrupt;
 use lilliput_core::ipc::end;
 use lilliput_core::paging::{Clearing, Tables, UPPER_HALF};
+use lilliput_core::ports::IoPorts;
 use lilliput_core::slab::{self, Header, Index, Object, Slab};
 use lilliput_core::task::Task;
 use lilliput_core::thread::{Kind, Thread};
 use x86_64::VirtAddr;
 
 use super::memory::{ENTRIES_CLEARED, flush, payer};
-use super::{Answer, Call, DONE, Words, frames};
+use super::{Answer, Call, DONE, Words, frames, reclaim};
+use crate::boot::objects::ROOT_FACTORY;
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
 use crate::memory::{Charged, forget};
-use crate::objects::{ArenaObject, HOST_END, HOST_LOWEST};
+use crate::objects::{ArenaObject, Frames, HOST_END, HOST_LOWEST};
 use crate::state::Kernel;
 use crate::{devices, switch, tlb};
 
@@ -30,10 +35,10 @@ const THREADS_ENDED: u32 = 16;
 ///
 /// What may be long goes in steps. From the first one on the object is retired: no capability names it any more, but to
 /// whoever destroys it.
-pub fn destroy(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Answer {
+pub fn destroy(kernel: &mut Kernel, this: &mut PerCpu, by: Index<Factory>, call: &Call) -> Answer {
     let place = call.small(0)?;
     let capability = kernel.machine.tasks[call.task].capabilities.named(place)?;
-    if step(kernel, this, call.task, capability)? {
+    if step(kernel, this, by, call.task, capability)? {
         kernel.machine.tasks[call.task].capabilities.remove(place)?;
         return Ok(DONE);
     }
@@ -41,8 +46,14 @@ pub fn destroy(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Answer {
 }
 
 /// A step of an object's end. True when it is gone.
-fn step(kernel: &mut Kernel, this: &mut PerCpu, caller: Index<Task>, capability: Capability) -> Result<bool, Error> {
-    const TYPES: [ObjectType; 8] = [
+fn step(
+    kernel: &mut Kernel,
+    this: &mut PerCpu,
+    by: Index<Factory>,
+    caller: Index<Task>,
+    capability: Capability,
+) -> Result<bool, Error> {
+    const TYPES: [ObjectType; 9] = [
         ObjectType::Endpoint,
         ObjectType::Notification,
         ObjectType::Thread,
@@ -51,66 +62,66 @@ fn step(kernel: &mut Kernel, this: &mut PerCpu, caller: Index<Task>, capability:
         ObjectType::Arena,
         ObjectType::Interrupt,
         ObjectType::IoPorts,
+        ObjectType::Factory,
     ];
     let number = slab::type_number(capability.key);
-    match TYPES.into_iter().find(|&known| known as u8 == number) {
+    Ok(match TYPES.into_iter().find(|&known| known as u8 == number) {
         Some(ObjectType::Endpoint) => {
-            let endpoint = retire(&mut kernel.machine.endpoints, capability, |_| false)?;
-            if !end::close_endpoint(&mut kernel.machine, &mut this.cpu, endpoint, THREADS_ENDED) {
-                return Ok(false);
-            }
-            let header = kernel.machine.endpoints[endpoint].header;
-            kernel.machine.endpoints.remove(endpoint);
-            refund_object(kernel, &header);
+            let endpoint = retire(&mut kernel.machine.endpoints, capability, |_, _| false)?;
+            end_endpoint(kernel, this, endpoint)
         }
         Some(ObjectType::Notification) => {
-            let notification = retire(&mut kernel.machine.notifications, capability, |_| false)?;
-            if !end::close_notification(&mut kernel.machine, &mut this.cpu, notification, THREADS_ENDED) {
-                return Ok(false);
-            }
-            let header = kernel.machine.notifications[notification].header;
-            kernel.machine.notifications.remove(notification);
-            refund_object(kernel, &header);
+            let notification = retire(&mut kernel.machine.notifications, capability, |_, _| false)?;
+            end_notification(kernel, this, notification)
         }
         Some(ObjectType::Thread) => {
-            let thread = retire(&mut kernel.machine.threads, capability, |thread| thread == this.cpu.current)?;
-            destroy_thread(kernel, this, thread);
+            let thread = retire(&mut kernel.machine.threads, capability, |_, thread| thread == this.cpu.current)?;
+            end_thread(kernel, this, thread)
         }
         Some(ObjectType::Task) => {
-            let task = retire(&mut kernel.machine.tasks, capability, |task| task == caller)?;
-            return Ok(destroy_task(kernel, this, task));
+            let task = retire(&mut kernel.machine.tasks, capability, |_, task| task == caller)?;
+            end_task(kernel, this, task)
         }
         Some(ObjectType::Frames) => {
-            let Kernel { frame_sets, .. } = kernel;
-            let mapped = object(frame_sets, capability, Rights::DESTROY).is_ok_and(|at| frame_sets[at].set.is_mapped());
-            let frames = retire(frame_sets, capability, |_| mapped)?;
-            let header = frame_sets[frames].header;
-            if !frames::end(kernel, frames) {
-                return Ok(false);
-            }
-            refund_object(kernel, &header);
+            let frames = retire(&mut kernel.frame_sets, capability, |sets, at| sets[at].set.is_mapped())?;
+            end_frames(kernel, frames)
         }
         Some(ObjectType::Interrupt) => {
-            let interrupt = retire(&mut kernel.devices.interrupts, capability, |_| false)?;
-            let header = kernel.devices.interrupts[interrupt].header;
-            devices::remove_interrupt(kernel, interrupt);
-            refund_object(kernel, &header);
+            let interrupt = retire(&mut kernel.devices.interrupts, capability, |_, _| false)?;
+            end_interrupt(kernel, interrupt)
         }
         Some(ObjectType::IoPorts) => {
-            let ports = retire(&mut kernel.devices.ports, capability, |_| false)?;
-            let header = kernel.devices.ports[ports].header;
-            kernel.devices.ports.remove(ports);
-            refund_object(kernel, &header);
+            let ports = retire(&mut kernel.devices.ports, capability, |_, _| false)?;
+            end_ports(kernel, ports)
         }
         Some(ObjectType::Arena) => {
-            let Kernel { arenas, .. } = kernel;
-            let used = object(arenas, capability, Rights::DESTROY).is_ok_and(|at| arenas[at].is_used());
-            let arena = retire(arenas, capability, |_| used)?;
-            return Ok(destroy_arena(kernel, this, arena));
+            let arena = retire(&mut kernel.arenas, capability, |arenas, at| arenas[at].is_used())?;
+            end_arena(kernel, this, arena)
+        }
+        Some(ObjectType::Factory) => {
+            let harmed = |kernel: &Kernel, doomed| {
+                kernel.factories.is_within(by.number(), doomed) || reclaim::takes_caller(kernel, this, caller, doomed)
+            };
+            let factory = named(&kernel.factories, capability)?;
+            if factory == ROOT_FACTORY || harmed(kernel, factory) {
+                return Err(Error::Busy);
+            }
+            kernel.factories.retire(factory);
+            reclaim::step(kernel, this, factory)
         }
         _ => return Err(Error::WrongType),
+    })
+}
+
+/// The object that a capability lets end, whether its end has begun or not.
+///
+/// # Errors
+/// What the capability lacks.
+fn named<T: Object>(slab: &Slab<T>, capability: Capability) -> Result<Index<T>, Error> {
+    match slab.retired(capability.number(), capability.key, Rights::DESTROY) {
+        Some(index) => Ok(index),
+        None => object(slab, capability, Rights::DESTROY),
     }
-    Ok(true)
 }
 
 /// The object that a capability lets end, from now on or already nameless.
@@ -120,24 +131,70 @@ fn step(kernel: &mut Kernel, this: &mut PerCpu, caller: Index<Task>, capability:
 fn retire<T: Object>(
     slab: &mut Slab<T>,
     capability: Capability,
-    busy: impl FnOnce(Index<T>) -> bool,
+    busy: impl FnOnce(&Slab<T>, Index<T>) -> bool,
 ) -> Result<Index<T>, Error> {
-    let index = match slab.retired(capability.number(), capability.key, Rights::DESTROY) {
-        Some(index) => index,
-        None => object(slab, capability, Rights::DESTROY)?,
-    };
-    if busy(index) {
+    let index = named(slab, capability)?;
+    if busy(slab, index) {
         return Err(Error::Busy);
     }
     slab.retire(index);
     Ok(index)
 }
 
+/// A step of an endpoint's end.
+pub(super) fn end_endpoint(kernel: &mut Kernel, this: &mut PerCpu, endpoint: Index<Endpoint>) -> bool {
+    if !end::close_endpoint(&mut kernel.machine, &mut this.cpu, endpoint, THREADS_ENDED) {
+        return false;
+    }
+    let header = kernel.machine.endpoints[endpoint].header;
+    kernel.machine.endpoints.remove(endpoint);
+    refund_object(kernel, &header);
+    true
+}
+
+/// A step of a notification's end.
+pub(super) fn end_notification(kernel: &mut Kernel, this: &mut PerCpu, notification: Index<Notification>) -> bool {
+    if !end::close_notification(&mut kernel.machine, &mut this.cpu, notification, THREADS_ENDED) {
+        return false;
+    }
+    let header = kernel.machine.notifications[notification].header;
+    kernel.machine.notifications.remove(notification);
+    refund_object(kernel, &header);
+    true
+}
+
+/// A step of the end of frames that are mapped nowhere.
+pub(super) fn end_frames(kernel: &mut Kernel, frames: Index<Frames>) -> bool {
+    let header = kernel.frame_sets[frames].header;
+    let ended = frames::end(kernel, frames);
+    if ended {
+        refund_object(kernel, &header);
+    }
+    ended
+}
+
+/// The end of an interrupt.
+pub(super) fn end_interrupt(kernel: &mut Kernel, interrupt: Index<Interrupt>) -> bool {
+    let header = kernel.devices.interrupts[interrupt].header;
+    devices::remove_interrupt(kernel, interrupt);
+    refund_object(kernel, &header);
+    true
+}
+
+/// The end of ports.
+pub(super) fn end_ports(kernel: &mut Kernel, ports: Index<IoPorts>) -> bool {
+    let header = kernel.devices.ports[ports].header;
+    kernel.devices.ports.remove(ports);
+    refund_object(kernel, &header);
+    true
+}
+
 fn refund_object(kernel: &mut Kernel, header: &Header) {
     kernel.factories[Index::new(header.factory)].objects.refund(1);
 }
 
-fn destroy_thread(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) {
+/// The end of a thread.
+pub(super) fn end_thread(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> bool {
     let machine = &mut kernel.machine;
     end::detach(machine, &mut this.cpu, thread);
     machine.leave_home(thread);
@@ -156,13 +213,14 @@ fn destroy_thread(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>)
     }
     machine.threads.remove(thread);
     refund_object(kernel, &header);
+    true
 }
 
 /// A step of a task's end: its threads; its mappings with its tables, and what the TLB has of them; then the rest.
-fn destroy_task(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>) -> bool {
+pub(super) fn end_task(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>) -> bool {
     for _ in 0..THREADS_ENDED {
         let Some(thread) = kernel.machine.tasks[task].threads.some() else { break };
-        destroy_thread(kernel, this, thread);
+        end_thread(kernel, this, thread);
     }
     if !kernel.machine.tasks[task].threads.is_none() {
         return false;
@@ -236,7 +294,7 @@ pub(super) fn load_kernel_root(kernel: &Kernel, this: &mut PerCpu) {
 }
 
 /// A step of the end of an arena that has neither host nor tasks.
-fn destroy_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<ArenaObject>) -> bool {
+pub(super) fn end_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<ArenaObject>) -> bool {
     if this.cpu.loaded.arena == index.number() {
         load_kernel_root(kernel, this);
     }

@@ -4,6 +4,7 @@ use lilliput_abi::object::{DevicesMethod, InterruptMethod, PortsMethod};
 use lilliput_abi::{Error, ObjectType, Rights};
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Decision;
+use lilliput_core::factory::Factory;
 use lilliput_core::frames::Frame;
 use lilliput_core::interrupt::{self, Interrupt};
 use lilliput_core::ports::{IoPorts, PortRange};
@@ -12,13 +13,12 @@ use x86_64::instructions::port::{PortReadOnly, PortWriteOnly};
 
 use super::factory::{full, insert};
 use super::frames::new_device;
-use super::{Answer, Call, DONE, split};
+use super::{Answer, Call, DONE, revoke, split};
 use crate::console;
 use crate::cpu::apic;
 use crate::cpu::percpu::PerCpu;
 use crate::devices;
 use crate::dispatch::object;
-use crate::objects::Factory;
 use crate::state::Kernel;
 
 /// The most pages of a run of frames.
@@ -91,7 +91,9 @@ pub(super) fn invoke_interrupt(
             } else {
                 let source = call.capability(kernel, 0)?;
                 object(&kernel.machine.notifications, source, Rights::SEND)?;
-                source.derive(Rights::SEND, call.small(1)?)?
+                let derived = revoke::derive(kernel, this, source, Rights::SEND, call.small(1)?)?;
+                let Some(derived) = derived else { return Ok(call.again()) };
+                derived
             };
             kernel.devices.interrupts[index].notification = notification;
             Ok(DONE)

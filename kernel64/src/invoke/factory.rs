@@ -4,6 +4,7 @@ use lilliput_abi::object::FactoryMethod;
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_core::capability::Capability;
 use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::factory::Factory;
 use lilliput_core::frames::Colours;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
@@ -12,7 +13,6 @@ use super::create::{NewTask, new_arena, new_task, new_thread};
 use super::{Answer, Call, Words, destroy, device, frames};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
-use crate::objects::Factory;
 use crate::state::Kernel;
 
 /// What [`create`] says of frames that are not all cleared.
@@ -21,7 +21,7 @@ const UNFINISHED: u64 = u64::MAX;
 pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, factory: Index<Factory>, call: &Call) -> Answer {
     let method = FactoryMethod::from_label(call.label).ok_or(Error::BadOperation)?;
     match method {
-        FactoryMethod::Destroy => return destroy::destroy(kernel, this, call),
+        FactoryMethod::Destroy => return destroy::destroy(kernel, this, factory, call),
         FactoryMethod::CreateFrames if call.words[1] != 0 => return more_frames(kernel, call),
         FactoryMethod::Usage => {
             let Factory { frames, objects, .. } = kernel.factories[factory];
@@ -61,6 +61,10 @@ fn create(
         FactoryMethod::CreateEndpoint => plain(insert(&mut kernel.machine.endpoints, number, Endpoint::default())?),
         FactoryMethod::CreateNotification => {
             plain(insert(&mut kernel.machine.notifications, number, Notification::default())?)
+        }
+        FactoryMethod::CreateFactory => {
+            let made = kernel.factories.make(factory, call.words[0], call.words[1])?;
+            plain(full(&kernel.factories, made))
         }
         FactoryMethod::CreateFrames => {
             let colours = Colours(u64::from(call.small::<u32>(2)?) | u64::from(call.small::<u32>(3)?) << 32);

@@ -1,11 +1,12 @@
 //! Making and ending frames objects, a few pages at a time.
 
 use lilliput_abi::Error;
+use lilliput_core::factory::Factory;
 use lilliput_core::frames::{Colours, DeviceError, Frame, FrameSet};
 use lilliput_core::slab::Index;
 
 use crate::memory::zero;
-use crate::objects::{Factory, Frames};
+use crate::objects::Frames;
 use crate::state::Kernel;
 
 /// Pages that are cleared before interrupts have their turn.

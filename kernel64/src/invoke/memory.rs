@@ -3,6 +3,7 @@
 use lilliput_abi::layout::{PAGE_SIZE, USER_START};
 use lilliput_abi::object::map;
 use lilliput_abi::{Error, Rights};
+use lilliput_core::factory::Factory;
 use lilliput_core::frames::Frame;
 use lilliput_core::paging::{self, Clearing, LARGE_PAGE, Page, Size, Tables, put};
 use lilliput_core::slab::Index;
@@ -15,7 +16,7 @@ use super::{Answer, Call, DONE, Words};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
 use crate::memory::{Charged, forget, map_error, uncount};
-use crate::objects::{Factory, HOST_LOWEST};
+use crate::objects::HOST_LOWEST;
 use crate::state::Kernel;
 use crate::tlb;
 

@@ -10,6 +10,8 @@ mod device;
 mod factory;
 mod frames;
 mod memory;
+mod reclaim;
+mod revoke;
 mod space;
 mod system;
 mod task;
@@ -18,6 +20,7 @@ mod thread;
 pub use create::{NewTask, new_task, new_thread};
 pub use factory::full;
 pub use memory::map_run;
+pub use revoke::Revocations;
 pub use thread::start;
 
 use lilliput_abi::tag::{MAX_WORDS, SHORT_WORDS};
@@ -99,6 +102,12 @@ impl Call {
     /// A word as a number that must fit.
     fn small<T: TryFrom<u64>>(&self, at: usize) -> Result<T, Error> {
         self.words[at].try_into().map_err(|_| Error::BadArgument)
+    }
+
+    /// The same call once more: it had to wait for something.
+    fn again(&self) -> Words {
+        let [first, second, third, fourth, ..] = self.words;
+        Words::again([first, second, third, fourth])
     }
 
     /// So many bytes that are packed into the words from `first` on.

@@ -7,6 +7,7 @@ use lilliput_abi::layout::SLOT_UNIT;
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_compat32::arena::{Arena, Place, PlacedSpace, Policy, Request, Wanted};
 use lilliput_compat32::descriptor::Descriptor;
+use lilliput_core::factory::Factory;
 use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
 use lilliput_core::thread::Kind;
@@ -19,7 +20,7 @@ use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
 use crate::facts::Facts;
 use crate::memory::{Charged, forget};
-use crate::objects::{ArenaObject, Factory};
+use crate::objects::ArenaObject;
 use crate::state::Kernel;
 use crate::tlb;
 

@@ -8,7 +8,7 @@ use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::Kind;
 
-use super::{Answer, Call, DONE, Words, memory, space};
+use super::{Answer, Call, DONE, Words, memory, revoke, space};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
 use crate::state::Kernel;
@@ -18,10 +18,11 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
         TaskMethod::Map => memory::map(kernel, this, task, call),
         TaskMethod::Unmap => memory::unmap(kernel, this, task, call),
         TaskMethod::Move => memory::move_pages(kernel, this, task, call),
-        TaskMethod::Grant => grant(kernel, task, call),
+        TaskMethod::Grant => grant(kernel, this, task, call),
         TaskMethod::Delete => delete(kernel, this, task, call.small(0)?).map(|()| DONE),
         TaskMethod::SetFaultHandler => {
-            kernel.machine.tasks[task].fault_handler = fault_handler(kernel, call)?;
+            let Some(handler) = fault_handler(kernel, this, call)? else { return Ok(call.again()) };
+            kernel.machine.tasks[task].fault_handler = handler;
             Ok(DONE)
         }
         TaskMethod::Info => Ok(info(&kernel.machine.tasks[task])),
@@ -29,6 +30,7 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
             kernel.machine.tasks[task].ceiling = call.priority(kernel, 0)?;
             Ok(DONE)
         }
+        TaskMethod::Revoke => revoke::revoke(kernel, this, task, call),
         TaskMethod::Resize => space::resize(kernel, this, task, call),
         TaskMethod::SetIsolation => space::set_isolation(kernel, this, task, call),
         TaskMethod::MoveSpace => space::move_to(kernel, this, task, call),
@@ -45,22 +47,22 @@ fn delete(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, place: u32)
     Ok(())
 }
 
-fn grant(kernel: &mut Kernel, task: Index<Task>, call: &Call) -> Answer {
+fn grant(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, call: &Call) -> Answer {
     let source = call.capability(kernel, 0)?;
     let rights = Rights::from_bits(call.small(1)?).ok_or(Error::BadArgument)?;
-    let derived = source.derive(rights, call.small(2)?)?;
+    let Some(derived) = revoke::derive(kernel, this, source, rights, call.small(2)?)? else { return Ok(call.again()) };
     let place = kernel.machine.tasks[task].capabilities.insert(call.small(3)?, derived)?;
     Ok([u64::from(place)].into())
 }
 
-/// What the caller names as a handler of faults: `(endpoint or 0, badge)`.
-pub(super) fn fault_handler(kernel: &Kernel, call: &Call) -> Result<Capability, Error> {
+/// What the caller names as a handler of faults: `(endpoint or 0, badge)`. `None` where the call is to be made again.
+pub(super) fn fault_handler(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Result<Option<Capability>, Error> {
     if call.words[0] == 0 {
-        return Ok(Capability::NULL);
+        return Ok(Some(Capability::NULL));
     }
     let source = call.capability(kernel, 0)?;
     object(&kernel.machine.endpoints, source, Rights::SEND)?;
-    source.derive(Rights::SEND, call.small(1)?)
+    revoke::derive(kernel, this, source, Rights::SEND, call.small(1)?)
 }
 
 fn info(task: &Task) -> Words {

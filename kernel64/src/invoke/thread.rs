@@ -24,7 +24,8 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
         }
         ThreadMethod::Account => read_account(kernel, thread, call.words[0]),
         ThreadMethod::SetFaultHandler => {
-            kernel.machine.threads[thread].fault_handler = fault_handler(kernel, call)?;
+            let Some(handler) = fault_handler(kernel, this, call)? else { return Ok(call.again()) };
+            kernel.machine.threads[thread].fault_handler = handler;
             Ok(DONE)
         }
         ThreadMethod::ReadRegisters => read_registers(&mut kernel.machine.threads[thread], call.words[0]),

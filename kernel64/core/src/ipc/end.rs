@@ -76,6 +76,34 @@ pub fn evict(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, endpoint: 
     }
 }
 
+/// A task lost a capability to wait for a notification: its threads that do, don't any more.
+pub fn evict_waiters(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, notification: Index<Notification>) {
+    let mut at = machine.notifications[notification].waiters.head;
+    while let Some(waiting) = at.some() {
+        at = machine.threads[waiting].next;
+        if machine.threads[waiting].task == task {
+            machine.notifications[notification].waiters.remove(&mut machine.threads, waiting);
+            release_caller(machine, cpu, waiting, Error::Gone);
+        }
+    }
+}
+
+/// Ends a thread's wait to send to an endpoint by a capability with this badge, or with any if that is 0, if that is what it does.
+pub fn evict_sender(
+    machine: &mut Machine,
+    cpu: &mut Cpu,
+    thread: Index<Thread>,
+    endpoint: Index<Endpoint>,
+    badge: u32,
+) {
+    let Thread { endpoint: at, badge: by, .. } = machine.threads[thread];
+    let sends = matches!(machine.state(cpu, thread), State::Sending | State::Calling);
+    if sends && at == endpoint && (badge == 0 || badge == by) {
+        machine.take_from(endpoint, thread);
+        release_caller(machine, cpu, thread, Error::Gone);
+    }
+}
+
 /// Ends the wait of up to `most` threads at a notification with `Gone`. True when nobody is left.
 pub fn close_notification(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notification>, most: u32) -> bool {
     for _ in 0..most {

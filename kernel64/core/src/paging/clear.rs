@@ -85,8 +85,23 @@ impl Clearing {
         work: u32,
         unmapped: &mut dyn FnMut(Leaf),
     ) -> bool {
+        let mut every = |leaf| {
+            unmapped(leaf);
+            true
+        };
+        self.step_where(memory, root, work, &mut every)
+    }
+
+    /// The same for those pages only of which `goes` says so. Tables must be kept.
+    pub fn step_where(
+        &mut self,
+        memory: &mut impl TableMemory,
+        root: Frame,
+        work: u32,
+        goes: &mut dyn FnMut(Leaf) -> bool,
+    ) -> bool {
         let mut left = work.max(LEAST_WORK);
-        if !self.is_done() && self.sweep(memory, Table { frame: root, level: 4, base: 0 }, &mut left, unmapped) {
+        if !self.is_done() && self.sweep(memory, Table { frame: root, level: 4, base: 0 }, &mut left, goes) {
             self.next = self.range.end;
         }
         self.is_done()
@@ -98,7 +113,7 @@ impl Clearing {
         memory: &mut impl TableMemory,
         table: Table,
         left: &mut u32,
-        unmapped: &mut dyn FnMut(Leaf),
+        goes: &mut dyn FnMut(Leaf) -> bool,
     ) -> bool {
         let step = 1 << (9 * (table.level - 1));
         let first = self.next.saturating_sub(table.base) / step;
@@ -117,16 +132,15 @@ impl Clearing {
             let (below, flags) = (Frame::containing(entry.addr()), entry.flags());
             let whole = self.range.start <= page && page + step <= self.range.end;
             if table.level == 1 || flags.contains(PageTableFlags::HUGE_PAGE) {
-                if whole {
+                let address = VirtAddr::new_truncate(page * Frame::SIZE);
+                if whole && goes(Leaf { address, frame: below, frames: step, flags }) {
                     memory.table(table.frame)[index as usize].set_unused();
-                    let address = VirtAddr::new_truncate(page * Frame::SIZE);
-                    unmapped(Leaf { address, frame: below, frames: step, flags });
                     *left = left.saturating_sub(HEAVY);
                 }
                 continue;
             }
             let lower = Table { frame: below, level: table.level - 1, base: page };
-            if !self.sweep(memory, lower, left, unmapped) {
+            if !self.sweep(memory, lower, left, goes) {
                 return false;
             }
             if whole && self.tables == Tables::Free {

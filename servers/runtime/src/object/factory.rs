@@ -12,6 +12,14 @@ capability! {
 }
 
 impl<K: Invoke> Factory<K> {
+    /// Makes a factory whose quotas are taken from this one's.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_factory(self, frames: usize, objects: usize) -> Result<Self, Error> {
+        self.create(FactoryMethod::CreateFactory, &[frames, objects]).map(Self::at)
+    }
+
     /// Makes an endpoint.
     ///
     /// # Errors
@@ -149,6 +157,14 @@ impl<K: Invoke> Factory<K> {
     /// What the kernel says.
     pub fn usage(self) -> Result<(Word, Word), Error> {
         self.method(FactoryMethod::Usage, &[]).map(|answer| (answer.words[0], answer.words[1]))
+    }
+
+    /// Objects in use and objects allowed.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn objects(self) -> Result<(Word, Word), Error> {
+        self.method(FactoryMethod::Usage, &[]).map(|answer| (answer.words[2], answer.words[3]))
     }
 
     fn create(self, method: FactoryMethod, words: &[Word]) -> Result<u32, Error> {

@@ -124,6 +124,15 @@ impl<K: Invoke> Task<K> {
         self.method(TaskMethod::Delete, &[place as Word]).map(drop)
     }
 
+    /// Takes from all tasks, this one included, what was derived from the capability at a place of this task's, which stays: those with its badge
+    /// or, where it has none, with this one, or all for 0.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn revoke(self, place: u32, badge: u32) -> Result<(), Error> {
+        self.method(TaskMethod::Revoke, &[place as Word, badge as Word]).map(drop)
+    }
+
     /// Makes `endpoint` (a place of the caller's) hear of the task's faults, under `badge`.
     ///
     /// # Errors

@@ -53,6 +53,9 @@ pub const DEVICES: u32 = 14;
 /// The place of the arena.
 const ARENA: u32 = 15;
 
+/// Places from here on are free when a trial begins.
+pub const GIVEN_PLACES: u32 = CLIENT + 1;
+
 /// The arena that the trial, if it is no 64-bit task, is in.
 pub const fn arena<K: Invoke>() -> Arena<K> {
     Arena::at(ARENA)

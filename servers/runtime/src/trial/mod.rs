@@ -12,10 +12,12 @@ pub mod partner;
 mod control;
 mod devices;
 mod errors;
+mod factories;
 mod growth;
 mod memory;
 mod messages;
 mod objects;
+mod revoking;
 mod rights;
 mod schedule;
 mod spaces;
@@ -60,6 +62,12 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "stale-capability" => objects::stale_capability::<K>,
         "table-full" => objects::table_full::<K>,
         "usage-returns" => objects::usage_returns::<K>,
+        "factory-quotas" => factories::quotas::<K>,
+        "factory-takes-all" => factories::takes_all::<K>,
+        "factory-refusals" => factories::refusals::<K>,
+        "factories-balance" => factories::balance::<K>,
+        "revoke-lineage" => revoking::lineage::<K>,
+        "revoke-ends-waits" => revoking::ends_waits::<K>,
         "thread-methods" => objects::thread_methods::<K>,
         "frames-are-zero" => spaces::frames_are_zero::<K>,
         "map-refusals" => spaces::map_refusals::<K>,

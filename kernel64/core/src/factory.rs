@@ -1,0 +1,117 @@
+//! Factories: what objects and page frames are charged to. They form a tree.
+//!
+//! A factory's quotas are taken from its maker's as a whole, when it is made. So whether it can make something depends
+//! on nobody else's factory, and a charge is one addition, however deep in the tree it is made.
+
+use lilliput_abi::{Error, ObjectType};
+
+use crate::paging::Clearing;
+use crate::slab::{Header, Index, Object, Slab};
+
+/// How many factories lie at most between one and the first.
+pub const MAX_DEPTH: u8 = 8;
+
+/// How much of something is used and may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// In use.
+    pub used: u64,
+    /// Allowed.
+    pub limit: u64,
+}
+
+impl Quota {
+    /// Takes from the quota.
+    ///
+    /// # Errors
+    /// `NoMemory` where that would be more than is allowed; nothing is taken.
+    pub fn charge(&mut self, amount: u64) -> Result<(), Error> {
+        let used = self.used.checked_add(amount).filter(|&used| used <= self.limit).ok_or(Error::NoMemory)?;
+        self.used = used;
+        Ok(())
+    }
+
+    /// Gives back.
+    pub fn refund(&mut self, amount: u64) {
+        debug_assert!(amount <= self.used, "what is given back was taken");
+        self.used = self.used.saturating_sub(amount);
+    }
+}
+
+/// What objects are made by and charged to.
+#[derive(Default)]
+pub struct Factory {
+    /// Table bookkeeping. The factory that it is charged to is its maker: 0 for the first one.
+    pub header: Header,
+    /// Page frames: memory of tasks, page tables, capability tables, and the quotas of factories that it made.
+    pub frames: Quota,
+    /// Kernel objects, and the quotas of factories that it made.
+    pub objects: Quota,
+    /// How many factories are above it.
+    pub depth: u8,
+    /// How far its end has come, once that has begun.
+    pub ending: Ending,
+}
+
+/// How far the end of a factory has come: what is looked at next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// The stage.
+    pub stage: u8,
+    /// The number of the next object to look at.
+    pub next: u32,
+    /// What is left to look at of the pages that a task or an arena maps.
+    pub pages: Option<Clearing>,
+}
+
+impl Object for Factory {
+    const TYPE: ObjectType = ObjectType::Factory;
+    fn header(&self) -> &Header {
+        &self.header
+    }
+    fn header_mut(&mut self) -> &mut Header {
+        &mut self.header
+    }
+}
+
+impl Slab<Factory> {
+    /// Makes a factory whose quotas are taken from another's. That it is an object of that one's is charged by the caller.
+    ///
+    /// # Errors
+    /// `NoMemory` where the other has not so much left, or no factory is; `BadArgument` where it would lie too deep.
+    pub fn make(&mut self, maker: Index<Factory>, frames: u64, objects: u64) -> Result<Index<Factory>, Error> {
+        let Factory { frames: mut of_frames, objects: mut of_objects, depth, .. } = self[maker];
+        if depth == MAX_DEPTH {
+            return Err(Error::BadArgument);
+        }
+        of_frames.charge(frames)?;
+        of_objects.charge(objects)?;
+        let quota = |limit| Quota { used: 0, limit };
+        let new = Factory { frames: quota(frames), objects: quota(objects), depth: depth + 1, ..Factory::default() };
+        let made = self.insert(maker.number(), new).ok_or(Error::NoMemory)?;
+        (self[maker].frames, self[maker].objects) = (of_frames, of_objects);
+        Ok(made)
+    }
+
+    /// Ends a factory that nothing is charged to: its quotas, and what it takes as an object, are its maker's again.
+    pub fn unmake(&mut self, index: Index<Factory>) {
+        let Factory { header, frames, objects, .. } = self[index];
+        debug_assert!(frames.used == 0 && objects.used == 0, "all that a factory made is gone");
+        let maker = &mut self[Index::new(header.factory)];
+        maker.frames.refund(frames.limit);
+        maker.objects.refund(objects.limit + 1);
+        self.remove(index);
+    }
+
+    /// Whether the factory with this number is `above`, or was made by it, or by one that it made, and so on. In [`MAX_DEPTH`] steps at most.
+    pub fn is_within(&self, number: u32, above: Index<Factory>) -> bool {
+        let mut at = Index::new(number);
+        while at != above && !at.is_none() {
+            at = Index::new(self[at].header.factory);
+        }
+        at == above
+    }
+}
+
+#[cfg(test)]
+mod tests;

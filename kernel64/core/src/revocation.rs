@@ -1,0 +1,138 @@
+//! Taking from all tasks what was derived from a capability.
+//!
+//! Whatever is derived from a capability with a badge has that badge, and nobody can give it another: so the badge is
+//! the lineage. What was derived from one without a badge is all that there is to its object. A sweep over all tables finds them, a
+//! few places at a time. While it lasts nobody may derive what it takes, or it might be put where the sweep has been.
+
+use lilliput_abi::Rights;
+
+use crate::capability::Capability;
+use crate::cpu::Cpu;
+use crate::ipc::end;
+use crate::machine::Machine;
+use crate::slab::Index;
+use crate::task::Task;
+
+/// A sweep that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// Whose object, with which badge (0: whatever badge).
+    of: Capability,
+    /// The capability that stays: task and place.
+    spared: (Index<Task>, u32),
+    /// By what the threads of that task go on to wait, though another capability of theirs is taken.
+    spared_rights: Rights,
+    stage: Stage,
+    /// Number of the task or thread that is next, and place in the task's table.
+    next: u32,
+    place: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Tasks' tables and fault handlers.
+    Tasks,
+    /// Threads' fault handlers, and who waits to send.
+    Threads,
+    Over,
+}
+
+impl Revocation {
+    /// Begins one: of the capability `of` at a task's place, which stays, or, if it has no badge and `badge` is not 0, of those with that.
+    pub fn new(of: Capability, badge: u32, task: Index<Task>, place: u32) -> Self {
+        let taken = of.with_badge(if of.badge == 0 { badge } else { of.badge });
+        // Who waits to send does so under the badge; who waits to receive has none.
+        let spared_rights = if taken == of { of.rights() } else { of.rights() - Rights::SEND };
+        Self { of: taken, spared: (task, place), spared_rights, stage: Stage::Tasks, next: 1, place: 0 }
+    }
+
+    /// Whether this capability is one of those.
+    pub const fn takes(&self, capability: &Capability) -> bool {
+        !capability.is_null()
+            && self.of.names_object_of(capability)
+            && (self.of.badge == 0 || self.of.badge == capability.badge)
+    }
+
+    /// Looks at up to `work` places or threads. True when it has looked at all.
+    pub fn step(&mut self, machine: &mut Machine, cpu: &mut Cpu, work: u32) -> bool {
+        match self.stage {
+            Stage::Tasks => self.sweep_tables(machine, cpu, work),
+            Stage::Threads => self.sweep_threads(machine, cpu, work),
+            Stage::Over => {}
+        }
+        self.stage == Stage::Over
+    }
+
+    /// Whether a task has a capability left by which its threads wait.
+    fn goes_on(&self, task: Index<Task>, right: Rights) -> bool {
+        task == self.spared.0 && self.spared_rights.contains(right)
+    }
+
+    fn sweep_tables(&mut self, machine: &mut Machine, cpu: &mut Cpu, work: u32) {
+        let mut left = work;
+        while left > 0 && self.next < machine.tasks.end() {
+            let Some(task) = machine.tasks.among(self.next..self.next + 1).next() else {
+                (self.next, left) = (self.next + 1, left - 1);
+                continue;
+            };
+            let places = machine.tasks[task].capabilities.places();
+            let end = places.min(self.place + left);
+            self.sweep_table(machine, cpu, task, end);
+            left -= (end - self.place).max(1);
+            self.place = end;
+            if end == places {
+                if self.takes(&machine.tasks[task].fault_handler) {
+                    machine.tasks[task].fault_handler = Capability::NULL;
+                }
+                (self.next, self.place) = (self.next + 1, 0);
+            }
+        }
+        if self.next >= machine.tasks.end() {
+            (self.stage, self.next) = (Stage::Threads, 1);
+        }
+    }
+
+    /// Up to a place of a task's table. Who can't wait for messages or signals any more doesn't.
+    fn sweep_table(&self, machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, end: u32) {
+        let mut lost = Rights::empty();
+        for place in self.place..end {
+            let capability = machine.tasks[task].capabilities.get(place);
+            if self.takes(&capability) && (task, place) != self.spared {
+                let removed = machine.tasks[task].capabilities.remove(place);
+                debug_assert_eq!(removed, Ok(capability));
+                lost |= capability.rights();
+            }
+        }
+        if !lost.contains(Rights::RECEIVE) || self.goes_on(task, Rights::RECEIVE) {
+            return;
+        }
+        let (number, key) = (self.of.number(), self.of.key);
+        if let Some(endpoint) = machine.endpoints.admit(number, key, Rights::empty()) {
+            end::evict(machine, cpu, task, endpoint);
+        }
+        if let Some(notification) = machine.notifications.admit(number, key, Rights::empty()) {
+            end::evict_waiters(machine, cpu, task, notification);
+        }
+    }
+
+    fn sweep_threads(&mut self, machine: &mut Machine, cpu: &mut Cpu, work: u32) {
+        let endpoint = machine.endpoints.admit(self.of.number(), self.of.key, Rights::empty());
+        let end = machine.threads.end().min(self.next + work);
+        for number in self.next..end {
+            let Some(thread) = machine.threads.among(number..number + 1).next() else { continue };
+            if self.takes(&machine.threads[thread].fault_handler) {
+                machine.threads[thread].fault_handler = Capability::NULL;
+            }
+            if let Some(endpoint) = endpoint.filter(|_| !self.goes_on(machine.threads[thread].task, Rights::SEND)) {
+                end::evict_sender(machine, cpu, thread, endpoint, self.of.badge);
+            }
+        }
+        self.next = end;
+        if end >= machine.threads.end() {
+            self.stage = Stage::Over;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

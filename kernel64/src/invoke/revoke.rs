@@ -1,0 +1,85 @@
+//! Revoking: a sweep over all tables, one at a time in the whole system.
+//!
+//! Who comes while one is under way does steps of it before its own call goes on, whether that revokes as well or would derive
+//! what is being taken. So none is left half done for long because whoever began it has a low priority or is gone.
+
+use lilliput_abi::{Error, Rights};
+use lilliput_core::capability::Capability;
+use lilliput_core::revocation::Revocation;
+use lilliput_core::slab::Index;
+use lilliput_core::task::Task;
+
+use super::{Answer, Call, DONE, Words};
+use crate::cpu::percpu::PerCpu;
+use crate::state::Kernel;
+
+/// Places and threads that are looked at before interrupts have their turn.
+const SEEN: u32 = 256;
+
+/// Sweeps, of which there is one or none.
+#[derive(Default)]
+pub struct Revocations {
+    current: Option<Revocation>,
+    /// How many have begun, modulo 2^32 less 1; from 1 on.
+    begun: u32,
+}
+
+/// `Revoke`: what was derived from the capability at a place of this task's. Word 2 is the number of the sweep, once that has begun.
+pub(super) fn revoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, call: &Call) -> Answer {
+    let (place, badge, mine): (u32, u32, u32) = (call.small(0)?, call.small(1)?, call.small(2)?);
+    let words = |number: u32| Ok(Words::again([call.words[0], call.words[1], number.into()]));
+    let Revocations { current, begun } = &mut kernel.revocations;
+    if mine != 0 {
+        // Somebody else may have done the rest.
+        let over = current.is_none() || mine != *begun || step(kernel, this);
+        return if over { Ok(DONE) } else { words(mine) };
+    }
+    if current.is_some() {
+        step(kernel, this);
+        return words(0);
+    }
+    let capability = kernel.machine.tasks[task].capabilities.named(place)?;
+    if !capability.rights().contains(Rights::DESTROY) {
+        return Err(Error::NoRight);
+    }
+    if !capability.may_have(badge) {
+        return Err(Error::BadArgument);
+    }
+    *current = Some(Revocation::new(capability, badge, task, place));
+    *begun = begun.wrapping_add(1).max(1);
+    words(*begun)
+}
+
+/// Derives a capability; `None` where it is one that is being taken. Then a step of that was made, and the call is to be made again.
+pub(super) fn derive(
+    kernel: &mut Kernel,
+    this: &mut PerCpu,
+    source: Capability,
+    rights: Rights,
+    badge: u32,
+) -> Result<Option<Capability>, Error> {
+    let derived = source.derive(rights, badge)?;
+    if kernel.revocations.current.is_some_and(|sweep| sweep.takes(&derived)) {
+        step(kernel, this);
+        return Ok(None);
+    }
+    Ok(Some(derived))
+}
+
+/// A step of the sweep that is under way. True when it is over.
+fn step(kernel: &mut Kernel, this: &mut PerCpu) -> bool {
+    let Kernel { machine, revocations, devices, .. } = kernel;
+    let Some(sweep) = &mut revocations.current else { return true };
+    if !sweep.step(machine, &mut this.cpu, SEEN) {
+        return false;
+    }
+    for number in 1..devices.interrupts.end() {
+        // Of a free entry it means nothing.
+        let signalled = &mut devices.interrupts[Index::new(number)].notification;
+        if sweep.takes(signalled) {
+            *signalled = Capability::NULL;
+        }
+    }
+    revocations.current = None;
+    true
+}
