@@ -87,7 +87,7 @@ pub const fn frames<K: Invoke>() -> Frames<K> {
     Frames::at(place::FRAMES)
 }
 
-/// The factory that pays for everything.
+/// The factory that pays for what an attack makes, and goes with it.
 pub const fn factory<K: Invoke>() -> Factory<K> {
     Factory::at(FACTORY)
 }

@@ -19,6 +19,10 @@ use crate::{FACTORY, SYSTEM};
 const LIMIT: u64 = 60_000;
 const SHORT_LIMIT: u64 = 100;
 
+/// What an attack may make: page frames and kernel objects.
+const FRAMES: usize = 256;
+const OBJECTS: usize = 64;
+
 /// Programs of attackers, loaded before the first attack so that what each costs can be compared.
 const PROGRAMS: [(u64, &str); 2] = [(kind::SMALL, "attack32/attack"), (kind::WIDE, "attack64/attack")];
 
@@ -80,6 +84,8 @@ impl Stage {
         let service = context(FACTORY.create_endpoint(), "an attack's endpoint")?;
         let notification = context(FACTORY.create_notification(), "an attack's notification")?;
         let frames = context(FACTORY.create_frames(kit::FRAMES_PAGES), "an attack's frames")?;
+        // What it makes is its own affair, and goes with this.
+        let factory = context(FACTORY.create_factory(FRAMES, OBJECTS), "an attack's factory")?;
         let child = supervisor.child_mut(id);
         child.leave_free_at_top(kit::FREE_TOP);
         let all = Rights::all();
@@ -87,7 +93,7 @@ impl Stage {
         child.grant(place::NOTIFICATION, notification.place(), all, 1)?;
         child.grant(place::FRAMES, frames.place(), all, 0)?;
         child.grant(place::TASK, child.task.place(), all, 0)?;
-        child.grant(kit::FACTORY, FACTORY.place(), Rights::SEND, 0)?;
+        child.grant(kit::FACTORY, factory.place(), Rights::SEND, 0)?;
         context(child.task.set_ceiling(kit::SERVER_PRIORITY), "an attacker's ceiling")?;
         for (place, witness) in [(place::SMALL_SERVER, above), (place::HOST_SERVER, host), (place::WIDE_SERVER, wide)] {
             child.grant(place, witness.endpoint.place(), Rights::SEND, kit::BADGE)?;
@@ -111,7 +117,7 @@ impl Stage {
         for witness in &self.scene.witnesses {
             supervisor.child(witness.id).grant(place::SERVER, service.place(), Rights::SEND, kit::BADGE)?;
         }
-        Ok(Equipment(alloc::vec![service.place(), notification.place(), frames.place()]))
+        Ok(Equipment(alloc::vec![service.place(), notification.place(), frames.place(), factory.place()]))
     }
 }
 
