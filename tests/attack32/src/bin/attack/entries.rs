@@ -297,13 +297,18 @@ fn prefixed_entry() -> Outcome {
     Ok(())
 }
 
+/// Operations that need no capability.
+const IGNORE_INDEX: [Operation; 5] =
+    [Operation::Yield, Operation::Null, Operation::Time, Operation::SetDeadline, Operation::Sleep];
+
 /// No number of an operation, and no index, leads out of a table.
 fn every_operation() -> Outcome {
     // Those that ignore their index, or wait where there is nothing to wait for, are no refusals.
     for operation in 0..=255_u32 {
         for index in [255, 256, 257, 4095, 65_536, 0x80_0000, 0xff_ffff] {
             let selector = Selector(operation << 24 | index);
-            let ignores = matches!(selector.operation(), Some(Operation::Yield | Operation::Null));
+            let ignores =
+                IGNORE_INDEX.iter().any(|&operation| selector.operation() == Some(operation)) && !selector.is_timed();
             for status in
                 [Native::invoke(selector, &mut Message::default()), by_interrupt(selector, &mut Message::default())]
             {
