@@ -150,7 +150,6 @@ pub const TRIALS: &[Trial] = &[
     alone("clock", BOTH),
     alone("sleep", BOTH),
     alone("sleep-order", BOTH),
-    alone("many-sleepers", LONG),
     alone("timeouts", BOTH),
     with("timed-calls", BOTH, ALL),
     alone("caller-gives-up", BOTH),
