@@ -72,8 +72,9 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
         }
         &raw mut kernel.machine.threads[next] as u64
     };
-    timer::set(kernel, this);
-    this.cpu.leave(&mut kernel.machine, entered, timestamp());
+    let now = timestamp();
+    timer::set(kernel, this, now);
+    this.cpu.leave(&mut kernel.machine, entered, now);
     block
 }
 

@@ -54,11 +54,11 @@ pub fn rang(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     if decision == Decision::Stay { this.cpu.reconsider(&mut kernel.machine) } else { decision }
 }
 
-/// Sets the timer to what comes next, now that it is known who runs.
+/// Sets the timer to what comes next, now that it is known who goes on at `now`.
 #[inline(always)]
-pub fn set(kernel: &Kernel, this: &mut PerCpu) {
+pub fn set(kernel: &Kernel, this: &mut PerCpu, now: u64) {
     let idle = this.cpu.current.is_none();
-    if let Some(at) = this.alarm.choose(this.cpu.stamp, idle, kernel.machine.timers.first()) {
+    if let Some(at) = this.alarm.choose(now, idle, kernel.machine.timers.first()) {
         program(at);
     }
 }

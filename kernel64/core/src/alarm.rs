@@ -8,7 +8,7 @@ pub const NEVER: u64 = u64::MAX;
 pub struct Alarm {
     /// How long a tick is.
     period: u64,
-    /// When the next tick is over.
+    /// When the next tick is over; [`NEVER`] where it begins with the next exit to a thread.
     tick: u64,
     /// What the timer is set to.
     set: u64,
@@ -25,21 +25,26 @@ impl Alarm {
     /// The timer interrupted. Whether a tick is over: slices are counted in them.
     pub const fn rang(&mut self, now: u64) -> bool {
         self.set = NEVER;
-        let over = now >= self.tick && !self.idle;
+        let over = now >= self.tick;
         if over {
-            self.tick = now.saturating_add(self.period);
+            self.tick = NEVER;
         }
         over
     }
 
-    /// Who runs next is known, if anybody does, and the first deadline. The time that the timer has to be set to, if it has to be.
+    /// Who goes on at `now` is known, if anybody does, and the first deadline. The time that the timer has to be set to, if it has to be.
+    ///
+    /// A tick begins when its thread goes on, not when the timer interrupted: however long the kernel takes between the two, a thread
+    /// gets to execute instructions before it is interrupted anew.
     ///
     /// While somebody runs a timer that interrupts too early is left alone: it is set anew then.
     pub fn choose(&mut self, now: u64, idle: bool, deadline: u64) -> Option<u64> {
-        if self.idle && !idle {
+        self.idle = idle;
+        if idle {
+            self.tick = NEVER;
+        } else if self.tick == NEVER {
             self.tick = now.saturating_add(self.period);
         }
-        self.idle = idle;
         let wanted = if idle { deadline } else { deadline.min(self.tick) };
         if wanted == self.set || !idle && wanted > self.set {
             return None;
@@ -59,9 +64,21 @@ mod tests {
         assert_eq!(alarm.choose(1000, false, NEVER), Some(1100));
         assert_eq!(alarm.choose(1050, false, NEVER), None, "it is set");
         assert!(alarm.rang(1101));
-        assert_eq!(alarm.choose(1102, false, NEVER), Some(1201));
+        assert_eq!(alarm.choose(1102, false, NEVER), Some(1202));
         assert!(!alarm.rang(1200), "it interrupted too early");
-        assert_eq!(alarm.choose(1200, false, NEVER), Some(1201));
+        assert_eq!(alarm.choose(1200, false, NEVER), Some(1202));
+    }
+
+    #[test]
+    fn a_kernel_that_takes_longer_than_a_tick_lets_threads_go_on() {
+        let mut alarm = Alarm::new(100);
+        let mut now = 1000;
+        for _ in 0..10 {
+            let set = alarm.choose(now, false, NEVER).unwrap();
+            assert_eq!(set, now + 100, "a whole tick for the thread");
+            assert!(alarm.rang(set));
+            now = set + 250;
+        }
     }
 
     #[test]

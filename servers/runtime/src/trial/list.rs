@@ -150,6 +150,7 @@ pub const TRIALS: &[Trial] = &[
     alone("clock", BOTH),
     alone("sleep", BOTH),
     alone("sleep-order", BOTH),
+    alone("many-sleepers", LONG),
     alone("timeouts", BOTH),
     with("timed-calls", BOTH, ALL),
     alone("caller-gives-up", BOTH),
