@@ -2,7 +2,7 @@
 
 use lilliput_abi::object::map;
 use lilliput_abi::operation::deadline;
-use lilliput_abi::{Operation, Selector, Tag};
+use lilliput_abi::{Operation, Rights, Selector, Tag};
 
 use super::generate::Step;
 use super::kit::{self, at};
@@ -15,6 +15,8 @@ mod label {
     pub const MAP: u16 = 1;
     /// Of a task: unmap.
     pub const UNMAP: u16 = 2;
+    /// Of a task.
+    pub const GRANT: u16 = 3;
     /// Of a task: delete.
     pub const DELETE: u16 = 4;
     /// Of a task.
@@ -25,7 +27,7 @@ mod label {
     pub const CREATE_THREAD: u16 = 7;
     /// Of a task.
     pub const RESIZE: u16 = 16;
-    /// Of a factory.
+    /// Of a factory. Of a task: revoke.
     pub const DESTROY: u16 = 9;
 }
 
@@ -45,6 +47,9 @@ const MOST_SLEEP: Word = 3_000_000;
 pub struct Fence {
     /// Whether it does itself no harm.
     pub steady: bool,
+    /// Whether it makes objects. Capabilities to them are kept elsewhere, and nobody must revoke those: whoever waits on such an
+    /// object would wait for ever.
+    pub maker: bool,
     /// Where its space begins.
     pub start: Word,
 }
@@ -76,6 +81,10 @@ impl Fence {
                 words[1] %= 256;
             }
             label::DELETE if self.keeps(words[0]) => words[0] = at::LAST as Word,
+            label::GRANT if self.maker => words[1] &= !(Rights::DESTROY.bits() as Word),
+            label::DESTROY if self.maker && step.selector.index() != at::FACTORY => {
+                step.message.tag.0 = step.message.tag.0 & 0xffff | u32::from(label::INFO) << 16;
+            }
             // What it must not destroy for want of a right, or because it is the caller's own, it may try to.
             label::DESTROY if self.steady && words[0] == place::FRAMES as Word => words[0] = at::LAST as Word,
             label::SET_FAULT_HANDLER if self.steady && step.selector.index() == place::TASK => {
@@ -122,6 +131,8 @@ mod tests {
     use lilliput_abi::Tag;
     use proptest::prelude::*;
 
+    const STEADY: Fence = Fence { steady: true, maker: false, start: 0 };
+
     fn method(place: u32, label: u16, words: [Word; 2]) -> Step {
         let mut step = Generator::new(1, 0x1_0000, true).step();
         step.selector = Selector::new(Operation::Call, place);
@@ -132,8 +143,8 @@ mod tests {
 
     #[test]
     fn the_program_of_a_steady_task_stays_mapped() {
-        let steady = Fence { steady: true, start: 0 };
-        let wild = Fence { steady: false, start: 0 };
+        let steady = STEADY;
+        let wild = Fence { steady: false, ..STEADY };
         for range in [[0x1_0000, 1], [kit::SCRATCH, 257], [kit::SCRATCH_END, 1], [kit::SCRATCH, Word::MAX], [0, 512]] {
             let step = method(place::TASK, label::UNMAP, range);
             let words = steady.tame(step).message.words;
@@ -146,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_program_of_a_steady_task_is_not_replaced() {
-        let steady = Fence { steady: true, start: 0 };
+        let steady = STEADY;
         let replacing = |address, pages: Word| {
             let mut step = method(place::TASK, label::MAP, [place::FRAMES as Word, address]);
             step.message.words[2..4].copy_from_slice(&[pages << 16, map::REPLACE as Word | 16]);
@@ -159,7 +170,7 @@ mod tests {
 
     #[test]
     fn the_program_of_a_steady_task_is_not_moved() {
-        let steady = Fence { steady: true, start: 0 };
+        let steady = STEADY;
         let moving = |range| steady.tame(method(place::TASK, label::CREATE_THREAD, [place::FRAMES as Word, range]));
         assert_eq!(moving(0x1_0000 + 3).message.words[1], kit::SCRATCH + 3);
         assert_eq!(moving(kit::SCRATCH + 257).message.words[1], kit::SCRATCH + 1);
@@ -171,7 +182,7 @@ mod tests {
     fn the_space_of_a_steady_task_is_not_cut() {
         let tamed = |steady, size| {
             let words = [size, 0];
-            (Fence { steady, start: 0 }).tame(method(place::TASK, label::RESIZE, words)).message.words[0]
+            (Fence { steady, ..STEADY }).tame(method(place::TASK, label::RESIZE, words)).message.words[0]
         };
         assert_eq!(
             (tamed(true, 0x2_0000), tamed(false, 0x2_0000), tamed(true, 0x60_0000)),
@@ -181,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_not_given_up() {
-        let steady = Fence { steady: true, start: 0 };
+        let steady = STEADY;
         let tamed = |label, place| steady.tame(method(place::TASK, label, [place as Word, 0])).message.words[0];
         for place in [place::PARENT, at::KEEPER, at::WITNESS, place::TASK, place::FRAMES] {
             assert_eq!(tamed(label::DELETE, place), at::LAST as Word);
@@ -190,10 +201,23 @@ mod tests {
         assert_eq!(tamed(label::DESTROY, place::TASK), place::TASK as Word);
     }
 
+    #[test]
+    fn what_a_maker_makes_is_not_revoked() {
+        let maker = Fence { maker: true, ..STEADY };
+        let rights = Rights::all().bits() as Word;
+        for task in [place::TASK, at::PARTNER] {
+            assert_eq!(maker.tame(method(task, label::DESTROY, [50, 0])).message.label(), label::INFO);
+            let granted = maker.tame(method(task, label::GRANT, [50, rights])).message.words;
+            assert_eq!(granted[1], rights & !(Rights::DESTROY.bits() as Word));
+        }
+        let destroying = method(at::FACTORY, label::DESTROY, [50, 0]);
+        assert_eq!(maker.tame(destroying), destroying);
+    }
+
     proptest! {
         #[test]
-        fn nobody_reaches_the_keeper(seed: u64, steady: bool) {
-            let fence = Fence { steady, start: 0 };
+        fn nobody_reaches_the_keeper(seed: u64, steady: bool, maker: bool) {
+            let fence = Fence { steady, maker, start: 0 };
             let mut generator = Generator::new(seed, 0x1_0000, true);
             for _ in 0..200 {
                 let step = fence.tame(generator.step());

@@ -40,7 +40,7 @@ pub fn run<K: Hostile>() -> ! {
     let start = kit::start_of_space(K::entry());
     let mut fuzzer = Fuzzer {
         generator: Generator::new(seed, K::entry(), kept_from != 0),
-        fence: Fence { steady, start },
+        fence: Fence { steady, maker: kept_from != 0, start },
         kept_from,
         made: 0,
         threads: 0,

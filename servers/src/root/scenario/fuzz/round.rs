@@ -3,24 +3,28 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use lilliput_abi::object::fact;
 use lilliput_abi::{Isolation, Rights};
 use lilliput_runtime::fuzz::kit::{self, at, mix, parameter, poker};
-use lilliput_runtime::object::Arena;
+use lilliput_runtime::object::{Arena, Factory};
 use lilliput_runtime::random::Random;
 use lilliput_runtime::{Word, place, role};
 use lilliput_user64::Native;
 
 use super::standing::Standing;
-use crate::FACTORY;
 use crate::failure::{Failure, context};
 use crate::settings::Settings;
 use crate::spawn::{Space, destroy};
 use crate::supervisor::{Id, Supervisor};
+use crate::{FACTORY, SYSTEM};
 
 const ENDPOINTS: usize = poker::ENDPOINTS.end as usize - poker::ENDPOINTS.start as usize;
 const NOTIFICATIONS: usize = poker::NOTIFICATIONS.end as usize - poker::NOTIFICATIONS.start as usize;
 /// Pages of the frames that all may read.
 const SHARED_PAGES: usize = 4;
+/// What the tasks of a round may make together: objects, and how many of the frames that are free.
+const OBJECTS: usize = 10_000;
+const SHARE_OF_FRAMES: usize = 2;
 /// Steps of a task, at least and how many more at most.
 const STEPS: (u32, u32) = (40, 400);
 /// The kinds of task: in either arena, the second one's host, 64-bit.
@@ -39,6 +43,8 @@ pub struct Fuzzer {
 /// A round.
 pub struct Round {
     arenas: [Arena<Native>; 2],
+    /// What makes all that the tasks ask for. With it ends what nobody has a capability to any more.
+    factory: Factory<Native>,
     /// Endpoints, notifications, frames.
     objects: Vec<u32>,
     /// Its tasks.
@@ -55,7 +61,9 @@ impl Round {
     ) -> Result<Self, Failure> {
         let mut random = Random::new(mix(seed, 0));
         let arenas = [context(FACTORY.create_arena(), "an arena")?, context(FACTORY.create_arena(), "an arena")?];
-        let mut round = Self { arenas, objects: Vec::new(), tasks: Vec::new() };
+        let free = context(SYSTEM.fact(fact::FREE_FRAMES), "how much memory is free")? as usize;
+        let factory = context(FACTORY.create_factory(free / SHARE_OF_FRAMES, OBJECTS), "a factory for the round")?;
+        let mut round = Self { arenas, factory, objects: Vec::new(), tasks: Vec::new() };
         let mut host = false;
         // Among them one steady task at least.
         let steady = 1 + random.below(2) as usize;
@@ -146,7 +154,7 @@ impl Round {
             child.grant(at::READ_ONLY_FRAMES, shared, Rights::READ | grant, 0)?;
             child.grant(at::WITNESS, standing.witness(random.below(2) as usize).place(), send, badge)?;
             if fuzzer.factory {
-                child.grant(at::FACTORY, FACTORY.place(), send, 0)?;
+                child.grant(at::FACTORY, self.factory.place(), send, 0)?;
                 child.grant(at::KEEPER, poking.place(), send, 0)?;
                 child.grant(at::ARENA, self.arenas[random.below(2) as usize].place(), send | grant, 0)?;
             }
@@ -190,6 +198,7 @@ impl Round {
         for fuzzer in self.tasks {
             supervisor.forget(fuzzer.id)?;
         }
+        context(destroy(self.factory.place()), "destroying the factory of the round")?;
         for place in self.objects {
             context(destroy(place), "destroying an object of the round")?;
         }
