@@ -10,7 +10,7 @@ use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::ipc::general::Sending;
 use lilliput_core::ipc::{general, notify, timed};
 use lilliput_core::machine::Machine;
-use lilliput_core::slab::{self, Index, Object, Slab};
+use lilliput_core::slab::{self, Header, Index, Key, Object, Slab};
 use lilliput_core::thread::Thread;
 
 use crate::cpu::percpu::{self, PerCpu};
@@ -131,6 +131,10 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32
         }),
         Operation::Wait | Operation::Poll => notification(machine, Rights::RECEIVE)
             .map(|at| notify::wait(machine, cpu, at, operation == Operation::Wait)),
+        Operation::Exit => match invoke::exit(kernel, this) {
+            Ok(decision) => return decision,
+            Err(error) => return refuse(&mut kernel.machine, &this.cpu, error),
+        },
         Operation::Yield => {
             machine.threads[cpu.current].finish(Ok(()));
             Ok(cpu.give_way(machine))
@@ -165,18 +169,20 @@ fn home(machine: &Machine, cpu: &Cpu) -> Result<Index<Endpoint>, Error> {
 /// # Errors
 /// `BadCapability` for none and for a stale one, `WrongType`, `NoRight`.
 pub fn object<T: Object>(slab: &Slab<T>, capability: Capability, rights: Rights) -> Result<Index<T>, Error> {
-    if let Some(index) = slab.admit(capability.number(), capability.key, rights) {
-        return Ok(index);
-    }
-    if capability.is_null() {
-        return Err(Error::BadCapability);
-    }
-    if slab::type_number(capability.key) != T::TYPE as u8 {
-        return Err(Error::WrongType);
-    }
-    match slab.admit(capability.number(), capability.key, Rights::empty()) {
-        Some(_) => Err(Error::NoRight),
-        None => Err(Error::BadCapability),
+    let number = capability.number();
+    admitted(slab.header(number), T::TYPE, capability.key, rights).map(|()| Index::new(number))
+}
+
+/// Whether the key of a capability names the object of its number, as one of a type, with these rights.
+#[inline(never)]
+fn admitted(header: Option<&Header>, object_type: ObjectType, key: Key, rights: Rights) -> Result<(), Error> {
+    let named = |rights| header.is_some_and(|header| header.admits(key, rights));
+    match slab::type_number(key) {
+        number if number == ObjectType::Null as u8 => Err(Error::BadCapability),
+        number if number != object_type as u8 => Err(Error::WrongType),
+        _ if named(rights) => Ok(()),
+        _ if named(Rights::empty()) => Err(Error::NoRight),
+        _ => Err(Error::BadCapability),
     }
 }
 

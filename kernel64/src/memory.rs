@@ -4,7 +4,7 @@ use core::cell::RefCell;
 
 use lilliput_abi::Error;
 use lilliput_compat32::arena::PaidMemory;
-use lilliput_core::capability::Capability;
+use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::factory::Quota;
 use lilliput_core::frames::{Frame, FrameAllocator};
 use lilliput_core::paging::{Leaf, MapError, TableMemory};
@@ -15,7 +15,7 @@ use crate::mm::physmap;
 use crate::objects::Frames;
 
 /// Capabilities in a page of them.
-const CAPABILITIES: usize = Frame::SIZE as usize / size_of::<Capability>();
+pub const CAPABILITIES: usize = Frame::SIZE as usize / size_of::<Capability>();
 
 /// Page frames, for whom they are charged to.
 pub struct Charged<'a> {
@@ -31,14 +31,20 @@ impl Charged<'_> {
     /// # Errors
     /// `NoMemory`, of the quota or of the machine.
     pub fn allocate(&mut self, pages: u64) -> Result<Frame, Error> {
-        self.quota.charge(pages)?;
-        let Some(first) = self.frames.borrow_mut().allocate_run(pages) else {
-            self.quota.refund(pages);
-            return Err(Error::NoMemory);
-        };
+        let first = self.take(pages)?;
         // SAFETY: the frames are allocated, and nobody has them yet.
         unsafe { zero(first, pages) };
         Ok(first)
+    }
+
+    /// Contiguous frames with whatever is in them.
+    fn take(&mut self, pages: u64) -> Result<Frame, Error> {
+        self.quota.charge(pages)?;
+        let first = self.frames.borrow_mut().allocate_run(pages);
+        first.ok_or_else(|| {
+            self.quota.refund(pages);
+            Error::NoMemory
+        })
     }
 
     /// Gives frames back that were allocated here, and that nothing points to any more.
@@ -48,26 +54,20 @@ impl Charged<'_> {
         self.quota.refund(pages);
     }
 
-    /// A capability table of so many pages, empty.
+    /// Frames for a capability table of so many pages; the first is the table, empty, and the others are for [`grow_table`].
     ///
     /// # Errors
     /// `NoMemory`.
-    pub fn capability_table(&mut self, pages: u64) -> Result<&'static mut [Capability], Error> {
-        let frame = self.allocate(pages)?;
-        let places: *mut Capability = address(frame).cast();
-        let count = CAPABILITIES * pages as usize;
-        for place in 0..count {
-            // SAFETY: frames just allocated, whose only use this is until they come back below.
-            unsafe { places.add(place).write(Capability::NULL) };
-        }
-        // SAFETY: all places are written.
-        Ok(unsafe { core::slice::from_raw_parts_mut(places, count) })
+    pub fn capability_table(&mut self, pages: u64) -> Result<CapabilityTable, Error> {
+        let places = address(self.take(pages)?).cast();
+        // SAFETY: frames just allocated, whose only use this is until they come back below. Any bytes are capabilities.
+        Ok(CapabilityTable::new(unsafe { core::slice::from_raw_parts_mut(places, CAPABILITIES) }))
     }
 
-    /// Takes a capability table back.
-    pub fn free_capability_table(&mut self, table: &'static mut [Capability]) {
+    /// Takes a capability table that had so many pages back.
+    pub fn free_capability_table(&mut self, table: &'static mut [Capability], pages: u64) {
         let frame = Frame::containing(physmap::physical(x86_64::VirtAddr::from_ptr(table.as_ptr())));
-        self.free(frame, (table.len() / CAPABILITIES) as u64);
+        self.free(frame, pages);
     }
 }
 
@@ -85,6 +85,18 @@ impl TableMemory for Charged<'_> {
     fn free_table(&mut self, frame: Frame) {
         self.free(frame, 1);
     }
+}
+
+/// Makes a capability table longer by one of the pages that it was allocated with.
+///
+/// # Safety
+/// There is such a page behind those that it has.
+pub unsafe fn grow_table(table: &mut CapabilityTable) {
+    table.grow(|places| {
+        let longer = places.len() + CAPABILITIES;
+        // SAFETY: the page is the caller's word, and was allocated for this table alone. Any bytes are capabilities.
+        unsafe { core::slice::from_raw_parts_mut(places.as_mut_ptr(), longer) }
+    });
 }
 
 /// Clears frames.

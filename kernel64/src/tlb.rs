@@ -33,6 +33,11 @@ impl Pcids {
         root | (word * 64 + bit) as u64 | KEEP
     }
 
+    /// How many there are left.
+    pub fn free(&self) -> u64 {
+        self.used.iter().map(|word| u64::from(word.count_zeros())).sum()
+    }
+
     /// Gives the tag of a root back. Its entries must be flushed before it is used again: see [`flush`].
     pub fn release(&mut self, cr3: u64) {
         let pcid = (cr3 & PCID_MASK) as usize;

@@ -146,6 +146,9 @@ methods! {
         /// `(place, badge)`. That is every other capability to its object with its badge or, where it has none, with this one, or
         /// with any for 0. Word 2 is what the kernel goes on by.
         Revoke = 9,
+        /// How large its table of capabilities is, and how full: `(places or 0) -> (places in use, places)`. A table in which nothing
+        /// is yet, of a task without threads, is made as large as is asked, and no less than it is.
+        Places = 10,
         /// Makes a small task's space larger or smaller: `(size, 1 if it is not to become large, else 0) -> (size, linear address
         /// of its address 0, isolation)`. Larger: where it is, else in another slot, else as a large task. Smaller:
         /// what lies beyond is unmapped.
@@ -341,4 +344,8 @@ pub mod fact {
     pub const UNENFORCED: u64 = 16;
     /// 1 in a kernel that was built to count on the fast path too.
     pub const COUNTS_SWITCHES: u64 = 17;
+    /// PCIDs that no root has.
+    pub const FREE_PCIDS: u64 = 18;
+    /// And the number of an [`ObjectType`](super::ObjectType) that there are many of: how many of these there are.
+    pub const OBJECTS: u64 = 64;
 }

@@ -26,6 +26,14 @@ pub mod deadline {
     pub const NEVER: u64 = u64::MAX;
 }
 
+/// Whom [`Operation::Exit`] ends: its label. Zero ends nobody, so that nobody ends by mistake.
+pub mod exit {
+    /// The thread that makes it.
+    pub const THREAD: u16 = 1;
+    /// All threads of its task.
+    pub const ALL_THREADS: u16 = 2;
+}
+
 /// What a system call does. Numbers are part of the interface and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -65,11 +73,13 @@ pub enum Operation {
     SetDeadline = 14,
     /// [`Operation::SetDeadline`], then waits for it. The index is ignored.
     Sleep = 15,
+    /// Ends threads: see [`exit`]. The index is ignored.
+    Exit = 16,
 }
 
 impl Operation {
     /// All operations, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Call,
         Self::Send,
         Self::SendNonBlocking,
@@ -86,6 +96,7 @@ impl Operation {
         Self::Time,
         Self::SetDeadline,
         Self::Sleep,
+        Self::Exit,
     ];
 
     /// Whether it may be [`TIMED`]: it can wait for somebody.
@@ -170,7 +181,7 @@ mod tests {
 
     #[test]
     fn unknown_operations_decode_to_none() {
-        assert_eq!(Selector(16 << OPERATION_SHIFT).operation(), None);
+        assert_eq!(Selector(17 << OPERATION_SHIFT).operation(), None);
         assert_eq!(Selector(u32::MAX).operation(), None);
     }
 }

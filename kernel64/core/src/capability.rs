@@ -50,9 +50,20 @@ impl Capability {
         self.object == other.object && slab::same_object(self.key, other.key)
     }
 
-    /// Whether it is none.
+    /// Whether it is none: it is of no type. The rest of a place that is free is how its table finds it.
     pub const fn is_null(&self) -> bool {
-        self.key == 0
+        slab::type_number(self.key) == 0
+    }
+
+    /// What stands at a place that is free, between two others that are. No key of an endpoint equals the lower half of its own,
+    /// which is all that the fast path looks at.
+    const fn free(previous: u32, next: u32) -> Self {
+        Self { badge: next, key: (previous as Key) << 1, ..Self::NULL }
+    }
+
+    /// The free place before a free one, and that after it.
+    const fn neighbours(&self) -> (u32, u32) {
+        ((self.key >> 1) as u32, self.badge)
     }
 
     /// Its rights.
@@ -92,18 +103,54 @@ impl Capability {
     }
 }
 
-/// A task's capabilities. Place 0 always holds none.
+/// A task's capabilities. Place 0 always holds none: it is where the ring of free places begins and ends.
 #[derive(Default)]
 pub struct CapabilityTable {
     places: &'static mut [Capability],
-    /// No place below this one is free.
-    lowest_free: u32,
+    used: u32,
 }
 
 impl CapabilityTable {
-    /// A table over places that hold no capabilities.
+    /// An empty table over these places, whatever they hold.
     pub fn new(places: &'static mut [Capability]) -> Self {
-        Self { places, lowest_free: 1 }
+        let mut table = Self { places, used: 0 };
+        table.free_from(0);
+        table
+    }
+
+    /// The same table over more places: `grown` makes of those that it has a slice that begins with them.
+    pub fn grow(&mut self, grown: impl FnOnce(&'static mut [Capability]) -> &'static mut [Capability]) {
+        let before = self.places();
+        self.places = grown(core::mem::take(&mut self.places));
+        self.free_from(before);
+    }
+
+    /// Frees all places from this one on, behind those that are free.
+    fn free_from(&mut self, first: u32) {
+        let (last, _) = if first == 0 { (0, 0) } else { self.get(0).neighbours() };
+        let end = self.places();
+        for place in first..end {
+            self.places[place as usize] = Capability::free(place.saturating_sub(1), place + 1);
+        }
+        if first < end {
+            self.link(end - 1, 0);
+        }
+        if first != 0 && first < end {
+            self.link(last, first);
+        }
+    }
+
+    /// Makes two free places neighbours.
+    fn link(&mut self, place: u32, next: u32) {
+        let (previous, _) = self.places[place as usize].neighbours();
+        self.places[place as usize] = Capability::free(previous, next);
+        let (_, behind) = self.places[next as usize].neighbours();
+        self.places[next as usize] = Capability::free(place, behind);
+    }
+
+    /// How many capabilities it holds.
+    pub fn used(&self) -> u32 {
+        self.used
     }
 
     /// How many places it has.
@@ -131,15 +178,15 @@ impl CapabilityTable {
         if capability.is_null() { Err(Error::BadCapability) } else { Ok(capability) }
     }
 
-    /// The first free place. The search goes on where the last one ended.
+    /// The place that was freed last; in a table that is new the first one.
     ///
     /// # Errors
     /// `TableFull`.
-    pub fn free_place(&mut self) -> Result<u32, Error> {
-        let rest = self.places.get(self.lowest_free as usize..).unwrap_or_default();
-        let taken = rest.iter().position(Capability::is_null).unwrap_or(rest.len());
-        self.lowest_free += taken as u32;
-        if taken < rest.len() { Ok(self.lowest_free) } else { Err(Error::TableFull) }
+    pub fn free_place(&self) -> Result<u32, Error> {
+        match self.get(0).neighbours() {
+            (_, 0) => Err(Error::TableFull),
+            (_, place) => Ok(place),
+        }
     }
 
     /// Puts a capability at a place, or at any free one for place 0; says where.
@@ -148,11 +195,14 @@ impl CapabilityTable {
     /// `TableFull`, `Occupied`, or `BadArgument` for a place outside the table.
     pub fn insert(&mut self, place: u32, capability: Capability) -> Result<u32, Error> {
         let place = if place == 0 { self.free_place()? } else { place };
-        let slot = self.places.get_mut(place as usize).ok_or(Error::BadArgument)?;
-        if !slot.is_null() {
+        let free = *self.places.get(place as usize).ok_or(Error::BadArgument)?;
+        if !free.is_null() {
             return Err(Error::Occupied);
         }
-        *slot = capability;
+        let (previous, next) = free.neighbours();
+        self.link(previous, next);
+        self.places[place as usize] = capability;
+        self.used += 1;
         Ok(place)
     }
 
@@ -161,9 +211,13 @@ impl CapabilityTable {
     /// # Errors
     /// `BadCapability` where there is none.
     pub fn remove(&mut self, place: u32) -> Result<Capability, Error> {
-        self.named(place)?;
-        self.lowest_free = self.lowest_free.min(place);
-        Ok(core::mem::take(&mut self.places[place as usize]))
+        let removed = self.named(place)?;
+        let (_, first) = self.places[0].neighbours();
+        self.places[place as usize] = Capability::free(0, first);
+        self.link(place, first);
+        self.link(0, place);
+        self.used -= 1;
+        Ok(removed)
     }
 
     /// Gives the places back, for the end of the task.
@@ -232,5 +286,83 @@ mod tests {
         table.remove(2).unwrap();
         assert_eq!(table.insert(0, capability(Rights::all())), Ok(2));
         assert!(table.get(0).is_null());
+    }
+
+    /// The ring of free places, both ways round.
+    fn free_places(table: &CapabilityTable) -> std::vec::Vec<u32> {
+        let mut ring = vec![];
+        let (mut at, mut before) = (table.get(0).neighbours().1, 0);
+        while at != 0 {
+            let place = table.get(at);
+            assert!(place.is_null() && place.neighbours().0 == before && ring.len() < table.places() as usize);
+            ring.push(at);
+            (before, at) = (at, place.neighbours().1);
+        }
+        assert_eq!(table.get(0).neighbours().0, before);
+        ring
+    }
+
+    #[test]
+    fn a_table_grows_behind_what_it_holds() {
+        let whole = Box::leak(vec![capability(Rights::all()); 9].into_boxed_slice());
+        let (begin, rest) = whole.split_at_mut(1);
+        let mut table = CapabilityTable::new(begin);
+        assert_eq!(table.insert(0, capability(Rights::all())), Err(Error::TableFull));
+        let mut rest = Some(rest);
+        for (places, expected) in [(4, vec![1, 2, 3]), (4, vec![1, 2, 3]), (9, vec![3, 4, 5, 6, 7, 8])] {
+            let more = places - table.places() as usize;
+            table.grow(|places| {
+                let (taken, left) = rest.take().unwrap().split_at_mut(more);
+                rest = Some(left);
+                let mut longer = places.to_vec();
+                longer.extend_from_slice(taken);
+                longer.leak()
+            });
+            if places == 9 {
+                assert_eq!(free_places(&table), expected);
+            } else {
+                assert_eq!(free_places(&table), expected[expected.len() - free_places(&table).len()..]);
+                if table.used() == 0 {
+                    table.insert(2, capability(Rights::all())).unwrap();
+                    table.insert(1, capability(Rights::all())).unwrap();
+                }
+            }
+        }
+        assert_eq!((table.used(), table.places()), (2, 9));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_place_is_either_free_or_taken(steps: std::vec::Vec<(bool, u8)>) {
+            let mut table = table(8);
+            let mut taken = [false; 8];
+            for (put, place) in steps {
+                let place = u32::from(place % 9);
+                let at = place as usize;
+                if put {
+                    let first = free_places(&table).first().copied();
+                    let expected = match place {
+                        0 => first.ok_or(Error::TableFull),
+                        8 => Err(Error::BadArgument),
+                        _ if taken[at] => Err(Error::Occupied),
+                        _ => Ok(place),
+                    };
+                    assert_eq!(table.insert(place, capability(rights(0x7f))), expected);
+                    expected.into_iter().for_each(|place| taken[place as usize] = true);
+                } else {
+                    let known = taken.get(at) == Some(&true);
+                    assert_eq!(table.remove(place).is_ok(), known);
+                    if known {
+                        taken[at] = false;
+                        assert_eq!(table.free_place(), Ok(place), "what was freed last is the next to be taken");
+                    }
+                }
+                let mut free = free_places(&table);
+                free.sort_unstable();
+                let expected: std::vec::Vec<u32> = (1..8).filter(|&place| !taken[place as usize]).collect();
+                assert_eq!(free, expected);
+                assert_eq!(table.used() as usize, 7 - expected.len());
+            }
+        }
     }
 }

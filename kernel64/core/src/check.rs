@@ -162,13 +162,14 @@ impl Machine {
     fn check_tasks(&self) -> Result<(), Broken> {
         let mut count = 0;
         for task in self.tasks.iter() {
-            let mut at = self.tasks[task].threads;
+            let (mut before, mut at) = (Index::NONE, self.tasks[task].threads);
             while let Some(index) = at.some() {
                 let thread = &self.threads[index];
                 ensure(is_live(&self.threads, index) && thread.task == task, "a task with another's thread")?;
+                // So no list goes round.
+                ensure(thread.sibling_before == before, "a task's threads that are linked differently back and forth")?;
                 count += 1;
-                ensure(count <= self.threads.live(), "a task's list of threads that goes round")?;
-                at = thread.sibling;
+                (before, at) = (index, thread.sibling);
             }
         }
         ensure(count == self.threads.live(), "a thread that its task does not know")

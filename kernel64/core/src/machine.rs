@@ -89,6 +89,27 @@ impl Machine {
         head.obstacles.set(Obstacles::CROWDED, !head.next.is_none());
     }
 
+    /// Makes a thread, which names its task, one of that task's.
+    pub fn join(&mut self, index: Index<Thread>) {
+        let first = core::mem::replace(&mut self.tasks[self.threads[index].task].threads, index);
+        if let Some(first) = first.some() {
+            self.threads[first].sibling_before = index;
+        }
+        (self.threads[index].sibling, self.threads[index].sibling_before) = (first, Index::NONE);
+    }
+
+    /// Takes a thread that ends out of its task.
+    pub fn part(&mut self, index: Index<Thread>) {
+        let Thread { task, sibling, sibling_before, .. } = self.threads[index];
+        if let Some(next) = sibling.some() {
+            self.threads[next].sibling_before = sibling_before;
+        }
+        match sibling_before.some() {
+            Some(before) => self.threads[before].sibling = sibling,
+            None => self.tasks[task].threads = sibling,
+        }
+    }
+
     /// From now on a thread receives from this endpoint.
     pub fn move_home(&mut self, index: Index<Thread>, endpoint: Index<Endpoint>) {
         if self.threads[index].home.endpoint == endpoint {

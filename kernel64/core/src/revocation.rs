@@ -76,11 +76,12 @@ impl Revocation {
                 continue;
             };
             let places = machine.tasks[task].capabilities.places();
-            let end = places.min(self.place + left);
+            // It may be another table since the last step, and a shorter one.
+            let end = places.min(self.place + left).max(self.place);
             self.sweep_table(machine, cpu, task, end);
             left -= (end - self.place).max(1);
             self.place = end;
-            if end == places {
+            if end >= places {
                 if self.takes(&machine.tasks[task].fault_handler) {
                     machine.tasks[task].fault_handler = Capability::NULL;
                 }

@@ -248,6 +248,11 @@ impl<T: Object> Slab<T> {
         }
     }
 
+    /// What the entry with this number begins with, if there is one.
+    pub fn header(&self, number: u32) -> Option<&Header> {
+        self.entries.get(number as usize).map(T::header)
+    }
+
     /// The live object with this number that a capability's key names, if it has all of `rights`. One comparison for the bound, which
     /// the key of a capability implies, and some for the key.
     #[inline]

@@ -54,6 +54,8 @@ pub struct Task {
     pub space: Space,
     /// What it may name.
     pub capabilities: CapabilityTable,
+    /// Pages that were allocated for them.
+    pub table_pages: u32,
     /// Who is told of its faults: an endpoint, with the badge to tell by. Null for nobody.
     pub fault_handler: Capability,
     /// The highest priority that it can give to a thread.

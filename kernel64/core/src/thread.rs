@@ -176,6 +176,14 @@ pub struct Fault {
     pub address: u64,
 }
 
+impl Fault {
+    /// Whether it comes again where the thread goes on: it is none of the traps, which are raised behind their instruction (AMD64 APM
+    /// vol. 2, 8.2: #DB, #BP, #OF).
+    pub const fn is_raised_again(&self) -> bool {
+        !matches!(self.vector, 1 | 3 | 4)
+    }
+}
+
 /// What a thread has used. Ticks are those of the TSC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
@@ -299,8 +307,10 @@ pub struct Thread {
     pub endpoint: Index<Endpoint>,
     /// Where it is queued.
     pub notification: Index<Notification>,
-    /// The next thread of its task.
+    /// The next thread of its task: see [`Machine::join`](crate::machine::Machine::join).
     pub sibling: Index<Thread>,
+    /// The one before it.
+    pub sibling_before: Index<Thread>,
     /// The exception that its message is about, if [`Obstacles::FAULT`]: see [`Thread::fault`].
     pub raised: Fault,
     /// Address of its task's fault handler. Only the assembly of the fast path reads through it.

@@ -5,7 +5,7 @@ use lilliput_abi::layout::{USER_END, USER_START};
 use lilliput_abi::{Isolation, ObjectType, Rights};
 use lilliput_compat32::entry_page;
 use lilliput_core::alarm::Alarm;
-use lilliput_core::capability::{Capability, CapabilityTable};
+use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Decision;
 use lilliput_core::frames::{Frame, FrameAllocator, FrameSet};
 use lilliput_core::paging;
@@ -31,8 +31,8 @@ use crate::{dispatch, entry, facts::Facts, log, power, probe};
 /// The root task's stack: where it ends, and its pages.
 const STACK_TOP: u64 = 0x20_0000_0000;
 const STACK_PAGES: u64 = 64;
-/// Pages of its capability table, 256 capabilities each: it holds those of all that it creates.
-const CAPABILITY_PAGES: u64 = 64;
+/// Places of its capability table: it holds those of all that it creates.
+const PLACES: u32 = 16384;
 /// Its first thread's priority: that of a server that others wait for.
 const PRIORITY: u8 = 48;
 
@@ -126,11 +126,8 @@ fn new_root_task(kernel: &mut Kernel, program: &[u8]) -> Index<Task> {
     }
     let task = invoke::new_task(kernel, objects::ROOT_FACTORY, NewTask::Wide)
         .unwrap_or_else(|error| fail(format_args!("{}", error.name())));
-    let table = kernel.memory(objects::ROOT_FACTORY).capability_table(CAPABILITY_PAGES);
-    let table = table.unwrap_or_else(|error| fail(format_args!("{}", error.name())));
+    while !invoke::make_places(kernel, task, PLACES).unwrap_or_else(|error| fail(format_args!("{}", error.name()))) {}
     kernel.machine.tasks[task].ceiling = PRIORITIES as u8 - 1;
-    let small = core::mem::replace(&mut kernel.machine.tasks[task].capabilities, CapabilityTable::new(table)).take();
-    kernel.memory(objects::ROOT_FACTORY).free_capability_table(small);
     for segment in plan.segments() {
         load(kernel, task, program, segment);
     }

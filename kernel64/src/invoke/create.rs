@@ -7,7 +7,6 @@ use lilliput_compat32::choose::TrustDomain;
 use lilliput_compat32::descriptor::Descriptor;
 use lilliput_compat32::entry_page::RETURN_ADDRESS;
 use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
-use lilliput_core::capability::CapabilityTable;
 use lilliput_core::factory::Factory;
 use lilliput_core::paging::{self, ENTRIES, TableMemory, UPPER_HALF};
 use lilliput_core::slab::Index;
@@ -21,7 +20,7 @@ use crate::objects::{ArenaObject, HOST_END};
 use crate::state::Kernel;
 
 /// Pages of a new task's capability table: 256 capabilities each.
-const CAPABILITY_PAGES: u64 = 1;
+const TABLE_PAGES: u32 = 1;
 
 /// What kind of task to make.
 pub enum NewTask {
@@ -64,8 +63,11 @@ pub fn new_arena(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Index<A
 /// A task without threads or memory.
 pub fn new_task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> Result<Index<Task>, Error> {
     let index = kernel.machine.tasks.insert(factory.number(), Task::default()).ok_or(Error::NoMemory)?;
-    match kernel.memory(factory).capability_table(CAPABILITY_PAGES) {
-        Ok(table) => kernel.machine.tasks[index].capabilities = CapabilityTable::new(table),
+    match kernel.memory(factory).capability_table(TABLE_PAGES.into()) {
+        Ok(table) => {
+            let task = &mut kernel.machine.tasks[index];
+            (task.capabilities, task.table_pages) = (table, TABLE_PAGES);
+        }
         Err(error) => {
             kernel.machine.tasks.remove(index);
             return Err(error);
@@ -87,7 +89,7 @@ pub fn new_task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> R
         }
         Err(error) => {
             let table = kernel.machine.tasks[index].capabilities.take();
-            kernel.memory(factory).free_capability_table(table);
+            kernel.memory(factory).free_capability_table(table, TABLE_PAGES.into());
             kernel.machine.tasks.remove(index);
             Err(error)
         }
@@ -165,7 +167,7 @@ pub fn new_thread(
 ) -> Result<Index<Thread>, Error> {
     debug_assert!(usize::from(priority) < PRIORITIES);
     let machine = &mut kernel.machine;
-    let Task { kind, space, threads, ref capabilities, .. } = machine.tasks[task];
+    let Task { kind, space, ref capabilities, .. } = machine.tasks[task];
     let mut thread = Thread {
         capabilities: capabilities.address(),
         places: capabilities.places(),
@@ -186,11 +188,10 @@ pub fn new_thread(
         task,
         kind,
         priority,
-        sibling: threads,
         ..Thread::default()
     };
     thread.set_peers(space.owns_root);
     let index = machine.threads.insert(factory.number(), thread).ok_or(Error::NoMemory)?;
-    machine.tasks[task].threads = index;
+    machine.join(index);
     Ok(index)
 }

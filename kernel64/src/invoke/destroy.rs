@@ -1,9 +1,11 @@
 //! The end of objects: what waits on them is woken, what they hold goes back to who paid.
 
 use lilliput_abi::layout::PAGE_SIZE;
+use lilliput_abi::operation::exit as abi;
 use lilliput_abi::{Error, ObjectType, Rights};
 use lilliput_compat32::arena::PlacedSpace;
 use lilliput_core::capability::Capability;
+use lilliput_core::cpu::Decision;
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::factory::Factory;
 use lilliput_core::interrupt::Interrupt;
@@ -201,19 +203,33 @@ pub(super) fn end_thread(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<T
     if this.cpu.vector_owner == thread {
         this.cpu.vector_owner = Index::NONE;
     }
-    let Thread { task, sibling, header, .. } = machine.threads[thread];
-    if machine.tasks[task].threads == thread {
-        machine.tasks[task].threads = sibling;
-    } else {
-        let mut before = machine.tasks[task].threads;
-        while machine.threads[before].sibling != thread {
-            before = machine.threads[before].sibling;
-        }
-        machine.threads[before].sibling = sibling;
-    }
+    machine.part(thread);
+    let Thread { header, .. } = machine.threads[thread];
     machine.threads.remove(thread);
     refund_object(kernel, &header);
     true
+}
+
+/// `Exit`: the running thread ends, and all others of its task before it where its label says so.
+///
+/// # Errors
+/// `BadArgument` for another label.
+pub fn exit(kernel: &mut Kernel, this: &mut PerCpu) -> Result<Decision, Error> {
+    let running = this.cpu.current;
+    let thread = &kernel.machine.threads[running];
+    let first = kernel.machine.tasks[thread.task].threads;
+    let other = if first == running { thread.sibling } else { first };
+    let ends = match thread.tag().label() {
+        abi::ALL_THREADS if !other.is_none() => other,
+        abi::THREAD | abi::ALL_THREADS => running,
+        _ => return Err(Error::BadArgument),
+    };
+    end_thread(kernel, this, ends);
+    if ends == running {
+        return Ok(Decision::Block);
+    }
+    kernel.machine.threads[running].repeat(&[]);
+    Ok(Decision::Stay)
 }
 
 /// A step of a task's end: its threads; its mappings with its tables, and what the TLB has of them; then the rest.
@@ -257,7 +273,7 @@ fn whole_space(kernel: &Kernel, task: Index<Task>) -> Clearing {
 
 /// The end of a task that has neither threads nor mappings.
 fn finish_task(kernel: &mut Kernel, task: Index<Task>) {
-    let Task { kind, space, header, .. } = kernel.machine.tasks[task];
+    let Task { kind, space, header, table_pages, .. } = kernel.machine.tasks[task];
     let arena = Index::<ArenaObject>::new(space.arena);
     match kind {
         Kind::Host => kernel.arenas[arena].host = Index::NONE,
@@ -268,7 +284,7 @@ fn finish_task(kernel: &mut Kernel, task: Index<Task>) {
         kernel.pcids.release(space.cr3);
     }
     let table = kernel.machine.tasks[task].capabilities.take();
-    kernel.memory(Index::new(header.factory)).free_capability_table(table);
+    kernel.memory(Index::new(header.factory)).free_capability_table(table, table_pages.into());
     kernel.machine.tasks.remove(task);
     refund_object(kernel, &header);
 }

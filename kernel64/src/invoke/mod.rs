@@ -18,9 +18,11 @@ mod task;
 mod thread;
 
 pub use create::{NewTask, new_task, new_thread};
+pub use destroy::exit;
 pub use factory::full;
 pub use memory::map_run;
 pub use revoke::Revocations;
+pub use task::make_places;
 pub use thread::start;
 
 use lilliput_abi::tag::{MAX_WORDS, SHORT_WORDS};

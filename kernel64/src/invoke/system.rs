@@ -1,6 +1,7 @@
 //! Methods of the system object.
 
 use lilliput_abi::Error;
+use lilliput_abi::ObjectType as Type;
 use lilliput_abi::object::{SystemMethod, fact};
 
 use super::{Answer, Call, DONE, split};
@@ -36,6 +37,26 @@ fn read_fact(kernel: &Kernel, this: &PerCpu, number: u64) -> Answer {
         fact::COMPAT_ENTRY => facts.compat_entry as u64,
         fact::BOOT_TICKS => facts.boot_ticks,
         fact::UNENFORCED => u64::from(console::is_unenforced()),
-        _ => return Err(Error::BadArgument),
+        fact::FREE_PCIDS => kernel.pcids.free(),
+        _ => objects(kernel, number.wrapping_sub(fact::OBJECTS)).ok_or(Error::BadArgument)?.into(),
     }))
+}
+
+/// How many objects there are of a type that there are many of.
+fn objects(kernel: &Kernel, number: u64) -> Option<u32> {
+    macro_rules! live {
+        ($($object_type:ident $slab:expr,)+) => { $(if number == Type::$object_type as u64 { return Some($slab.live()) })+ };
+    }
+    live! {
+        Endpoint kernel.machine.endpoints,
+        Notification kernel.machine.notifications,
+        Thread kernel.machine.threads,
+        Task kernel.machine.tasks,
+        Arena kernel.arenas,
+        Factory kernel.factories,
+        Frames kernel.frame_sets,
+        Interrupt kernel.devices.interrupts,
+        IoPorts kernel.devices.ports,
+    }
+    None
 }

@@ -11,7 +11,13 @@ use lilliput_core::thread::Kind;
 use super::{Answer, Call, DONE, Words, memory, revoke, space};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
+use crate::memory::{CAPABILITIES, grow_table};
 use crate::state::Kernel;
+
+/// Pages of places that are made before interrupts have their turn.
+const PAGES_MADE: u32 = 4;
+/// Places that a table can have.
+const MOST_PLACES: u32 = 1 << 20;
 
 pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, call: &Call) -> Answer {
     match TaskMethod::from_label(call.label).ok_or(Error::BadOperation)? {
@@ -30,11 +36,51 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
             kernel.machine.tasks[task].ceiling = call.priority(kernel, 0)?;
             Ok(DONE)
         }
+        TaskMethod::Places => {
+            if !make_places(kernel, task, call.small(0)?)? {
+                return Ok(call.again());
+            }
+            let table = &kernel.machine.tasks[task].capabilities;
+            Ok([table.used(), table.places()].map(u64::from).into())
+        }
         TaskMethod::Revoke => revoke::revoke(kernel, this, task, call),
         TaskMethod::Resize => space::resize(kernel, this, task, call),
         TaskMethod::SetIsolation => space::set_isolation(kernel, this, task, call),
         TaskMethod::MoveSpace => space::move_to(kernel, this, task, call),
     }
+}
+
+/// Makes some of so many places, where a task has fewer: true when there are all. The table is another one then, which nobody may have
+/// looked into yet.
+///
+/// # Errors
+/// `BadArgument` for more than a table can have, `Occupied` where the task has capabilities or threads, `NoMemory`.
+pub fn make_places(kernel: &mut Kernel, index: Index<Task>, places: u32) -> Result<bool, Error> {
+    let Task { header, threads, table_pages, ref capabilities, .. } = kernel.machine.tasks[index];
+    let (factory, pages) = (Index::new(header.factory), places.div_ceil(CAPABILITIES as u32));
+    if pages > table_pages {
+        if places > MOST_PLACES {
+            return Err(Error::BadArgument);
+        }
+        if capabilities.used() > 0 || !threads.is_none() {
+            return Err(Error::Occupied);
+        }
+        let table = kernel.memory(factory).capability_table(pages.into())?;
+        let task = &mut kernel.machine.tasks[index];
+        task.table_pages = pages;
+        let old = core::mem::replace(&mut task.capabilities, table).take();
+        kernel.memory(factory).free_capability_table(old, table_pages.into());
+    }
+    let Task { capabilities, table_pages, .. } = &mut kernel.machine.tasks[index];
+    let all = *table_pages * CAPABILITIES as u32;
+    for _ in 0..PAGES_MADE {
+        if capabilities.places() == all {
+            break;
+        }
+        // SAFETY: the table was allocated with more pages than it has.
+        unsafe { grow_table(capabilities) };
+    }
+    Ok(capabilities.places() == all)
 }
 
 /// Takes a capability from a task. If that was to receive from an endpoint, the task's threads don't any more.

@@ -1,6 +1,6 @@
 //! What a program tells the task that started it, and asks of it.
 //!
-//! The kernel has no call by which a task ends: a task ends when somebody destroys it. So a program
+//! A task ends when somebody destroys it: by itself it can only end its threads. So a program
 //! calls its parent with [`EXIT`] and is not answered.
 
 use lilliput_abi::Error;

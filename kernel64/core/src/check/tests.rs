@@ -44,9 +44,8 @@ fn sound() -> Sound {
     let mut cpu = Cpu::new();
     let mut threads = Vec::new();
     for _ in 0..8 {
-        let new = Thread { task, priority: 9, sibling: machine.tasks[task].threads, ..Thread::default() };
-        let thread = machine.threads.insert(1, new).unwrap();
-        machine.tasks[task].threads = thread;
+        let thread = machine.threads.insert(1, Thread { task, priority: 9, ..Thread::default() }).unwrap();
+        machine.join(thread);
         threads.push(thread);
     }
     cpu.current = threads[RUNNING];
@@ -82,7 +81,7 @@ fn what_is_sound_passes() {
 #[test]
 fn what_is_broken_is_found() {
     type Break = fn(&mut Sound);
-    let all: [(Break, &str); 31] = [
+    let all: [(Break, &str); 32] = [
         (|s| s.thread(READY).state = State::Stopped, "not the one of its state"),
         (|s| s.thread(READY).priority = 8, "not the one of its state"),
         (|s| s.thread(READY).priority = 64, "not the one of its state"),
@@ -112,7 +111,8 @@ fn what_is_broken_is_found() {
         (|s| s.thread(READY_TOO).previous = Index::NONE, "back and forth"),
         (|s| s.thread(READY_TOO).next = s.threads[READY], "back and forth"),
         (|s| s.machine.notifications[s.notification].bits = 4, "bits and somebody"),
-        (|s| s.machine.tasks[s.task].threads = s.threads[READY], "does not know"),
+        (|s| s.machine.tasks[s.task].threads = s.threads[READY], "linked differently back and forth"),
+        (|s| s.machine.tasks[s.task].threads = Index::NONE, "does not know"),
         (|s| s.thread(STOPPED).task = Index::new(2), "another's thread"),
     ];
     for (number, (spoil, said)) in all.into_iter().enumerate() {
@@ -147,5 +147,5 @@ fn threads_that_are_gone_are_found() {
 fn lists_that_go_round_end() {
     let mut spoilt = sound();
     spoilt.thread(RUNNING).sibling = spoilt.threads[READY];
-    assert_eq!(spoilt.machine.check(&spoilt.cpu), Err("a task's list of threads that goes round"));
+    assert_eq!(spoilt.machine.check(&spoilt.cpu), Err("a task's threads that are linked differently back and forth"));
 }

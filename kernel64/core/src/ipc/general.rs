@@ -211,8 +211,9 @@ fn stop(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
 
 /// Ends the wait of a thread that was taken out of its queue, or whose server forgot it, with an error.
 ///
-/// A thread that waited for its fault's handler can't go on: it stops. Then the one that waits for its answer is
-/// next, which may be such a thread as well: as many as faulted in the middle of serving one another.
+/// If it is its fault's handler that is gone, it makes the instruction again, and whoever handles its faults by then is told: the next
+/// handler, or the one that somebody started in place of the first. Otherwise a thread whose fault is not handled can't go on: it stops. Then
+/// the one that waits for its answer is next, which may be such a thread as well.
 pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index<Thread>, error: Error) {
     let (mut caller, mut error) = (caller, error);
     loop {
@@ -220,14 +221,17 @@ pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index
             machine.threads[server].forget(caller);
         }
         let thread = &mut machine.threads[caller];
-        if thread.fault().is_none() {
+        let fault = thread.fault();
+        thread.set_fault(None);
+        if fault.is_none() {
             thread.finish(Err(error));
+        }
+        if fault.is_none_or(|fault| error == Error::Gone && fault.is_raised_again()) {
             cpu.enqueue(machine, caller);
             return;
         }
-        thread.set_fault(None);
-        thread.state = State::Stopped;
-        let Some(next) = thread.caller.some() else { return };
+        machine.threads[caller].state = State::Stopped;
+        let Some(next) = machine.threads[caller].caller.some() else { return };
         (caller, error) = (next, Error::Gone);
     }
 }

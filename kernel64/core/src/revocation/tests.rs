@@ -52,9 +52,8 @@ fn world() -> World {
 impl World {
     fn thread(&mut self, task: usize) -> Index<Thread> {
         let task = self.tasks[task];
-        let new = Thread { task, sibling: self.machine.tasks[task].threads, ..Thread::default() };
-        let thread = self.machine.threads.insert(1, new).unwrap();
-        self.machine.tasks[task].threads = thread;
+        let thread = self.machine.threads.insert(1, Thread { task, ..Thread::default() }).unwrap();
+        self.machine.join(thread);
         thread
     }
 
@@ -106,7 +105,8 @@ proptest! {
         }
         let tables = |world: &World| -> Vec<Vec<Capability>> {
             let of = |&task: &Index<Task>| {
-                (0..PLACES as u32).map(|place| world.machine.tasks[task].capabilities.get(place)).collect()
+                let table = &world.machine.tasks[task].capabilities;
+                (0..PLACES as u32).map(|place| table.named(place).unwrap_or(Capability::NULL)).collect()
             };
             world.tasks.iter().map(of).collect()
         };

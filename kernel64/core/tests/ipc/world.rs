@@ -297,12 +297,11 @@ impl World {
             return;
         }
         let task = self.tasks[task];
-        let sibling = self.machine.tasks[task].threads;
         let arena = if kind == Kind::Wide { 0 } else { 1 };
-        let mut thread = Thread { kind, arena, priority, task, sibling, ..Thread::default() };
+        let mut thread = Thread { kind, arena, priority, task, ..Thread::default() };
         thread.set_peers(false);
         let index = self.machine.threads.insert(1, thread).unwrap();
-        self.machine.tasks[task].threads = index;
+        self.machine.join(index);
         self.threads[name] = index;
         self.cpu.enqueue(&mut self.machine, index);
     }
@@ -316,12 +315,7 @@ impl World {
         let Self { machine, cpu, .. } = self;
         end::detach(machine, cpu, index);
         machine.leave_home(index);
-        let Thread { task, sibling, .. } = machine.threads[index];
-        let before = machine.threads.iter().find(|&other| machine.threads[other].sibling == index);
-        match before {
-            Some(before) => machine.threads[before].sibling = sibling,
-            None => machine.tasks[task].threads = sibling,
-        }
+        machine.part(index);
         machine.threads.remove(index);
         self.threads[name] = Index::NONE;
     }

@@ -66,6 +66,10 @@ impl Fence {
             step.message.tag = Tag::new(deadline::FROM_NOW, 2);
             step.message.words[..2].copy_from_slice(&[length, 0]);
         }
+        // Nor does who ended, though whoever watches would have to know.
+        if step.selector.operation() == Some(Operation::Exit) {
+            step.message.tag = Tag::new(0, 0);
+        }
         // Only calls have methods; of other operations the words are nobody's but the receiver's.
         if step.selector.operation() != Some(Operation::Call) {
             return step;

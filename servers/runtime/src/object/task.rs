@@ -133,6 +133,14 @@ impl<K: Invoke> Task<K> {
         self.method(TaskMethod::Revoke, &[place as Word, badge as Word]).map(drop)
     }
 
+    /// How many capabilities it has, and how many it can have; as many as `wanted` at least, as long as it has none and no threads.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn places(self, wanted: Word) -> Result<(Word, Word), Error> {
+        self.method(TaskMethod::Places, &[wanted]).map(|answer| (answer.words[0], answer.words[1]))
+    }
+
     /// Makes `endpoint` (a place of the caller's) hear of the task's faults, under `badge`.
     ///
     /// # Errors

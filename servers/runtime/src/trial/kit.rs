@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use lilliput_abi::{Error, Rights};
 
-use super::{growth, schedule, time};
+use super::{death, growth, schedule, time};
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::Word;
@@ -149,6 +149,14 @@ pub enum Work {
     ReceiveUntil = 14,
     /// Sleeps, one of many: see [`time::sleep_among_many`].
     SleepAmongMany = 15,
+    /// Receives from the endpoint at place [`GIVEN`] and ends without an answer.
+    ExitServing = 16,
+    /// Receives from it, and waits without an answer.
+    ReceiveAndWait = 17,
+    /// Receives from it and does what [`Work::Peek`] does.
+    PeekAfterMessage = 18,
+    /// Derives capabilities from the one at place [`GIVEN`], and counts them.
+    Derive = 19,
 }
 
 /// See [`Work::DriveInterrupt`].
@@ -167,7 +175,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 20] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -184,6 +192,10 @@ impl Work {
         Self::CallUntil,
         Self::ReceiveUntil,
         Self::SleepAmongMany,
+        Self::ExitServing,
+        Self::ReceiveAndWait,
+        Self::PeekAfterMessage,
+        Self::Derive,
     ];
 
     /// The work with this number.
@@ -206,6 +218,17 @@ impl Work {
                 }
             }
             Self::Peek => SEEN.store(K::peek(SCRATCH) + 1, Ordering::SeqCst),
+            Self::PeekAfterMessage => {
+                let _ = endpoint.receive();
+                SEEN.store(K::peek(SCRATCH) + 1, Ordering::SeqCst);
+            }
+            Self::ExitServing => death::exit_serving(endpoint),
+            Self::ReceiveAndWait => {
+                let _ = endpoint.receive();
+                // Nobody signals it. Who receives anything else gives up whom it did not answer.
+                let _ = notification::<K>().wait();
+            }
+            Self::Derive => death::derive::<K>(given),
             Self::DriveInterrupt => {
                 while notification::<K>().wait().and_then(|_| Interrupt::<K>::at(given).acknowledge()).is_ok() {
                     if SEEN.fetch_add(1, Ordering::SeqCst) == STORM {

@@ -113,6 +113,13 @@ pub const TRIALS: &[Trial] = &[
     ends("moving", BOTH, PageFault(super::kit::SCRATCH as u64)),
     alone("coloured-frames", BOTH),
     alone("destroyed-in-steps", BOTH),
+    // Death.
+    alone("thread-exits", BOTH),
+    with("task-exits", BOTH, ALL),
+    alone("server-restarts", BOTH),
+    alone("pager-dies", BOTH),
+    alone("revoked-while-derived", BOTH),
+    alone("places", BOTH),
     // Devices.
     alone("interrupt-delivery", BOTH),
     alone("interrupt-noted", BOTH),

@@ -10,6 +10,7 @@ pub mod list;
 pub mod partner;
 
 mod control;
+mod death;
 mod devices;
 mod errors;
 mod factories;
@@ -82,6 +83,12 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "moving" => memory::moving::<K>,
         "coloured-frames" => memory::coloured_frames::<K>,
         "destroyed-in-steps" => memory::destroyed_in_steps::<K>,
+        "thread-exits" => death::thread_exits::<K>,
+        "task-exits" => death::task_exits::<K>,
+        "server-restarts" => death::server_restarts::<K>,
+        "pager-dies" => death::pager_dies::<K>,
+        "revoked-while-derived" => death::revoked_while_derived::<K>,
+        "places" => death::places::<K>,
         "interrupt-delivery" => devices::interrupt_delivery::<K>,
         "interrupt-noted" => devices::interrupt_noted::<K>,
         "interrupt-storm" => devices::interrupt_storm::<K>,

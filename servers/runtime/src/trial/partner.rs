@@ -3,7 +3,7 @@
 use lilliput_abi::Error;
 use lilliput_abi::tag::SHORT_WORDS;
 
-use super::{growth, kit};
+use super::{death, growth, kit};
 use crate::invoke::Invoke;
 use crate::message::{Message, WORDS, Word};
 use crate::object::{Endpoint, Received, Task, reply};
@@ -35,6 +35,8 @@ pub const RESIZE: u16 = 11;
 pub const ISOLATE: u16 = 12;
 /// Reads its client's memory in place, if it is the arena's host: `(address) -> (word there)`
 pub const READ: u16 = 13;
+/// Ends all threads of the partner, without an answer.
+pub const EXIT: u16 = 14;
 
 /// Serves until it is told to end. `read` reads a word at a linear address below 4 GiB, where that can be done.
 ///
@@ -52,6 +54,10 @@ pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
             SEE => Some(seen(&received)),
             COUNT => Some(Message::new(COUNT, &[arrived])),
             DIE => return Ok(()),
+            EXIT => {
+                death::exit_all::<K>();
+                None
+            }
             FORGET | NOTE => None,
             TWICE => {
                 let once = Message::new(TWICE, &[]);

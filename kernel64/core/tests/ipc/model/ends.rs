@@ -6,15 +6,17 @@ use super::{Doing, Model, Thread};
 use crate::step::{New, Raised};
 
 impl Model {
-    /// Ends a wait that was in vain. Who waits for the handler of its fault can't go on without.
+    /// Ends a wait that was in vain. Who waits for the handler of its fault makes the instruction again if that is gone, but for a trap's,
+    /// and else can't go on.
     pub(super) fn disappoint(&mut self, name: usize, error: Error) {
         if let Doing::Awaiting(server) = self.thread(name).doing {
             self.thread(server).client = None;
         }
-        if self.thread(name).fault.take().is_some() {
-            return self.stop(name);
+        match self.thread(name).fault.take() {
+            Some([what, ..]) if error != Error::Gone || [1, 3, 4].contains(&(what & 0xff)) => return self.stop(name),
+            Some(_) => {}
+            None => self.thread(name).fail(error),
         }
-        self.thread(name).fail(error);
         self.line_up(name);
     }
 

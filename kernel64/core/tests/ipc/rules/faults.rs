@@ -64,9 +64,9 @@ fn the_client_of_a_server_that_is_stopped_learns_that_it_is_gone() {
     stopped.run(fault(RAISED));
     stopped.run(answer(STOP));
     client_is_told(&stopped);
-    // Because its handler died.
+    // Because the handler of its breakpoint died.
     let mut orphaned = serve();
-    orphaned.run(fault(RAISED));
+    orphaned.run(fault(Raised { vector: 3, ..RAISED }));
     orphaned.run(Step::Wait { notification: 0, blocking: true });
     assert_eq!(orphaned.running(), None);
     orphaned.run(Step::DestroyThread(0));
@@ -79,10 +79,26 @@ fn the_client_of_a_server_that_is_stopped_learns_that_it_is_gone() {
 }
 
 #[test]
-fn servers_that_fault_in_the_middle_of_serving_one_another_all_stop() {
+fn servers_that_fault_in_the_middle_of_serving_one_another() {
     // 0 handles everybody's faults at endpoint 0; 1 serves 2 at endpoint 1, 2 serves 3 at endpoint 2.
+    for (vector, expected) in [
+        // Traps: all stop.
+        (3, [State::Stopped, State::Stopped, State::Ready]),
+        // Who lost its handler makes its fault again, and may find another.
+        (14, [State::Stopped, State::Ready, State::AwaitingReply]),
+    ] {
+        let mut world = faulting_servers(vector);
+        world.run(answer(STOP));
+        assert_eq!([world.state(1), world.state(2), world.state(3)], expected);
+        if expected[2] == State::Ready {
+            assert_eq!(world.status(3), Err(Error::Gone));
+        }
+    }
+}
+
+fn faulting_servers(vector: u8) -> World {
     let mut world = world(&[(Kind::Wide, 30), (Kind::Wide, 20), (Kind::Wide, 15), (Kind::Small, 10)]);
-    let told_by = |endpoint| Step::Fault { raised: RAISED, handler: Some(endpoint), badge: 0 };
+    let told_by = |endpoint| Step::Fault { raised: Raised { vector, ..RAISED }, handler: Some(endpoint), badge: 0 };
     world.run(receive());
     world.run(Step::Receive { endpoint: 1, blocking: true });
     world.run(Step::Receive { endpoint: 2, blocking: true });
@@ -90,9 +106,7 @@ fn servers_that_fault_in_the_middle_of_serving_one_another_all_stop() {
     world.run(told_by(1));
     world.run(told_by(0));
     assert_eq!(world.running(), Some(0));
-    world.run(answer(STOP));
-    assert_eq!([world.state(1), world.state(2), world.state(3)], [State::Stopped, State::Stopped, State::Ready]);
-    assert_eq!(world.status(3), Err(Error::Gone));
+    world
 }
 
 #[test]
@@ -103,12 +117,27 @@ fn a_32_bit_handler_cant_be_told_of_a_wide_address() {
 }
 
 #[test]
-fn a_fault_whose_handler_is_gone_stops() {
+fn a_fault_whose_handler_is_gone_is_made_again() {
     // While it waits for the handler to receive, and while it waits for the answer.
-    let mut queued = world(&[(Kind::Small, 20), (Kind::Wide, 10)]);
-    queued.run(fault(RAISED));
-    queued.run(Step::DestroyEndpoint(0));
-    assert_eq!((queued.state(0), queued.running()), (State::Stopped, Some(1)));
+    for vector in 0..32 {
+        let expected = if matches!(vector, 1 | 3 | 4) { State::Stopped } else { State::Ready };
+        let raised = Raised { vector, ..RAISED };
+        let mut queued = world(&[(Kind::Small, 20), (Kind::Wide, 10)]);
+        queued.run(fault(raised));
+        let registers = queued.thread(0).registers;
+        queued.run(Step::DestroyEndpoint(0));
+        assert_eq!((queued.state(0), queued.thread(0).fault()), (expected, None));
+        assert_eq!(queued.thread(0).registers, registers, "all registers are as they were");
+        let mut told = server_and_client(Kind::Wide, Kind::Small);
+        told.run(fault(raised));
+        told.run(Step::Wait { notification: 0, blocking: true });
+        told.run(Step::DestroyThread(0));
+        assert_eq!(told.state(1), expected);
+    }
+}
+
+#[test]
+fn a_fault_whose_handler_does_not_answer_stops() {
     let mut told = server_and_client(Kind::Wide, Kind::Small);
     told.run(fault(RAISED));
     told.run(receive());
