@@ -255,9 +255,9 @@ fn after_refusal() -> Outcome {
         for operation in Operation::ALL {
             fill(last)?;
             for enter in ENTRIES {
-                // Those that would wait for ever have a place that there is not.
+                // Those that would wait for ever, or not come back, have a place or a label that there is not.
                 // SAFETY: as above.
-                unsafe { enter(Selector::new(operation, 255).0, Tag::new(1, 0).0) };
+                unsafe { enter(Selector::new(operation, 255).0, Tag::new(3, 0).0) };
                 check("a refusal");
             }
         }

@@ -278,7 +278,7 @@ fn after_refusal() -> Outcome {
             fill(last)?;
             for enter in ENTRIES {
                 // SAFETY: as above.
-                unsafe { enter(Selector::new(operation, 255).0, Tag::new(1, 0).0) };
+                unsafe { enter(Selector::new(operation, 255).0, Tag::new(3, 0).0) };
                 check("a refusal");
             }
         }
