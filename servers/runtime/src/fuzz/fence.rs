@@ -106,6 +106,10 @@ impl Fence {
                 if words[0] == at::KEEPER as Word || self.steady && words[0] == place::TASK as Word {
                     words[0] = at::PARTNER as Word;
                 }
+                // The task that pages are moved to.
+                if words[2] == at::KEEPER as Word {
+                    words[2] = at::PARTNER as Word;
+                }
             }
             // Of a factory: frames.
             8 if words[0] > MOST_PAGES && words[0] < 1 << 24 => words[0] %= MOST_PAGES,
@@ -180,6 +184,9 @@ mod tests {
         assert_eq!(moving(kit::SCRATCH + 257).message.words[1], kit::SCRATCH + 1);
         assert_eq!(moving(kit::SCRATCH + 256).message.words[1], kit::SCRATCH + 256);
         assert_eq!(moving(5).message.words[1], 5, "a priority");
+        let mut to_keeper = method(place::TASK, label::CREATE_THREAD, [place::FRAMES as Word, kit::SCRATCH + 1]);
+        to_keeper.message.words[2] = at::KEEPER as Word;
+        assert_eq!(steady.tame(to_keeper).message.words[2], at::PARTNER as Word, "nor are pages moved to the keeper");
     }
 
     #[test]
