@@ -5,6 +5,7 @@ mod disk;
 mod guest;
 mod host;
 mod program;
+mod side_by_side;
 mod tally;
 
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use self::side_by_side::Suite;
 use self::tally::Tally;
 use crate::boot::Outcome;
 use crate::build::{Build, text_size};
@@ -28,7 +30,8 @@ const KERNEL_TEXT: u64 = 156 * 1024;
 ///
 /// First those of the parts that run on the host, then, in the emulator, programs that check themselves and
 /// the kernel: by BIOS and by UEFI, on processor models of several makes, and once under a time-stamp counter
-/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs them, and the attack suite, both in QEMU and in Bochs. The last line is `N passed, N failed`, with
+/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs them, and the attack suite, both in QEMU and in Bochs. Boots run side by side, as many as
+/// there are CPUs; one after the other where everything is shown. The last line is `N passed, N failed`, with
 /// `, N skipped` where tests were skipped; the exit status is 0 if none failed.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -86,18 +89,20 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         if wanted(PATHS) {
             paths(&prepared.build, tally);
         }
-        for boot in guest::BOOTS.iter().filter(|boot| wanted(boot.name)) {
-            boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
+        let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
+        let mut boots: Vec<(&str, Suite)> = Vec::new();
+        for boot in &guest::BOOTS {
+            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
         }
-        if wanted(disk::NAME) {
-            disk::run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
+        boots.push((disk::NAME, Box::new(|tally| disk::run(&prepared, limit, verbose, tally))));
+        for boot in &program::BOOTS {
+            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
         }
-        for boot in program::BOOTS.iter().filter(|boot| wanted(boot.name)) {
-            boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
+        for boot in &attack::BOOTS {
+            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
         }
-        for boot in attack::BOOTS.iter().filter(|boot| wanted(boot.name)) {
-            boot.run(&prepared, arguments.timeout.duration(), arguments.verbose, tally);
-        }
+        let boots = boots.into_iter().filter(|(name, _)| wanted(name)).map(|(_, boot)| boot).collect();
+        side_by_side::run(boots, tally);
     }
     Ok(())
 }

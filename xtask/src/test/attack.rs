@@ -80,7 +80,7 @@ impl AttackBoot {
         tally.count(self.name, "boot", &outcome);
         if outcome != Outcome::Passed && !verbose {
             for line in &report.last_lines {
-                println!("    | {line}");
+                tally.print(format_args!("    | {line}"));
             }
         }
     }

@@ -195,7 +195,7 @@ impl GuestBoot {
         tally.count(self.name, "boot", &outcome);
         if outcome != Outcome::Passed && !verbose {
             for line in &report.last_lines {
-                println!("    | {line}");
+                tally.print(format_args!("    | {line}"));
             }
         }
     }

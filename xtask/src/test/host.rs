@@ -44,7 +44,7 @@ fn try_run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
     let (counts, results) = counts(&text);
     tally.add(counts);
     if !status.success() {
-        println!("{text}");
+        tally.print(text);
         ensure!(counts.failed > 0, "cargo test failed without a failed test");
     }
     ensure!(results >= workspace.host_packages(), "only {results} packages report results");

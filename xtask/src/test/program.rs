@@ -165,7 +165,7 @@ impl ProgramBoot {
     /// Builds what it takes, boots and counts.
     pub fn run(&self, prepared: &Prepared, limit: Duration, verbose: bool, tally: &mut Tally) {
         tally.suite(self.name, |tally| {
-            match Sources::new(prepared) {
+            match Sources::new(prepared, self.name) {
                 Err(reason) => tally.count(self.name, "boot", &Outcome::Skipped(reason)),
                 Ok(sources) => {
                     if let Err(error) = self.try_run(&sources, prepared, limit, verbose, tally) {
@@ -184,7 +184,7 @@ impl ProgramBoot {
         verbose: bool,
         tally: &mut Tally,
     ) -> Result<()> {
-        let target = target(sources, prepared, limit)?;
+        let target = self.target(sources, prepared, limit)?;
         let build = |case: &Case| Ok(Program::new(&case.name(), sources.build(case.source.0, case.source.1, target)?));
         let mut programs = self.cases.iter().map(build).collect::<Result<Vec<_>>>()?;
         let files = if self.malformed { malformed::all(&sources.build("hello", 32, target)?) } else { Vec::new() };
@@ -201,6 +201,23 @@ impl ProgramBoot {
         }
         tally.count(self.name, "marks", &self.marks(&report));
         Ok(())
+    }
+
+    /// Where the witness above a small program has its secret: the guest says so, and says the same in every boot.
+    fn target(&self, sources: &Sources, prepared: &Prepared, limit: Duration) -> Result<u32> {
+        let hello = Program::new("hello", sources.build("hello", 32, 0)?);
+        let report = prepared.boot(
+            &format!("{}-target", self.name),
+            &tcg(),
+            &visit::config(std::slice::from_ref(&hello), 1),
+            limit,
+            false,
+        )?;
+        let verdict = Verdict::of(&hello.name, &report);
+        ensure!(matches!(verdict.end, Some(End::Exit(0, _))), "{}", verdict.lines().join("; "));
+        let told = report.last_lines.iter().find_map(|line| line.rsplit_once("the witness above is at its address 0x"));
+        let (_, digits) = told.context("the guest does not say where the witness above has its secret")?;
+        Ok(u32::from_str_radix(digits.trim(), 16)?)
     }
 
     fn emulator(&self) -> Emulator {
@@ -232,18 +249,6 @@ fn tcg() -> Machine {
         disk: None,
         count_instructions: false,
     }
-}
-
-/// Where the witness above a small program has its secret: the guest says so, and says the same in every boot.
-fn target(sources: &Sources, prepared: &Prepared, limit: Duration) -> Result<u32> {
-    let hello = Program::new("hello", sources.build("hello", 32, 0)?);
-    let report =
-        prepared.boot("program-target", &tcg(), &visit::config(std::slice::from_ref(&hello), 1), limit, false)?;
-    let verdict = Verdict::of(&hello.name, &report);
-    ensure!(matches!(verdict.end, Some(End::Exit(0, _))), "{}", verdict.lines().join("; "));
-    let told = report.last_lines.iter().find_map(|line| line.rsplit_once("the witness above is at its address 0x"));
-    let (_, digits) = told.context("the guest does not say where the witness above has its secret")?;
-    Ok(u32::from_str_radix(digits.trim(), 16)?)
 }
 
 #[cfg(test)]

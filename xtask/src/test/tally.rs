@@ -31,12 +31,14 @@ impl fmt::Display for Counts {
 pub struct Tally {
     counts: Counts,
     verbose: bool,
+    /// Lines of the suite that runs, which come out together at its end: others may run beside it.
+    lines: Option<String>,
 }
 
 impl Tally {
     /// Nothing counted yet. If `verbose`, every test gets a line, else only those that failed.
     pub fn new(verbose: bool) -> Self {
-        Self { counts: Counts::default(), verbose }
+        Self { verbose, ..Self::default() }
     }
 
     /// Counts one test.
@@ -47,11 +49,24 @@ impl Tally {
             Outcome::Skipped(_) => self.counts.skipped += 1,
         }
         match outcome {
-            Outcome::Failed(reason) => println!("{suite}: {test} FAILED: {reason}"),
-            Outcome::Skipped(reason) if self.verbose => println!("{suite}: {test} skipped: {reason}"),
-            Outcome::Passed if self.verbose => println!("{suite}: {test} ok"),
+            Outcome::Failed(reason) => self.print(format_args!("{suite}: {test} FAILED: {reason}")),
+            Outcome::Skipped(reason) if self.verbose => self.print(format_args!("{suite}: {test} skipped: {reason}")),
+            Outcome::Passed if self.verbose => self.print(format_args!("{suite}: {test} ok")),
             _ => {}
         }
+    }
+
+    /// Prints a line: now, if everything is shown, or with the rest of its suite.
+    pub fn print(&mut self, line: impl fmt::Display) {
+        match &mut self.lines {
+            Some(lines) => lines.extend([&line.to_string(), "\n"]),
+            None => println!("{line}"),
+        }
+    }
+
+    /// Whether everything is shown.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// Counts tests that somebody else ran and reported.
@@ -65,8 +80,10 @@ impl Tally {
     pub fn suite(&mut self, name: &str, action: impl FnOnce(&mut Self)) {
         let started = Instant::now();
         let before = std::mem::take(&mut self.counts);
+        self.lines = (!self.verbose).then(String::new);
         action(self);
-        println!("{name}: {} ({:.1} s)", self.counts, started.elapsed().as_secs_f64());
+        let lines = self.lines.take().unwrap_or_default();
+        println!("{lines}{name}: {} ({:.1} s)", self.counts, started.elapsed().as_secs_f64());
         self.add(before);
     }
 

@@ -22,10 +22,10 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Those of this workspace; else why there can't be any: no C compiler for both widths.
-    pub fn new(prepared: &Prepared) -> Result<Self, String> {
+    /// Those of this workspace, compiled into a boot's folder; else why there can't be any: no C compiler for both widths.
+    pub fn new(prepared: &Prepared, boot: &str) -> Result<Self, String> {
         let root = prepared.workspace.root.clone();
-        let output = prepared.workspace.output().join("c-programs");
+        let output = prepared.folder(boot).join("c-programs");
         let readme = fs::read_to_string(root.join(README)).map_err(|error| format!("{README}: {error}"))?;
         let sources = Self { root, output, readme };
         let Some(compiler) = process::find_program("gcc") else { return Err("there is no gcc".to_owned()) };
