@@ -168,6 +168,7 @@ fn home(machine: &Machine, cpu: &Cpu) -> Result<Index<Endpoint>, Error> {
 ///
 /// # Errors
 /// `BadCapability` for none and for a stale one, `WrongType`, `NoRight`.
+#[inline(never)]
 pub fn object<T: Object>(slab: &Slab<T>, capability: Capability, rights: Rights) -> Result<Index<T>, Error> {
     let number = capability.number();
     admitted(slab.header(number), T::TYPE, capability.key, rights).map(|()| Index::new(number))

@@ -112,7 +112,6 @@ const _: () = assert!(size_of::<Endpoint>() == ENDPOINT_BYTES as usize);
 impl Object for Endpoint {
     const TYPE: ObjectType = ObjectType::Endpoint;
     const BASE: u32 = ENDPOINTS;
-    const STRIDE: u32 = ENDPOINT_BYTES;
     fn header(&self) -> &Header {
         &self.header
     }
@@ -142,7 +141,6 @@ const _: () = assert!(size_of::<Notification>() == ENDPOINT_BYTES as usize);
 impl Object for Notification {
     const TYPE: ObjectType = ObjectType::Notification;
     const BASE: u32 = NOTIFICATIONS;
-    const STRIDE: u32 = ENDPOINT_BYTES;
     fn header(&self) -> &Header {
         &self.header
     }

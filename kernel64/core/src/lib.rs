@@ -1,9 +1,10 @@
 //! The decisions of the kernel, in safe code that runs on the host as well.
 //!
 //! What a CPU or a page table holds is data here; nothing in this crate touches hardware, allocates, or
-//! is unsafe. The kernel binary calls in with what it saw and carries out what it is told.
+//! is unsafe but the look-up in a table of objects (`slab/table.rs`). The kernel binary calls in with what it saw and carries out what
+//! it is told.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[cfg(test)]
 extern crate std;

@@ -3,11 +3,15 @@
 //! An entry's memory always holds an object of its type, so an index is never dangling; what a
 //! capability must prove is that it still means *this* object. That is the [`Header::key`].
 
-use core::fmt;
-use core::marker::PhantomData;
+#[allow(unsafe_code)]
+mod table;
+
 use core::ops;
 
 use lilliput_abi::{ObjectType, Rights};
+
+pub use self::table::Index;
+use self::table::Table;
 
 /// Keys of capabilities and objects: type in bits 47..40, rights in 39..32, generation in 31..1; bit 0 of an endpoint's key is set,
 /// and of a capability's that has the right to send there. So one comparison of 32 bits tells whether a message may go.
@@ -100,77 +104,18 @@ pub const fn type_number(key: Key) -> u8 {
 pub trait Object: Sized + 'static {
     /// Its type in capabilities.
     const TYPE: ObjectType;
-    /// What the index of entry 0 is. For the two tables of the fast path, whose addresses are fixed, an index is the low half of
+    /// What the index of entry 0 is. For the tables of the fast path, whose addresses are fixed, an index is the low half of
     /// the entry's address; the other half is all ones.
     const BASE: u32 = 0;
-    /// By how much an index grows from entry to entry.
-    const STRIDE: u32 = 1;
     /// Its header.
     fn header(&self) -> &Header;
     /// Its header.
     fn header_mut(&mut self) -> &mut Header;
 }
 
-/// The place of an object in its table. Entry 0 never holds an object: it stands for "none".
-#[repr(transparent)]
-pub struct Index<T>(u32, PhantomData<fn() -> T>);
-
-impl<T: Object> Index<T> {
-    /// No object.
-    pub const NONE: Self = Self::new(0);
-
-    /// The index of the entry with this number.
-    pub const fn new(number: u32) -> Self {
-        Self(T::BASE.wrapping_add(number.wrapping_mul(T::STRIDE)), PhantomData)
-    }
-
-    /// The number of the entry.
-    pub const fn number(self) -> u32 {
-        self.0.wrapping_sub(T::BASE) / T::STRIDE
-    }
-
-    /// Whether it stands for "none".
-    pub const fn is_none(self) -> bool {
-        self.0 == T::BASE
-    }
-
-    /// `None` if it stands for "none".
-    pub const fn some(self) -> Option<Self> {
-        if self.is_none() { None } else { Some(self) }
-    }
-}
-
-impl<T: Object> fmt::Debug for Index<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.number())
-    }
-}
-
-impl<T> Clone for Index<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Index<T> {}
-
-impl<T> PartialEq for Index<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl<T> Eq for Index<T> {}
-
-impl<T: Object> Default for Index<T> {
-    fn default() -> Self {
-        Self::NONE
-    }
-}
-
 /// A table of objects of one type.
 pub struct Slab<T: Object> {
-    entries: &'static mut [T],
+    entries: Table<T>,
     free: u32,
     fresh: u32,
     live: u32,
@@ -179,7 +124,7 @@ pub struct Slab<T: Object> {
 impl<T: Object> Slab<T> {
     /// A table over entries that hold no object yet. Entry 0 is never handed out.
     pub fn new(entries: &'static mut [T]) -> Self {
-        Self { entries, free: 0, fresh: 1, live: 0 }
+        Self { entries: Table::new(entries), free: 0, fresh: 1, live: 0 }
     }
 
     /// How many objects it holds.
@@ -201,7 +146,8 @@ impl<T: Object> Slab<T> {
         } else {
             return None;
         };
-        let entry = &mut self.entries[number as usize];
+        let index = Index::new(number);
+        let entry = &mut self.entries[index];
         let old = *entry.header();
         if number == self.free {
             self.free = old.next_free;
@@ -214,7 +160,7 @@ impl<T: Object> Slab<T> {
         *object.header_mut() = Header { key, next_free: 0, factory };
         *entry = object;
         self.live += 1;
-        Some(Index::new(number))
+        Some(index)
     }
 
     /// Begins the end of an object, if it has not begun: from here on no capability names it but to [`Slab::retired`].
@@ -228,8 +174,9 @@ impl<T: Object> Slab<T> {
     /// The object with this number whose end has begun and that a capability's key named, if it has all of `rights`.
     pub fn retired(&self, number: u32, key: Key, rights: Rights) -> Option<Index<T>> {
         let named = type_number(key) == T::TYPE as u8 && self::rights(key).contains(rights);
-        let header = self.entries.get(number as usize)?.header();
-        (named && header.key == retired_key(key)).then_some(Index::new(number))
+        let index = Index::new(number);
+        let header = self.entries.get(index)?.header();
+        (named && header.key == retired_key(key)).then_some(index)
     }
 
     /// Ends an object: from here on no capability names it. Its entry has a new generation at once. After some 2^30 objects it has no
@@ -250,15 +197,16 @@ impl<T: Object> Slab<T> {
 
     /// What the entry with this number begins with, if there is one.
     pub fn header(&self, number: u32) -> Option<&Header> {
-        self.entries.get(number as usize).map(T::header)
+        self.entries.get(Index::new(number)).map(T::header)
     }
 
     /// The live object with this number that a capability's key names, if it has all of `rights`. One comparison for the bound, which
     /// the key of a capability implies, and some for the key.
     #[inline]
     pub fn admit(&self, number: u32, key: Key, rights: Rights) -> Option<Index<T>> {
-        let entry = self.entries.get(number as usize)?;
-        entry.header().admits(key, rights).then_some(Index::new(number))
+        let index = Index::new(number);
+        let entry = self.entries.get(index)?;
+        entry.header().admits(key, rights).then_some(index)
     }
 
     /// The live objects' places, by number.
@@ -273,9 +221,10 @@ impl<T: Object> Slab<T> {
 
     /// The live objects' places among these numbers, by number.
     pub fn among(&self, numbers: ops::Range<u32>) -> impl Iterator<Item = Index<T>> + '_ {
-        (numbers.start.max(1)..numbers.end.min(self.fresh))
-            .filter(|&n| self.entries[n as usize].header().is_live())
-            .map(Index::new)
+        let first = numbers.start.max(1);
+        let entries = self.entries.slice(first..numbers.end.min(self.fresh)).iter();
+        let live = entries.enumerate().filter(|(_, entry)| entry.header().is_live());
+        live.map(move |(place, _)| Index::new(first + place as u32))
     }
 }
 
@@ -283,14 +232,14 @@ impl<T: Object> ops::Index<Index<T>> for Slab<T> {
     type Output = T;
     #[inline(always)]
     fn index(&self, index: Index<T>) -> &T {
-        &self.entries[index.number() as usize]
+        &self.entries[index]
     }
 }
 
 impl<T: Object> ops::IndexMut<Index<T>> for Slab<T> {
     #[inline(always)]
     fn index_mut(&mut self, index: Index<T>) -> &mut T {
-        &mut self.entries[index.number() as usize]
+        &mut self.entries[index]
     }
 }
 
@@ -350,7 +299,7 @@ mod tests {
     fn half_a_key_tells_whether_a_message_may_go() {
         let mut slab = slab(4);
         let half = |key: Key| key as u32;
-        let never_used = slab.entries[1].header.key;
+        let never_used = slab[Index::new(1)].header.key;
         let index = slab.insert(1, Thing::default()).unwrap();
         let live = slab[index].header;
         for bits in 0..=0x7f {
@@ -359,7 +308,7 @@ mod tests {
         }
         let capability = live.key(Rights::SEND);
         slab.remove(index);
-        for stranger in [never_used, slab.entries[1].header.key, 0] {
+        for stranger in [never_used, slab[Index::new(1)].header.key, 0] {
             assert_ne!(half(capability), half(stranger), "gone, or never was");
         }
         // A capability of another type, or none, names the endpoint of the same number, with whatever generation that has.
@@ -369,7 +318,7 @@ mod tests {
                 assert_eq!(half(with_rights(key, Rights::all())) & 1, 0);
             }
         }
-        assert!([never_used, live.key, slab.entries[1].header.key].iter().all(|key| half(*key) & 1 == 1));
+        assert!([never_used, live.key, slab[Index::new(1)].header.key].iter().all(|key| half(*key) & 1 == 1));
     }
 
     #[test]

@@ -347,7 +347,6 @@ const _: () = {
 impl Object for Thread {
     const TYPE: ObjectType = ObjectType::Thread;
     const BASE: u32 = THREADS;
-    const STRIDE: u32 = size_of::<Self>() as u32;
     fn header(&self) -> &Header {
         &self.header
     }

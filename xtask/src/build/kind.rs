@@ -73,7 +73,10 @@ impl Kind {
     pub fn command(&self, workspace: &Workspace, subcommand: &str) -> Command {
         let mut command = Command::new(cargo());
         command.current_dir(&workspace.root).arg(subcommand).args(["--profile", self.profile, "--target", self.target]);
-        command.args(["-Zbuild-std=core,alloc,compiler_builtins", "-Zbuild-std-features=compiler-builtins-mem"]);
+        command.args([
+            "-Zbuild-std=core,alloc,compiler_builtins",
+            "-Zbuild-std-features=compiler-builtins-mem,optimize_for_size",
+        ]);
         for (package, _) in self.packages {
             command.args(["--package", package]);
         }
