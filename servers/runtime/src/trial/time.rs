@@ -52,19 +52,28 @@ pub fn clock<K: Machine>() -> Outcome {
     Ok(())
 }
 
-/// Nobody wakes before the time; and, unless the whole machine was kept from running, not a tick after it.
+/// Sleeps so long, and says how much too late it woke.
+fn late<K: Machine>(length: u64) -> Result<u64, Error> {
+    let until = now::<K>().nanoseconds + length;
+    time::sleep::<K>(Deadline::SinceBoot(until))?;
+    let woke = now::<K>().nanoseconds;
+    assert!(woke >= until, "woke {} ns too early", until - woke);
+    Ok(woke - until)
+}
+
+/// Nobody wakes before the time; and not a tick after it, unless the whole machine was kept from running, which it is not for ever.
 pub fn sleep<K: Machine>() -> Outcome {
-    let mut latest = u64::MAX;
-    for length in [0, 1, 50_000, 300_000, 999_999, 1_000_001, 2_500_000, 7_000_000, 1, 100_000] {
-        let until = now::<K>().nanoseconds + length;
-        time::sleep::<K>(Deadline::SinceBoot(until))?;
-        let woke = now::<K>().nanoseconds;
-        assert!(woke >= until, "woke {} ns too early", until - woke);
-        if length > 1 {
-            latest = latest.min(woke - until);
+    for length in [0, 1, 50_000, 300_000, 999_999, 1_000_001, 2_500_000, 7_000_000, 1] {
+        late::<K>(length)?;
+    }
+    let mut least = u64::MAX;
+    for _ in 0..1000 {
+        least = least.min(late::<K>(100_000)?);
+        if least < MILLISECOND {
+            break;
         }
     }
-    assert!(latest < MILLISECOND, "never woke less than {latest} ns too late");
+    assert!(least < MILLISECOND, "never woke less than {least} ns too late");
     let before = now::<K>().nanoseconds;
     rest::<K>(3)?;
     assert!(now::<K>().nanoseconds - before >= 3 * MILLISECOND, "a sleep from now");
