@@ -21,6 +21,7 @@ const MAX_FRAMES: usize = 32;
 static SYMBOLS: Once<&'static [u8]> = Once::new();
 
 /// Takes the symbols out of the boot archive, if it has any.
+#[unsafe(link_section = ".boot.text")]
 pub fn set_symbols(handoff: &Handoff) {
     let archive = Archive::new(handoff.archive()).ok();
     if let Some(text) = archive.and_then(|archive| archive.find(file::SYMBOLS)) {

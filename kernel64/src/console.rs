@@ -114,6 +114,7 @@ impl fmt::Write for Console {
 }
 
 /// Sets the UART up. Before this, output is dropped.
+#[unsafe(link_section = ".boot.text")]
 pub fn init() {
     CONSOLE.lock().set_up();
 }

@@ -39,6 +39,7 @@ pub struct Devices {
 
 impl Devices {
     /// No device is handed out.
+    #[unsafe(link_section = ".boot.text")]
     pub fn new(
         handoff: &Handoff,
         platform: &Platform,

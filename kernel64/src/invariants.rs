@@ -16,9 +16,9 @@ use x86_64::registers::rflags;
 
 use crate::cpu::percpu::PerCpu;
 use crate::cpu::{control, features, idt};
-use crate::entry;
 use crate::state::Kernel;
 use crate::tlb::KEEP;
+use crate::{entry, first};
 
 /// IF, and bit 1, which always is set.
 const FLAGS_SET: u64 = 0x202;
@@ -58,6 +58,7 @@ fn check_machine(this: &PerCpu) -> Result<(), &'static str> {
     // SAFETY: reads two selectors.
     unsafe { core::arch::asm!("sldt {0:x}", "str {1:x}", out(reg) local, out(reg) task, options(nomem, nostack)) };
     ensure(local == 0 && task == TASK_STATE, "a local descriptor table, or another TSS")?;
+    ensure(this.cpu.current.is_none() || first::is_boot_gone(), "boot's code is still there")?;
     ensure(idt::is_whole(), "the interrupt table, or a gate's stack")?;
     let mut stacks = this.tss.0.interrupt_stack_table.into_iter().chain([this.tss.0.privilege_stack_table[0]]);
     ensure(stacks.all(|stack| stack.as_u64() >= LOWER_HALF), "a stack of the kernel's")?;

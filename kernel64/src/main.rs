@@ -12,6 +12,7 @@ mod dispatch;
 mod entry;
 mod facts;
 mod fault;
+mod first;
 mod invariants;
 mod invoke;
 mod log;
@@ -42,6 +43,7 @@ use mm::{frames, kernel_map};
 bootloader_api::entry_point!(start, config = &boot::CONFIG);
 
 /// The boot loader's last step: it calls this with a stack and a page table of its own.
+#[unsafe(link_section = ".boot.text")]
 fn start(info: &'static mut BootInfo) -> ! {
     // SAFETY: this is the kernel's first instruction, so nobody uses the stack.
     unsafe { stacks::switch_to_main(info, boot) }

@@ -1,6 +1,7 @@
 //! `cargo xtask build`: the kernel and all programs, each for its own machine and with its own flags.
 
 mod archive;
+mod boot_text;
 mod cargo;
 mod config;
 mod kind;
@@ -16,7 +17,7 @@ pub use self::archive::Archive;
 pub use self::cargo::{run as run_cargo, without_escapes};
 pub use self::config::{Config, Scenario};
 pub use self::kind::ALL as KINDS;
-pub use self::symbols::{Symbols, text_size};
+pub use self::symbols::{Symbols, TextSize, text_size};
 use crate::process;
 use crate::progress::Step;
 use crate::setup::{self, Needs, Toolchain};
@@ -34,7 +35,9 @@ pub fn main(Arguments {}: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     let toolchain = setup::require(&workspace, Needs::BUILD)?;
     let build = Build::new(&workspace, &toolchain)?;
-    println!("kernel: {} ({} KiB of text)", workspace.shown(&build.kernel), text_size(&build.kernel)? / 1024);
+    let TextSize { stays, boot } = text_size(&build.kernel)?;
+    let (kernel, kibibyte) = (workspace.shown(&build.kernel), 1024);
+    println!("kernel: {kernel} ({} KiB of text, and {} KiB that boot gives back)", stays / kibibyte, boot / kibibyte);
     for name in build.files.keys() {
         println!("archive: {name}");
     }
@@ -75,6 +78,7 @@ impl Build {
             if fresh { step.finish_silently() } else { step.finish("done") }
         }
         let (kernel, stripped_kernel) = kernel.context("the kernel's package defines no program")?;
+        boot_text::check(&kernel)?;
         let symbols = Symbols::read(&kernel)?;
         let listing = programs.join(lilliput_abi::boot::file::SYMBOLS);
         fs::write(&listing, symbols.listing()).with_context(|| format!("can't write {}", listing.display()))?;

@@ -16,15 +16,15 @@ use clap::Args;
 use self::side_by_side::Suite;
 use self::tally::Tally;
 use crate::boot::Outcome;
-use crate::build::{Build, text_size};
+use crate::build::{Build, TextSize, text_size};
 use crate::ipc_path;
 use crate::options::Timeout;
 use crate::prepare::Prepared;
 use crate::setup::Needs;
 use crate::workspace::Workspace;
 
-/// What the kernel's machine code may take: little more than it does. 100 KiB are wanted: see the caveats.
-const KERNEL_TEXT: u64 = 156 * 1024;
+/// What the kernel's machine code that stays may take: little more than it does. 100 KiB are wanted: see the caveats.
+const KERNEL_TEXT: u64 = 110 * 1024;
 
 /// Runs all tests.
 ///
@@ -109,8 +109,8 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
 
 fn size(build: &Build, tally: &mut Tally) {
     let outcome = match text_size(&build.kernel) {
-        Ok(..KERNEL_TEXT) => Outcome::Passed,
-        Ok(size) => Outcome::Failed(format!("{size} bytes of text, the limit is {KERNEL_TEXT}")),
+        Ok(TextSize { stays: ..KERNEL_TEXT, .. }) => Outcome::Passed,
+        Ok(TextSize { stays, .. }) => Outcome::Failed(format!("{stays} bytes of text, the limit is {KERNEL_TEXT}")),
         Err(error) => Outcome::Failed(format!("{error:#}")),
     };
     tally.suite(SIZE, |tally| tally.count(SIZE, "text below its limit", &outcome));

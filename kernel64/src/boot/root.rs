@@ -4,9 +4,7 @@ use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability, exit, file};
 use lilliput_abi::layout::{USER_END, USER_START};
 use lilliput_abi::{Isolation, ObjectType, Rights};
 use lilliput_compat32::entry_page;
-use lilliput_core::alarm::Alarm;
 use lilliput_core::capability::Capability;
-use lilliput_core::cpu::Decision;
 use lilliput_core::frames::{Frame, FrameAllocator, FrameSet};
 use lilliput_core::paging;
 use lilliput_core::slab::Index;
@@ -26,7 +24,7 @@ use crate::invoke::{self, NewTask};
 use crate::mm::{kernel_map, physmap, tables::Tables};
 use crate::objects::Frames;
 use crate::state::{self, Kernel};
-use crate::{dispatch, entry, facts::Facts, log, power, probe};
+use crate::{entry, facts::Facts, first, log, power, probe};
 
 /// The root task's stack: where it ends, and its pages.
 const STACK_TOP: u64 = 0x20_0000_0000;
@@ -57,11 +55,7 @@ pub fn start(handoff: Handoff, platform: Platform, devices: Devices, frames: Fra
 
     kernel.facts.boot_ticks = clock::ticks_since_start();
     log!("first user instruction");
-    this.cpu.stamp = dispatch::timestamp();
-    this.alarm = Alarm::new(apic::tick());
-    let block = dispatch::leave_to(kernel, this, Index::NONE, Decision::Block);
-    // SAFETY: the block is the thread's that `leave_to` loaded.
-    unsafe { entry::exit::first(block) }
+    first::leave(kernel, this)
 }
 
 /// What can't be mended at boot: says so, and ends the machine.

@@ -96,6 +96,7 @@ fn local() -> LocalApic {
 }
 
 /// Turns this CPU's local APIC on, all its sources masked but the NMI line, and the legacy controllers off.
+#[unsafe(link_section = ".boot.text")]
 pub fn init(registers: PhysAddr, frames: &mut impl FrameSource) {
     pic::mask();
     let mut base = BASE;
@@ -121,6 +122,7 @@ pub fn init(registers: PhysAddr, frames: &mut impl FrameSource) {
 }
 
 /// Gets this CPU's timer ready to be set and says at what rate it counts, in kHz.
+#[unsafe(link_section = ".boot.text")]
 pub fn measure_timer() -> u64 {
     let apic = local();
     apic.write(Register::Divide, DIVIDE_BY_1);

@@ -38,6 +38,7 @@ pub fn ticks() -> u64 {
 }
 
 /// Takes now as the start of time.
+#[unsafe(link_section = ".boot.text")]
 pub fn start() {
     START.store(ticks(), Relaxed);
 }
@@ -70,6 +71,7 @@ pub fn milliseconds() -> u64 {
 ///
 /// What CPUID says is exact where it is true, but emulators pass a real CPU's words on while their own
 /// counter runs at another rate: it is believed if a measurement is within a hundredth, or not possible.
+#[unsafe(link_section = ".boot.text")]
 pub fn calibrate() -> Option<Source> {
     let measured = pit::tsc_kilohertz();
     let (kilohertz, source) = match (measured, tsc_leaf::kilohertz()) {

@@ -13,6 +13,7 @@ pub const EFER: EferFlags = EferFlags::SYSTEM_CALL_EXTENSIONS
 
 /// Sets CR0, CR4 and EFER. The CR3 in force must have no PCID: setting CR4.PCIDE with one is an exception
 /// (AMD64 APM volume 2, 5.5.1).
+#[unsafe(link_section = ".boot.text")]
 pub fn set(features: &Features) {
     // SAFETY: long mode and paging stay on; the bits are ones that this CPU has; NX and write protection
     // forbid only what the kernel's page table forbids.

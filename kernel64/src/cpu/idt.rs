@@ -102,6 +102,7 @@ pub fn is_whole() -> bool {
 }
 
 /// Loads the table, after filling it if it is the first time.
+#[unsafe(link_section = ".boot.text")]
 pub fn load() {
     let table = TABLE.call_once(|| {
         let mut vector = 0_u8;

@@ -64,6 +64,7 @@ pub struct IoApics {
 }
 
 /// Maps them and masks all their inputs.
+#[unsafe(link_section = ".boot.text")]
 pub fn init(platform: &Platform, frames: &mut impl FrameSource) -> IoApics {
     let mut io_apics = IoApics { all: [const { None }; MOST], isa: platform.isa };
     for (place, (address, first)) in io_apics.all.iter_mut().zip(platform.io_apics()) {

@@ -78,6 +78,7 @@ pub fn boot_cpu() -> *mut PerCpu {
 }
 
 /// Fills the block of the CPU that boots, loads its tables, and sets the ways into the kernel.
+#[unsafe(link_section = ".boot.text")]
 pub fn init(kernel_stack_top: VirtAddr) {
     let block = boot_cpu();
     // SAFETY: boot calls this once, before anything reaches the block through GS.

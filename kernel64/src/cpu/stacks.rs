@@ -73,6 +73,7 @@ fn guard_of_exception(number: usize) -> VirtAddr {
 /// # Safety
 ///
 /// Nobody uses the main stack yet.
+#[unsafe(link_section = ".boot.text")]
 pub unsafe fn switch_to_main(info: &'static mut BootInfo, next: extern "C" fn(&'static mut BootInfo) -> !) -> ! {
     // SAFETY: the stack is a static's memory, and the caller vouches that it is free.
     unsafe { call_on_stack(info, main_top().as_u64(), next) }
@@ -81,6 +82,7 @@ pub unsafe fn switch_to_main(info: &'static mut BootInfo, next: extern "C" fn(&'
 /// `rdi` = the argument, `rsi` = the stack pointer, aligned to 16 bytes, `rdx` = where to go on. A frame pointer of
 /// zero ends back traces here.
 #[unsafe(naked)]
+#[unsafe(link_section = ".boot.text")]
 unsafe extern "C" fn call_on_stack(
     info: &'static mut BootInfo,
     stack: u64,

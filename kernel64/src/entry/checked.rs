@@ -25,6 +25,7 @@ const TO_SELF: u32 = 1 << 18 | 1 << 14 | VECTOR;
 static COMMAND: AtomicU64 = AtomicU64::new(0);
 
 /// Leads the ways into the kernel here.
+#[unsafe(link_section = ".boot.text")]
 pub fn install(command: VirtAddr) {
     COMMAND.store(command.as_u64(), Ordering::Relaxed);
     super::lead_to([syscall64, syscall32, sysenter].map(|entry| entry as *const () as u64));

@@ -37,6 +37,7 @@ pub const CLEARED: RFlags = RFlags::TRAP_FLAG
     .union(RFlags::ID);
 
 /// Tells this CPU where SYSCALL and SYSENTER lead.
+#[unsafe(link_section = ".boot.text")]
 pub fn install(kernel_stack_top: VirtAddr) {
     SFMask::write(CLEARED);
     // SAFETY: the selectors are those of the table that is loaded.
@@ -52,6 +53,7 @@ pub fn install(kernel_stack_top: VirtAddr) {
 }
 
 /// The entry routines of SYSCALL from 64-bit code, SYSCALL from compatibility mode, and SYSENTER.
+#[unsafe(link_section = ".boot.text")]
 fn lead_to([long, compat, sysenter]: [u64; 3]) {
     LStar::write(VirtAddr::new(long));
     // SAFETY: the addresses are those of entry routines.

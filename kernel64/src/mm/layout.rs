@@ -52,6 +52,10 @@ segment! {
     text, __text_start, __text_end
 }
 segment! {
+    /// The part of the code that runs during boot only.
+    boot_text, __boot_text_start, __boot_text_end
+}
+segment! {
     /// The image's constants.
     read_only_data, __rodata_start, __rodata_end
 }

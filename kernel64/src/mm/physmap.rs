@@ -73,6 +73,7 @@ impl TableMemory for ReadOnly {
 }
 
 /// Whether the page table in force has all of a physical range in the map.
+#[unsafe(link_section = ".boot.text")]
 pub fn is_mapped(start: PhysAddr, length: u64) -> bool {
     let Some(end) = start.as_u64().checked_add(length).filter(|&end| end <= PHYSMAP_SIZE) else {
         return false;

@@ -30,8 +30,13 @@ pub const ALL: [Kind; 3] = [
         packages: &[("lilliput-kernel", None)],
         target: "x86_64-unknown-none",
         profile: "kernel",
-        // Frame pointers are what the panic's back trace walks along.
-        flags: &["-Ccode-model=kernel", "-Crelocation-model=static", "-Cforce-frame-pointers=yes"],
+        // Frame pointers are what the panic's back trace walks along; relocations are what `boot_text.rs` reads.
+        flags: &[
+            "-Ccode-model=kernel",
+            "-Crelocation-model=static",
+            "-Cforce-frame-pointers=yes",
+            "-Clink-arg=--emit-relocs",
+        ],
     },
     Kind {
         label: "servers and 64-bit programs",

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use super::boot_text;
 use anyhow::{Context, Result};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 
@@ -43,11 +44,25 @@ impl Symbols {
     }
 }
 
+/// Bytes of machine code in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextSize {
+    /// What stays while user code runs.
+    pub stays: u64,
+    /// What runs during boot only, and is given back.
+    pub boot: u64,
+}
+
 /// Bytes of machine code in an ELF file.
-pub fn text_size(file: &Path) -> Result<u64> {
+pub fn text_size(file: &Path) -> Result<TextSize> {
     let bytes = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
     let object = object::File::parse(&*bytes).with_context(|| format!("{} is no ELF file", file.display()))?;
-    Ok(object.sections().filter(|section| section.kind() == SectionKind::Text).map(|section| section.size()).sum())
+    let mut size = TextSize { stays: 0, boot: 0 };
+    for section in object.sections().filter(|section| section.kind() == SectionKind::Text) {
+        let part = if section.name() == Ok(boot_text::SECTION) { &mut size.boot } else { &mut size.stays };
+        *part += section.size();
+    }
+    Ok(size)
 }
 
 #[cfg(test)]
@@ -70,6 +85,6 @@ mod tests {
         let file = env::current_exe().unwrap();
         let symbols = Symbols::read(&file).unwrap();
         assert!(symbols.listing().lines().any(|line| line.ends_with("xtask::build::symbols::text_size")));
-        assert!(text_size(&file).unwrap() > 10_000);
+        assert!(text_size(&file).unwrap().stays > 10_000);
     }
 }
