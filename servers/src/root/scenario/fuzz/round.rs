@@ -22,6 +22,8 @@ const ENDPOINTS: usize = poker::ENDPOINTS.end as usize - poker::ENDPOINTS.start 
 const NOTIFICATIONS: usize = poker::NOTIFICATIONS.end as usize - poker::NOTIFICATIONS.start as usize;
 /// Pages of the frames that all may read.
 const SHARED_PAGES: usize = 4;
+/// The badge of what a task has of its partner.
+const PARTNERS: u32 = 0x60;
 /// What the tasks of a round may make together: objects, and how many of the frames that are free.
 const OBJECTS: usize = 10_000;
 const SHARE_OF_FRAMES: usize = 2;
@@ -149,8 +151,9 @@ impl Round {
             child.grant(at::NOTIFICATIONS[1], any(&notifications), send, 1 << 30)?;
             // Of itself a steady task gives nothing away.
             let of_itself = if fuzzer.steady { send | Rights::DESTROY } else { all };
-            child.grant(place::TASK, child.task.place(), of_itself, 0)?;
-            child.grant(place::FRAMES, frames, all, 0)?;
+            // With a badge: what has the right to destroy and no badge may take these objects from the root task.
+            child.grant(place::TASK, child.task.place(), of_itself, badge)?;
+            child.grant(place::FRAMES, frames, all, badge)?;
             child.grant(at::READ_ONLY_FRAMES, shared, Rights::READ | grant, 0)?;
             child.grant(at::WITNESS, standing.witness(random.below(2) as usize).place(), send, badge)?;
             if fuzzer.factory {
@@ -171,7 +174,7 @@ impl Round {
             ]);
             child.start(kit::PRIORITY, [role::FUZZ, 0])?;
             let thread = child.threads[0].place();
-            child.grant(at::THREAD, thread, of_itself, 0)?;
+            child.grant(at::THREAD, thread, of_itself, badge)?;
             give(poker::THREADS, number, thread, send, 0)?;
         }
         self.introduce(supervisor, random)
@@ -187,8 +190,8 @@ impl Round {
             }
             let partner = supervisor.child(others[random.below(others.len() as u32) as usize]);
             let child = supervisor.child(fuzzer.id);
-            child.grant(at::PARTNER, partner.task.place(), Rights::all(), 0)?;
-            child.grant(at::PARTNER_THREAD, partner.threads[0].place(), Rights::all(), 0)?;
+            child.grant(at::PARTNER, partner.task.place(), Rights::all(), PARTNERS)?;
+            child.grant(at::PARTNER_THREAD, partner.threads[0].place(), Rights::all(), PARTNERS)?;
         }
         Ok(())
     }
