@@ -8,7 +8,7 @@ use lilliput_core::capability::Capability;
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::ipc::general::Sending;
-use lilliput_core::ipc::{general, notify, timed};
+use lilliput_core::ipc::{carry, general, notify, timed};
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{self, Header, Index, Key, Object, Slab};
 use lilliput_core::thread::Thread;
@@ -80,11 +80,16 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
 
 #[inline(always)]
 fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
-    let Kernel { machine, .. } = kernel;
+    let machine = &kernel.machine;
     let thread = &machine.threads[this.cpu.current];
     let (selector, task) = (Selector(thread.registers.status as u32), thread.task);
     let capability = machine.tasks[task].capabilities.get(selector.index());
     let decision = match selector.operation() {
+        // No capability gets behind a sweep.
+        Some(_) if carry::may_carry(thread, selector) && invoke::swept(kernel, this) => {
+            kernel.machine.threads[this.cpu.current].again();
+            Decision::Stay
+        }
         Some(operation) => {
             let decision = slow(kernel, this, operation, selector.index(), capability);
             if selector.is_timed() {
@@ -94,7 +99,7 @@ fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
                 decision
             }
         }
-        None => refuse(machine, &this.cpu, Error::BadOperation),
+        None => refuse(&mut kernel.machine, &this.cpu, Error::BadOperation),
     };
     match decision {
         Decision::Stay => this.cpu.reconsider(&mut kernel.machine),
@@ -118,13 +123,18 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32
             };
             endpoint(machine, Rights::SEND).map(|at| general::send(machine, cpu, at, capability.badge, how))
         }
-        Operation::Receive | Operation::ReceiveNonBlocking => endpoint(machine, Rights::RECEIVE)
-            .map(|at| general::receive(machine, cpu, at, operation == Operation::Receive)),
         Operation::Reply => Ok(general::reply(machine, cpu)),
-        Operation::ReplyReceive => {
+        Operation::Receive | Operation::ReceiveNonBlocking | Operation::ReplyReceive => {
             let named = if index == 0 { home(machine, cpu) } else { endpoint(machine, Rights::RECEIVE) };
-            named.map(|at| general::reply_receive(machine, cpu, at))
+            named.map(|at| match operation {
+                Operation::ReplyReceive => general::reply_receive(machine, cpu, at),
+                _ => general::receive(machine, cpu, at, operation == Operation::Receive),
+            })
         }
+        Operation::Accept => carry::accept(machine, cpu.current).map(|()| {
+            machine.threads[cpu.current].finish(Ok(()));
+            Decision::Stay
+        }),
         Operation::Signal => notification(machine, Rights::SEND).map(|at| {
             machine.threads[cpu.current].finish(Ok(()));
             notify::signal(machine, cpu, at, capability.badge)

@@ -1,7 +1,7 @@
 //! Exceptions of user threads, and threads that can't go on.
 
 use lilliput_abi::boot::exit;
-use lilliput_abi::{Rights, fault as abi};
+use lilliput_abi::fault as abi;
 use lilliput_core::alarm::NEVER;
 use lilliput_core::cpu::Decision;
 use lilliput_core::ipc::general;
@@ -23,12 +23,7 @@ pub fn raise(kernel: &mut Kernel, this: &mut PerCpu, raised: Fault) -> Decision 
     let machine = &mut kernel.machine;
     let running = this.cpu.current;
     machine.threads[running].account.faults += 1;
-    let handlers = [machine.threads[running].fault_handler, machine.tasks[machine.threads[running].task].fault_handler];
-    let handler = handlers.into_iter().find_map(|handler| {
-        let endpoint = machine.endpoints.admit(handler.number(), handler.key, Rights::SEND)?;
-        Some((endpoint, handler.badge))
-    });
-    let Some((endpoint, badge)) = handler else {
+    let Some((endpoint, badge)) = machine.handler(running) else {
         report(&machine.threads[running], running, raised, "no handler");
         return stop_task(kernel, this, running);
     };

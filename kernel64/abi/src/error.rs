@@ -2,6 +2,9 @@
 
 /// Set in the status word of a failed call; clear in every success and every badge.
 pub const ERROR_BIT: u32 = 1 << 31;
+/// Set in the status word of a message received that is more than words: the kernel has set the flags of its tag, and they are true.
+/// No endpoint's badge has this bit.
+pub const CARRIED: u32 = 1 << 30;
 
 macro_rules! errors {
     ($($(#[doc = $doc:literal])+ $name:ident = $number:literal,)+) => {
@@ -61,6 +64,8 @@ errors! {
     Unsupported = 18,
     /// The thread's deadline came first.
     TimedOut = 19,
+    /// The receiver has no room for what the message carries: no empty place for a capability, or no range as long as the string.
+    Unaccepted = 20,
 }
 
 impl Error {

@@ -1,7 +1,7 @@
 //! The first register of a system call: which operation, on which capability.
 //!
-//! Bit 31 of (e/r)ax says that the message is long, bit 30 that waiting ends by the thread's deadline, bits 29..24 are the operation, bits 23..0 an index into the caller's
-//! capability table. `Call` is operation 0, so that on the kernel's path one unsigned comparison with the length of
+//! Bit 31 of (e/r)ax says that the message is long, bit 30 that waiting ends by the thread's deadline, bit 29 that the message carries
+//! something, bits 28..24 are the operation, bits 23..0 an index into the caller's capability table. `Call` is operation 0, so that on the kernel's path one unsigned comparison with the length of
 //! the table is both the bound check of the index and the decoding of the operation.
 
 /// How far the operation is shifted in the selector word.
@@ -15,6 +15,8 @@ pub const LONG: u32 = 1 << 31;
 /// The bit of the selector word that says that the operation waits until the thread's deadline, and no longer:
 /// [`Error::TimedOut`](crate::Error::TimedOut).
 pub const TIMED: u32 = 1 << 30;
+/// The bit of the selector word that says that the message carries what the flags of its tag say: see [`carried`](crate::tag::carried).
+pub const CARRIES: u32 = 1 << 29;
 
 /// From when a deadline counts: the label of [`Operation::SetDeadline`] and [`Operation::Sleep`].
 pub mod deadline {
@@ -75,11 +77,14 @@ pub enum Operation {
     Sleep = 15,
     /// Ends threads: see [`exit`]. The index is ignored.
     Exit = 16,
+    /// Says where what messages to this thread carry is to arrive, until it is said again: `(place or 0, address, bytes)`. The index is
+    /// ignored.
+    Accept = 17,
 }
 
 impl Operation {
     /// All operations, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Call,
         Self::Send,
         Self::SendNonBlocking,
@@ -97,7 +102,21 @@ impl Operation {
         Self::SetDeadline,
         Self::Sleep,
         Self::Exit,
+        Self::Accept,
     ];
+
+    /// Whether it sends a message, which may be one that [`CARRIES`].
+    pub const fn sends(self) -> bool {
+        matches!(
+            self,
+            Self::Call | Self::Send | Self::SendNonBlocking | Self::CallNonBlocking | Self::Reply | Self::ReplyReceive
+        )
+    }
+
+    /// Whether it takes a message.
+    pub const fn receives(self) -> bool {
+        matches!(self, Self::Receive | Self::ReceiveNonBlocking | Self::ReplyReceive)
+    }
 
     /// Whether it may be [`TIMED`]: it can wait for somebody.
     pub const fn can_wait(self) -> bool {
@@ -144,14 +163,25 @@ impl Selector {
         self.0 & TIMED != 0
     }
 
-    /// The operation, or `None` where the number names none, or one that can't be timed and is.
+    /// The same for a message that carries something.
+    pub const fn carrying(self) -> Self {
+        Self(self.0 | CARRIES)
+    }
+
+    /// Whether the message carries what the flags of its tag say.
+    pub const fn carries(self) -> bool {
+        self.0 & CARRIES != 0
+    }
+
+    /// The operation, or `None` where the number names none, or one that is timed or carries something and can't.
     pub const fn operation(self) -> Option<Operation> {
-        let number = ((self.0 & !(LONG | TIMED)) >> OPERATION_SHIFT) as usize;
+        let number = ((self.0 & !(LONG | TIMED | CARRIES)) >> OPERATION_SHIFT) as usize;
         if number >= Operation::ALL.len() {
             return None;
         }
         let operation = Operation::ALL[number];
-        if self.is_timed() && !operation.can_wait() { None } else { Some(operation) }
+        let refused = self.is_timed() && !operation.can_wait() || self.carries() && !operation.sends();
+        if refused { None } else { Some(operation) }
     }
 }
 
@@ -171,6 +201,9 @@ mod tests {
             let timed = selector.timed();
             assert_eq!((timed.operation(), timed.index()), (operation.can_wait().then_some(operation), 0x123));
             assert!(timed.is_timed() && !selector.is_timed());
+            let carrying = selector.carrying();
+            assert_eq!((carrying.operation(), carrying.index()), (operation.sends().then_some(operation), 0x123));
+            assert!(carrying.carries() && !selector.carries());
         }
     }
 
@@ -181,7 +214,7 @@ mod tests {
 
     #[test]
     fn unknown_operations_decode_to_none() {
-        assert_eq!(Selector(17 << OPERATION_SHIFT).operation(), None);
+        assert_eq!(Selector(18 << OPERATION_SHIFT).operation(), None);
         assert_eq!(Selector(u32::MAX).operation(), None);
     }
 }

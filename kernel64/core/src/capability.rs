@@ -1,5 +1,6 @@
 //! Capabilities and the table of them that every task has.
 
+use lilliput_abi::error::{CARRIED, ERROR_BIT};
 use lilliput_abi::{Error, ObjectType, Rights};
 
 use crate::slab::{self, ENDPOINT_BYTES, ENDPOINTS, Header, Key};
@@ -83,14 +84,15 @@ impl Capability {
 
     /// Whether something derived from it may be wanted with this badge: any where it has none, else its own. 0 stands for its own.
     pub const fn may_have(&self, badge: u32) -> bool {
-        badge & lilliput_abi::error::ERROR_BIT == 0 && (badge == 0 || self.badge == 0 || badge == self.badge)
+        let others = if self.is(ObjectType::Endpoint) { ERROR_BIT | CARRIED } else { ERROR_BIT };
+        badge & others == 0 && (badge == 0 || self.badge == 0 || badge == self.badge)
     }
 
     /// A copy with fewer rights, and with a badge where this one has none.
     ///
     /// # Errors
     /// `NoRight` without the right to grant or for rights that this one lacks; `BadArgument` for a
-    /// badge that would hide another, or that has bit 31 set.
+    /// badge that would hide another, or that has bit 31 set or, of an endpoint, bit 30.
     pub fn derive(&self, rights: Rights, badge: u32) -> Result<Self, Error> {
         if !self.rights().contains(Rights::GRANT) || !self.rights().contains(rights) {
             return Err(Error::NoRight);

@@ -76,6 +76,11 @@ impl Machine {
         let armed = thread.timer.is_armed();
         ensure(thread.obstacles.contains(Obstacles::TIMED) == armed, "a timed wait that can't be told")?;
         ensure(!armed || !matches!(state, State::Ready | State::Stopped), "a deadline of a thread that does not wait")?;
+        let under_way = thread.transfer.of.is_some();
+        ensure(thread.obstacles.contains(Obstacles::TRANSFER) == under_way, "a string under way that can't be told")?;
+        ensure(!under_way || state == State::AwaitingReply, "a string of a thread that does not wait")?;
+        let pages = thread.obstacles.contains(Obstacles::PAGING);
+        ensure(!pages || waits_for_handler, "a page of which nobody is told")?;
         let gate = thread.gate;
         ensure(gate.places == 0 || gate.places == thread.places, "a gate to places that are not there")?;
         ensure(gate.home.is_none() || gate.home == thread.home.endpoint, "a gate to an endpoint that is no home")?;

@@ -1,7 +1,10 @@
 //! The objects that IPC and scheduling work on.
 
+use lilliput_abi::Rights;
+
 use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};
+use crate::ipc::carry::Pages;
 use crate::slab::{Index, Slab};
 use crate::task::Task;
 use crate::thread::{Home, Obstacles, State, Thread};
@@ -21,6 +24,8 @@ pub struct Machine {
     pub notifications: Slab<Notification>,
     /// Deadlines of threads that wait.
     pub timers: Timers,
+    /// How memory of tasks is reached.
+    pub pages: Pages,
 }
 
 impl Machine {
@@ -45,6 +50,15 @@ impl Machine {
         let server = self.threads[index].server;
         let Thread { caller, guest, .. } = self.threads[server];
         if caller == index || guest == index { server } else { Index::NONE }
+    }
+
+    /// Who is told of a thread's faults, under which badge: its own handler, or its task's.
+    pub fn handler(&self, index: Index<Thread>) -> Option<(Index<Endpoint>, u32)> {
+        let thread = &self.threads[index];
+        [thread.fault_handler, self.tasks[thread.task].fault_handler].into_iter().find_map(|handler| {
+            let endpoint = self.endpoints.admit(handler.number(), handler.key, Rights::SEND)?;
+            Some((endpoint, handler.badge))
+        })
     }
 
     /// The first of the threads that wait to receive from an endpoint.

@@ -101,6 +101,11 @@ impl Thread {
         let tag = self.tag();
         let length = tag.words().max(words.len() as u32);
         self.registers.tag = u64::from(lilliput_abi::Tag::new(tag.label(), length).0);
+        self.again();
+    }
+
+    /// Lets it make its system call again as it is.
+    pub fn again(&mut self) {
         (self.registers.rcx, self.registers.r11) = (0, 0);
         let Frame { ip, sp, .. } = self.frame;
         let again = match (self.kind, self.has_full_frame()) {

@@ -11,6 +11,7 @@ use lilliput_abi::{ObjectType, Selector};
 
 use crate::capability::Capability;
 use crate::endpoint::{Endpoint, Notification};
+use crate::ipc::carry::{Accept, Part, Transfer};
 use crate::slab::{Header, Index, Object};
 use crate::task::Task;
 use crate::timers::Timer;
@@ -122,6 +123,10 @@ bitflags! {
         const FAULT = 8;
         /// Its wait has an end that must be called off.
         const TIMED = 16;
+        /// It copies a string for which a page is missing: what it sends is about that, and then it makes its system call again.
+        const PAGING = 32;
+        /// A string of its, or for it, is under way: see [`Thread::transfer`].
+        const TRANSFER = 64;
     }
 }
 
@@ -311,7 +316,7 @@ pub struct Thread {
     pub sibling: Index<Thread>,
     /// The one before it.
     pub sibling_before: Index<Thread>,
-    /// The exception that its message is about, if [`Obstacles::FAULT`]: see [`Thread::fault`].
+    /// The exception that its message is about, if [`Obstacles::FAULT`]: see [`Thread::fault`]. Also that of [`Obstacles::PAGING`].
     pub raised: Fault,
     /// Address of its task's fault handler. Only the assembly of the fast path reads through it.
     pub task_handler: u64,
@@ -321,6 +326,10 @@ pub struct Thread {
     pub fault_handler: Capability,
     /// When its wait ends, if it is a timed one.
     pub timer: Timer,
+    /// Where what messages to it carry arrives.
+    pub accept: Accept,
+    /// How far a string has come.
+    pub transfer: Transfer,
     /// Table bookkeeping.
     pub header: Header,
     /// Vector state while another thread's is loaded.
@@ -432,12 +441,40 @@ impl Thread {
 
     /// Whether the message that it sends has more than the words that every pair of tasks can exchange.
     pub const fn sends_long(&self) -> bool {
-        Selector(self.registers.status as u32).is_long()
+        self.selector().is_long()
     }
 
     /// The tag that it sends.
     pub const fn tag(&self) -> Tag {
         Tag(self.registers.tag as u32)
+    }
+
+    /// Whether its message is the kernel's: about an exception, or about a page that a string lacks.
+    pub const fn tells_fault(&self) -> bool {
+        self.obstacles.intersects(Obstacles::FAULT.union(Obstacles::PAGING))
+    }
+
+    /// What its system call passes, as wide as its registers are.
+    pub const fn word(&self, at: usize) -> u64 {
+        let word = self.registers.words[at];
+        if self.kind.is_wide() { word } else { word as u32 as u64 }
+    }
+
+    /// The selector of its system call.
+    pub const fn selector(&self) -> Selector {
+        Selector(self.registers.status as u32)
+    }
+
+    /// It waits in the middle of a string.
+    pub fn begin_transfer(&mut self, of: Part) {
+        self.obstacles.insert(Obstacles::TRANSFER);
+        self.transfer.of = Some(of);
+    }
+
+    /// It does not any more.
+    pub fn end_transfer(&mut self) {
+        self.obstacles.remove(Obstacles::TRANSFER);
+        self.transfer = Transfer { refused: self.transfer.refused, ..Transfer::default() };
     }
 
     /// Ends its system call with nothing but a status.

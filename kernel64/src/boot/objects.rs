@@ -15,6 +15,7 @@ use crate::devices::Devices;
 use crate::facts::Facts;
 use crate::invoke::Revocations;
 use crate::mm::layout::{ENDPOINTS, NOTIFICATIONS, THREADS};
+use crate::mm::physmap;
 use crate::mm::tables::Tables;
 use crate::objects::{ArenaObject, Frames};
 use crate::state::Kernel;
@@ -53,6 +54,7 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
         tasks: make.slab::<Task>(threads),
         notifications,
         timers: Timers::new(make.tables.reserve(threads, Entry::default, make.frames)),
+        pages: physmap::PAGES,
     };
     let arenas = make.slab::<ArenaObject>(ARENAS);
     let frame_sets = make.slab::<Frames>(MOST_OF_A_KIND * threads);

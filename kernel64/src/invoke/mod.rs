@@ -21,7 +21,7 @@ pub use create::{NewTask, new_task, new_thread};
 pub use destroy::exit;
 pub use factory::full;
 pub use memory::map_run;
-pub use revoke::Revocations;
+pub use revoke::{Revocations, swept};
 pub use task::make_places;
 pub use thread::start;
 
@@ -147,7 +147,7 @@ pub fn invoke(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability) ->
     let thread = &kernel.machine.threads[running];
     let (tag, wide) = (thread.tag(), thread.kind.is_wide());
     let (most, mask) = if wide { (MAX_WORDS, u64::MAX) } else { (SHORT_WORDS, u64::from(u32::MAX)) };
-    let well_formed = tag.is_valid() && tag.words() <= most;
+    let well_formed = tag.is_valid() && !thread.selector().carries() && tag.words() <= most;
     let mut words = thread.registers.words.map(|word| word & mask);
     words[tag.words().min(MAX_WORDS) as usize..].fill(0);
     let call =

@@ -66,6 +66,15 @@ pub(super) fn derive(
     Ok(Some(derived))
 }
 
+/// Whether a sweep is under way, of which a step was made.
+pub fn swept(kernel: &mut Kernel, this: &mut PerCpu) -> bool {
+    let under_way = kernel.revocations.current.is_some();
+    if under_way {
+        step(kernel, this);
+    }
+    under_way
+}
+
 /// A step of the sweep that is under way. True when it is over.
 fn step(kernel: &mut Kernel, this: &mut PerCpu) -> bool {
     let Kernel { machine, revocations, devices, .. } = kernel;

@@ -3,6 +3,7 @@
 //! The boot loader sets it up at the place where the kernel's own page table has it as well.
 
 use lilliput_core::frames::Frame;
+use lilliput_core::ipc::carry::Pages;
 use lilliput_core::paging::{self, TableMemory};
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::PageTable;
@@ -55,6 +56,18 @@ pub fn translate(virtual_address: VirtAddr) -> Option<PhysAddr> {
     let root = Frame::containing(Cr3::read().0.start_address());
     let (frame, _) = paging::translate(&mut ReadOnly, root, virtual_address)?;
     Some(frame.start() + virtual_address.as_u64() % PAGE)
+}
+
+/// How memory of tasks is reached: in the map, whatever is mapped where.
+pub const PAGES: Pages = Pages { find: |root, address| paging::translate(&mut ReadOnly, root, address), copy };
+
+/// Copies bytes from page to page, which are a task's and memory.
+fn copy(from: PhysAddr, to: PhysAddr, bytes: usize) {
+    debug_assert!([from, to].into_iter().all(|at| at.as_u64() % PAGE + bytes as u64 <= PAGE));
+    let (from, to) = (address(from).as_ptr::<u8>(), address(to).as_mut_ptr());
+    // SAFETY: both lie within a page that `core::ipc::carry` found mapped for a task, as memory and, what is written, as writable. The
+    // kernel has no references to such pages. They may be one page: hence not as if they didn't overlap.
+    unsafe { core::ptr::copy(from, to, bytes) };
 }
 
 /// Page tables that are looked at and never changed.

@@ -20,7 +20,7 @@ use crate::program::Programs;
 use crate::spawn::Child;
 
 /// The bit of a badge that only the kernel sends by: the message is about a fault.
-pub const FAULT_BADGE: u32 = 1 << 30;
+pub const FAULT_BADGE: u32 = 1 << 28;
 
 /// The bit of a badge by which a task prints through the root task: see [`crate::quote`].
 pub const PRINT_BADGE: u32 = 1 << 29;

@@ -36,6 +36,7 @@ fn sound() -> Sound {
         endpoints: slab(2),
         notifications: slab(1),
         timers: Timers::for_tests(8),
+        pages: crate::ipc::carry::Pages::NONE,
     };
     let task = machine.tasks.insert(1, Task::default()).unwrap();
     machine.tasks.insert(1, Task::default()).unwrap();

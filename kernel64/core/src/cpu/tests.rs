@@ -16,6 +16,7 @@ fn start(priorities: &[u8]) -> (Machine, Cpu, Vec<Index<Thread>>) {
         endpoints: slab(1),
         notifications: slab(1),
         timers: Timers::for_tests(8),
+        pages: crate::ipc::carry::Pages::NONE,
     };
     let mut cpu = Cpu::default();
     let mut start = |&priority| {
@@ -121,6 +122,7 @@ fn chain(priorities: &[u8], ready: u8) -> (Machine, Cpu) {
         endpoints: slab(1),
         notifications: slab(1),
         timers: Timers::for_tests(8),
+        pages: crate::ipc::carry::Pages::NONE,
     };
     let mut cpu = Cpu::default();
     let mut caller = Index::NONE;

@@ -2,13 +2,14 @@
 
 use lilliput_abi::error::Error;
 
-use super::general::release_caller;
+use super::general::{go_on, release_caller};
 use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};
+use crate::ipc::carry::Transfer;
 use crate::machine::Machine;
 use crate::slab::Index;
 use crate::task::Task;
-use crate::thread::{State, Thread};
+use crate::thread::{Obstacles, State, Thread};
 
 /// Takes a thread out of everything it is part of: its queue, the call that it makes, the call that it owes an
 /// answer to (whose caller gets `Gone`). It is stopped afterwards. If it was running, this CPU has no current thread.
@@ -21,15 +22,17 @@ pub fn detach(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
         State::Stopped => {}
         State::Ready if cpu.current == thread => cpu.current = Index::NONE,
         State::Ready => cpu.ready.remove(&mut machine.threads, thread),
-        state => withdraw(machine, thread, state),
+        state => withdraw(machine, cpu, thread, state),
     }
     let thread = &mut machine.threads[thread];
     thread.state = State::Stopped;
     thread.set_fault(None);
+    thread.obstacles.remove(Obstacles::PAGING | Obstacles::TRANSFER);
+    thread.transfer = Transfer::default();
 }
 
-/// Takes a thread that waits, in this state, out of where it does.
-pub(super) fn withdraw(machine: &mut Machine, thread: Index<Thread>, state: State) {
+/// Takes a thread that waits, in this state, out of where it does. Whoever waits for a page to go on with a string of its goes on without.
+pub(super) fn withdraw(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>, state: State) {
     machine.timers.disarm(&mut machine.threads, thread);
     let Thread { endpoint, notification, home, .. } = machine.threads[thread];
     match state {
@@ -39,6 +42,13 @@ pub(super) fn withdraw(machine: &mut Machine, thread: Index<Thread>, state: Stat
         State::AwaitingReply => {
             let server = machine.server(thread);
             machine.threads[server].forget(thread);
+            let has_string = machine.threads[thread].transfer.of.is_some();
+            if has_string && machine.threads[server].obstacles.contains(Obstacles::PAGING) {
+                let state = machine.state(cpu, server);
+                withdraw(machine, cpu, server, state);
+                go_on(&mut machine.threads[server], false);
+                cpu.enqueue(machine, server);
+            }
         }
         State::Waiting => machine.notifications[notification].waiters.remove(&mut machine.threads, thread),
     }

@@ -22,7 +22,7 @@ pub fn call(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, bad
     let receiver = machine.endpoints[endpoint].queue.head;
     let sender = cpu.current;
     let (from, to) = (&machine.threads[sender], &machine.threads[receiver]);
-    if receiver.is_none() || cpu.attention || !passes(from, to) {
+    if receiver.is_none() || cpu.attention || from.selector().carries() || !passes(from, to) {
         return None;
     }
 
@@ -111,6 +111,7 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> {
         || home.endpoint.is_none()
         || !machine.endpoints[home.endpoint].queue.head.is_none()
         || cpu.attention
+        || from.selector().carries()
     {
         return None;
     }

@@ -5,13 +5,15 @@
 
 use lilliput_abi::error::Error;
 use lilliput_abi::fault;
+use lilliput_abi::{Operation, Selector};
 
+use super::carry::{self, Lack, Part, Progress};
 use super::message::Message;
 use crate::cpu::{Cpu, Decision};
 use crate::endpoint::Endpoint;
 use crate::machine::Machine;
 use crate::slab::Index;
-use crate::thread::{Fault, State, Thread};
+use crate::thread::{Fault, Kind, Obstacles, State, Thread};
 
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +30,21 @@ pub fn send(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, bad
     let Some(receiver) = machine.first_receiver(endpoint) else {
         return wait_for_receiver(machine, cpu, endpoint, badge, how);
     };
-    match transfer(machine, sender, receiver, badge) {
+    match transfer(machine, [sender, receiver, sender], badge) {
         Err(error) => refuse(machine, sender, error),
-        Ok(()) => {
+        Ok(Progress::Part | Progress::Lacks(_)) => {
+            // The receiver goes on with it: it receives anew, from this caller.
+            machine.take_from(endpoint, receiver);
+            let timed = machine.threads[receiver].obstacles.contains(Obstacles::TIMED);
+            machine.timers.disarm(&mut machine.threads, receiver);
+            receive_again(&mut machine.threads[receiver], Operation::Receive, timed);
+            machine.threads[receiver].again();
+            machine.threads[receiver].state = State::Ready;
+            machine.threads[sender].badge = badge;
+            bind(machine, sender, receiver);
+            Decision::Donate(receiver)
+        }
+        Ok(Progress::Whole) => {
             machine.take_from(endpoint, receiver);
             machine.timers.disarm(&mut machine.threads, receiver);
             machine.threads[receiver].state = State::Ready;
@@ -53,7 +67,7 @@ fn wait_for_receiver(
     how: Sending,
 ) -> Decision {
     let sender = &mut machine.threads[cpu.current];
-    if sender.fault().is_none() && sender.sends_long() && !sender.tag().is_valid() {
+    if Message::of(sender).is_malformed() {
         return refuse(machine, cpu.current, Error::BadMessage);
     }
     if !how.blocking {
@@ -81,53 +95,129 @@ pub fn raise(machine: &mut Machine, cpu: &mut Cpu, handler: Index<Endpoint>, bad
 pub fn receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, blocking: bool) -> Decision {
     let receiver = cpu.current;
     machine.move_home(receiver, endpoint);
-    if let Some(forgotten) = machine.threads[receiver].caller.some() {
+    let mut under_way = machine.threads[receiver].caller.some();
+    if let Some(forgotten) = under_way.filter(|&caller| machine.threads[caller].transfer.of != Some(Part::Message)) {
         release_caller(machine, cpu, forgotten, Error::Unanswered);
+        under_way = None;
     }
-    match next_message(machine, cpu, endpoint, receiver) {
-        Some(sender) if machine.threads[sender].state == State::Calling => {
-            await_reply(machine, sender, receiver);
-            Decision::Stay
-        }
-        Some(sender) => {
-            machine.threads[sender].finish(Ok(()));
-            cpu.wake(machine, sender)
-        }
-        None if blocking => {
+    loop {
+        let Some(sender) = under_way.take().or_else(|| take_sender(machine, endpoint)) else {
+            if !blocking {
+                return refuse(machine, receiver, Error::WouldBlock);
+            }
             machine.queue_at(endpoint, receiver, State::Receiving);
-            Decision::Block
-        }
-        None => refuse(machine, receiver, Error::WouldBlock),
-    }
-}
-
-/// Takes the first message that the receiver can have; those that it can't are their senders' errors.
-fn next_message(
-    machine: &mut Machine,
-    cpu: &mut Cpu,
-    endpoint: Index<Endpoint>,
-    receiver: Index<Thread>,
-) -> Option<Index<Thread>> {
-    while let Some(sender) = machine.first_sender(endpoint) {
-        machine.take_from(endpoint, sender);
+            return Decision::Block;
+        };
         let badge = machine.threads[sender].badge;
-        match transfer(machine, sender, receiver, badge) {
-            Ok(()) => return Some(sender),
+        match transfer(machine, [sender, receiver, sender], badge) {
+            Ok(Progress::Whole) => return received(machine, cpu, sender),
+            // Others that receive here don't come between.
+            Ok(unfinished) => {
+                bind(machine, sender, receiver);
+                let thread = &mut machine.threads[receiver];
+                let operation = if blocking { Operation::Receive } else { Operation::ReceiveNonBlocking };
+                receive_again(thread, operation, thread.selector().is_timed());
+                match unfinished {
+                    Progress::Lacks(lack) => match ask_for(machine, cpu, lack) {
+                        Some(decision) => return decision,
+                        None if lack.of == sender => release_caller(machine, cpu, sender, Error::BadAddress),
+                        None => {
+                            release_caller(machine, cpu, sender, Error::Unaccepted);
+                            return refuse(machine, receiver, Error::BadAddress);
+                        }
+                    },
+                    _ => {
+                        thread.again();
+                        return Decision::Stay;
+                    }
+                }
+            }
+            // A message that the receiver can't have is its sender's error.
             Err(error) => release_caller(machine, cpu, sender, error),
         }
     }
-    None
+}
+
+/// The first of the threads that wait to send, out of the queue.
+fn take_sender(machine: &mut Machine, endpoint: Index<Endpoint>) -> Option<Index<Thread>> {
+    let sender = machine.first_sender(endpoint)?;
+    machine.take_from(endpoint, sender);
+    Some(sender)
+}
+
+/// The running thread has the message of this one, which waits for an answer now, or goes on.
+fn received(machine: &mut Machine, cpu: &mut Cpu, sender: Index<Thread>) -> Decision {
+    let thread = &machine.threads[sender];
+    let calls = match thread.state {
+        State::AwaitingReply => wants_answer(thread),
+        state => state == State::Calling,
+    };
+    machine.threads[cpu.current].forget(sender);
+    if calls {
+        await_reply(machine, sender, cpu.current);
+        return Decision::Stay;
+    }
+    machine.threads[sender].finish(Ok(()));
+    cpu.wake(machine, sender)
+}
+
+/// Whether the message that a thread sends by a system call of its own is a call.
+fn wants_answer(thread: &Thread) -> bool {
+    matches!(thread.selector().operation(), Some(Operation::Call | Operation::CallNonBlocking))
+}
+
+/// A thread is in the middle of sending its message to another, as if it had called it.
+fn bind(machine: &mut Machine, sender: Index<Thread>, receiver: Index<Thread>) {
+    machine.threads[receiver].forget(sender);
+    await_reply(machine, sender, receiver);
+    machine.threads[sender].begin_transfer(Part::Message);
+}
+
+/// When a thread makes its system call again, that is to receive where it does.
+fn receive_again(thread: &mut Thread, operation: Operation, timed: bool) {
+    let receive = Selector::new(operation, 0);
+    thread.registers.status = u64::from(if timed { receive.timed() } else { receive }.0);
+}
+
+/// The running thread, in the middle of a string, tells the handler of who lacks a page. `None` where nobody gives it.
+fn ask_for(machine: &mut Machine, cpu: &mut Cpu, lack: Lack) -> Option<Decision> {
+    let thread = &mut machine.threads[cpu.current];
+    if core::mem::take(&mut thread.transfer.refused) {
+        return None;
+    }
+    let (endpoint, badge) = machine.handler(lack.of)?;
+    let thread = &mut machine.threads[cpu.current];
+    let registers = thread.registers;
+    thread.raised = lack.fault;
+    thread.obstacles.insert(Obstacles::PAGING);
+    let decision = send(machine, cpu, endpoint, badge, Sending { call: true, blocking: true });
+    if decision == Decision::Stay {
+        // It can't be told.
+        let thread = &mut machine.threads[cpu.current];
+        thread.obstacles.remove(Obstacles::PAGING);
+        thread.registers = registers;
+        return None;
+    }
+    Some(decision)
+}
+
+/// A thread that lacked a page makes its system call again. If the page is still not there, it is not to be had.
+pub(super) fn go_on(thread: &mut Thread, refused: bool) {
+    thread.obstacles.remove(Obstacles::PAGING);
+    thread.transfer.refused = refused;
+    thread.again();
 }
 
 /// The running thread answers its caller and goes on.
 pub fn reply(machine: &mut Machine, cpu: &mut Cpu) -> Decision {
     match answer(machine, cpu) {
         Err(error) => refuse(machine, cpu.current, error),
-        Ok(caller) => {
+        Ok(Answer::Unfinished(decision)) => decision,
+        Ok(answer) => {
             machine.threads[cpu.current].finish(Ok(()));
-            match caller {
-                Some(caller) => cpu.wake(machine, caller),
-                None => Decision::Stay,
+            match answer {
+                Answer::To(caller) => cpu.wake(machine, caller),
+                _ => Decision::Stay,
             }
         }
     }
@@ -139,7 +229,9 @@ pub fn reply(machine: &mut Machine, cpu: &mut Cpu) -> Decision {
 pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>) -> Decision {
     let caller = match answer(machine, cpu) {
         Err(error) => return refuse(machine, cpu.current, error),
-        Ok(caller) => caller,
+        Ok(Answer::Unfinished(decision)) => return decision,
+        Ok(Answer::To(caller)) => Some(caller),
+        Ok(Answer::Stops) => None,
     };
     let decision = receive(machine, cpu, endpoint, true);
     let Some(caller) = caller else { return decision };
@@ -158,39 +250,89 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpo
     }
 }
 
-/// Gives the server's message to its caller, who is ready afterwards but in no queue. `None` where the
-/// answer to a fault was that the thread stops.
-fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Option<Index<Thread>>, Error> {
+/// What came of an answer.
+enum Answer {
+    /// This caller has it; it is ready but in no queue.
+    To(Index<Thread>),
+    /// It was to a fault, and the thread stops.
+    Stops,
+    /// Its string is under way.
+    Unfinished(Decision),
+}
+
+/// Gives the server's message to its caller.
+fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Answer, Error> {
     let server = cpu.current;
     let caller = machine.threads[server].caller.some().ok_or(Error::NobodyToReplyTo)?;
-    let runs = if machine.threads[caller].fault().is_some() {
-        if machine.threads[server].sends_long() && !machine.threads[server].tag().is_valid() {
+    let runs = if machine.threads[caller].tells_fault() {
+        let message = Message::of(&machine.threads[server]);
+        if message.is_malformed() || message.carries.is_some() {
             return Err(Error::BadMessage);
         }
-        machine.threads[caller].set_fault(None);
+        let resumes = message.tag.label() == fault::RESUME;
         machine.threads[server].account.delivered();
-        machine.threads[server].tag().label() == fault::RESUME
+        let thread = &mut machine.threads[caller];
+        if thread.fault().is_some() {
+            thread.set_fault(None);
+            resumes
+        } else {
+            go_on(thread, !resumes);
+            true
+        }
     } else {
-        transfer(machine, server, caller, 0)?;
+        match transfer(machine, [server, caller, caller], 0)? {
+            Progress::Whole => {}
+            Progress::Part => {
+                machine.threads[caller].begin_transfer(Part::Answer);
+                machine.threads[server].again();
+                return Ok(Answer::Unfinished(Decision::Stay));
+            }
+            Progress::Lacks(lack) => {
+                machine.threads[caller].begin_transfer(Part::Answer);
+                let Some(decision) = ask_for(machine, cpu, lack) else {
+                    // Another answer may be given.
+                    machine.threads[caller].end_transfer();
+                    return Err(if lack.of == server { Error::BadAddress } else { Error::Unaccepted });
+                };
+                return Ok(Answer::Unfinished(decision));
+            }
+        }
         true
     };
     machine.threads[server].caller = Index::NONE;
     if runs {
         machine.timers.disarm(&mut machine.threads, caller);
         machine.threads[caller].state = State::Ready;
-        return Ok(Some(caller));
+        return Ok(Answer::To(caller));
     }
     stop(machine, cpu, caller);
-    Ok(None)
+    Ok(Answer::Stops)
 }
 
-/// Copies a message; all or nothing.
-fn transfer(machine: &mut Machine, from: Index<Thread>, to: Index<Thread>, status: u32) -> Result<(), Error> {
+/// Copies a message from one thread to another, all or nothing; a string of it a step at a time. `bound` is the one of the two that waits.
+fn transfer(machine: &mut Machine, [from, to, bound]: [Index<Thread>; 3], status: u32) -> Result<Progress, Error> {
     let sender = &machine.threads[from];
-    let message = Message::of(sender).fit(sender.kind, machine.threads[to].kind)?;
-    message.deliver(&mut machine.threads[to], status);
-    machine.threads[from].account.delivered();
-    Ok(())
+    // A page that is missing may be another's, of any width.
+    let kind = if sender.obstacles.contains(Obstacles::PAGING) { Kind::Wide } else { sender.kind };
+    let message = Message::of(sender).fit(kind, machine.threads[to].kind);
+    let result = message.and_then(|mut message| {
+        if message.carries.is_some() {
+            match carry::carry(machine, [from, to, bound], &mut message)? {
+                Progress::Whole => {}
+                unfinished => return Ok(unfinished),
+            }
+        }
+        message.deliver(&mut machine.threads[to], status);
+        machine.threads[from].account.delivered();
+        Ok(Progress::Whole)
+    });
+    if matches!(result, Ok(Progress::Whole) | Err(_)) {
+        machine.threads[bound].end_transfer();
+        // A page that was refused came all the same.
+        machine.threads[from].transfer.refused = false;
+        machine.threads[to].transfer.refused = false;
+    }
+    result
 }
 
 fn await_reply(machine: &mut Machine, caller: Index<Thread>, server: Index<Thread>) {
@@ -221,6 +363,27 @@ pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index
             machine.threads[server].forget(caller);
         }
         let thread = &mut machine.threads[caller];
+        thread.end_transfer();
+        if thread.obstacles.contains(Obstacles::PAGING) {
+            let other = thread.caller;
+            if error != Error::TimedOut {
+                // Whoever handles its faults by then is asked again.
+                go_on(thread, error != Error::Gone);
+                cpu.enqueue(machine, caller);
+                return;
+            }
+            thread.obstacles.remove(Obstacles::PAGING);
+            thread.finish(Err(error));
+            cpu.enqueue(machine, caller);
+            // Who was in the middle of the string with it.
+            error = match machine.threads[other].transfer.of {
+                None => return,
+                Some(Part::Message) => Error::Unaccepted,
+                Some(Part::Answer) => Error::Unanswered,
+            };
+            caller = other;
+            continue;
+        }
         let fault = thread.fault();
         thread.set_fault(None);
         if fault.is_none() {

@@ -1,8 +1,9 @@
 //! What a receiver gets of what a sender had.
 
+use lilliput_abi::error::CARRIED;
 use lilliput_abi::error::Error;
 use lilliput_abi::fault;
-use lilliput_abi::tag::{LONG_WORDS, MAX_WORDS, SHORT_WORDS, Tag};
+use lilliput_abi::tag::{LONG_WORDS, MAX_WORDS, SHORT_WORDS, Tag, carried};
 
 use crate::thread::{Kind, Thread};
 
@@ -16,22 +17,47 @@ pub struct Message {
     pub tag: Tag,
     /// Whether it is as long as its tag says. Else it has four words, and the tag is looked at by nobody but the receiver.
     pub long: bool,
+    /// What it carries: flags of [`carried`]; `None` where its selector does not say so. The words that name it are what arrives.
+    pub carries: Option<u8>,
     /// Its words; those beyond the tag's length are not part of it.
     pub words: [u64; MAX_WORDS as usize],
 }
 
 impl Message {
-    /// What a thread sends: its registers, or the fault that it raised.
+    /// What a thread sends: its registers, or the fault that it tells of.
     pub fn of(sender: &Thread) -> Self {
         let mut words = sender.registers.words;
-        let Some(raised) = sender.fault() else {
-            return Self { tag: sender.tag(), long: sender.sends_long(), words };
-        };
+        if !sender.tells_fault() {
+            let (mut tag, carries) = (sender.tag(), sender.selector().carries().then(|| sender.tag().flags()));
+            if let Some(flags) = carries {
+                tag = tag.with_flags(0);
+                if flags & carried::STRING != 0 {
+                    words[carried::ADDRESS_WORD] = 0;
+                    words[carried::LENGTH_WORD] = 0;
+                }
+                if flags & carried::CAPABILITY != 0 {
+                    words[carried::CAPABILITY_WORD] = 0;
+                }
+            }
+            return Self { tag, long: sender.sends_long(), carries, words };
+        }
+        let raised = sender.raised;
         words = [0; MAX_WORDS as usize];
         words[fault::VECTOR] = u64::from(raised.vector) | u64::from(raised.code & 0xff_ffff) << 8;
         words[fault::ADDRESS] = raised.address;
-        (words[fault::IP], words[fault::SP]) = sender.goes_on_at();
-        Self { tag: Tag::new(fault::FAULT_LABEL, SHORT_WORDS), long: false, words }
+        if sender.fault().is_some() {
+            (words[fault::IP], words[fault::SP]) = sender.goes_on_at();
+        }
+        Self { tag: Tag::new(fault::FAULT_LABEL, SHORT_WORDS), long: false, carries: None, words }
+    }
+
+    /// Whether nobody could have it: a tag of a long message that no pair of tasks exchanges, or flags of nothing that can be carried.
+    pub const fn is_malformed(&self) -> bool {
+        let carries_what = match self.carries {
+            Some(flags) => flags == 0 || flags & !carried::ALL != 0,
+            None => false,
+        };
+        carries_what || self.long && !self.tag.is_valid()
     }
 
     /// The message as a receiver of this kind gets it.
@@ -46,7 +72,7 @@ impl Message {
     pub fn fit(mut self, from: Kind, to: Kind) -> Result<Self, Error> {
         let wide = from.is_wide() && to.is_wide();
         let most = if wide { MAX_WORDS } else { SHORT_WORDS };
-        if self.long && (self.tag.words() > most || !self.tag.is_valid()) {
+        if self.is_malformed() || self.long && self.tag.words() > most {
             return Err(Error::BadMessage);
         }
         let whole = if !wide || !self.long || self.tag.words() <= SHORT_WORDS {
@@ -75,8 +101,12 @@ impl Message {
     /// Puts the message into a thread's registers, and ends its system call with a status.
     pub fn deliver(&self, receiver: &mut Thread, status: u32) {
         receiver.registers.words = self.words;
-        receiver.registers.tag = u64::from(self.tag.0);
+        let (tag, carried) = match self.carries {
+            Some(flags) => (self.tag.with_flags(flags), CARRIED),
+            None => (self.tag, 0),
+        };
+        receiver.registers.tag = u64::from(tag.0);
         receiver.finish(Ok(()));
-        receiver.registers.status = u64::from(status);
+        receiver.registers.status = u64::from(status | carried);
     }
 }

@@ -1,11 +1,12 @@
 //! Synchronous IPC: messages between threads, in registers.
 //!
 //! Reading order: [`message`] (what a receiver gets of what a sender had), [`general`] (the state
-//! machine, all cases), [`fast`] (the two cases that pay, decided by checks alone), [`notify`]
+//! machine, all cases), [`carry`] (what goes along with a message), [`fast`] (the two cases that pay, decided by checks alone), [`notify`]
 //! (asynchronous bits), [`timed`] (waits that end by a deadline) and [`end`] (what the others learn when somebody is gone).
 //!
 //! Nothing here knows of bitness but [`message::Message::fit`].
 
+pub mod carry;
 pub mod end;
 pub mod fast;
 pub mod general;

@@ -53,7 +53,7 @@ pub fn expire(machine: &mut Machine, cpu: &mut Cpu, now: u64) {
 
 /// Ends the wait of a thread, in this state, by its deadline.
 fn give_up(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>, state: State) {
-    withdraw(machine, thread, state);
+    withdraw(machine, cpu, thread, state);
     release_caller(machine, cpu, thread, Error::TimedOut);
     if state == State::Sleeping {
         machine.threads[thread].finish(Ok(()));

@@ -37,6 +37,7 @@ fn world() -> World {
         endpoints: slab(2),
         notifications: slab(2),
         timers: Timers::for_tests(8),
+        pages: crate::ipc::carry::Pages::NONE,
     };
     let table = || CapabilityTable::new(std::vec![Capability::NULL; PLACES].leak());
     let new = || Task { capabilities: table(), ..Task::default() };

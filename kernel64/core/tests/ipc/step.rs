@@ -22,6 +22,8 @@ pub struct Message {
     pub length: u8,
     /// Whether the selector says that the length counts.
     pub long: bool,
+    /// Whether the selector says that the flags count.
+    pub carries: bool,
     pub words: [u64; 11],
 }
 
@@ -31,6 +33,11 @@ impl Message {
         let mut message = Self { label, length: words.len() as u8, long: words.len() > 4, ..Self::default() };
         message.words[..words.len()].copy_from_slice(words);
         message
+    }
+
+    /// The same, with flags that count.
+    pub fn carrying(self, flags: u8) -> Self {
+        Self { flags, carries: true, ..self }
     }
 
     /// Its tag.
@@ -197,6 +204,7 @@ fn message() -> impl Strategy<Value = Message> {
     let wide = prop_oneof![4 => Just(0), 1 => any::<u16>()];
     let short = proptest::bool::weighted(0.1);
     (label, flags, length, any::<u64>(), wide, short).prop_map(|(label, flags, length, seed, wide, short)| Message {
+        carries: false,
         label,
         flags,
         length,

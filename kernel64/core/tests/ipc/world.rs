@@ -1,15 +1,16 @@
 //! The real core, driven as the kernel drives it.
 
-use lilliput_abi::operation::LONG;
-use lilliput_abi::{Error, Rights};
-use lilliput_core::capability::Capability;
+use lilliput_abi::layout::ENTRY_PAGE;
+use lilliput_abi::operation::{CARRIES, LONG, TIMED};
+use lilliput_abi::{Error, Operation, Rights};
+use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::ipc::general::Sending;
 use lilliput_core::ipc::{end, fast, general, notify, timed};
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Object, Slab};
-use lilliput_core::task::Task;
+use lilliput_core::task::{Space, Task};
 use lilliput_core::thread::{Fault, Interrupted, Kind, Obstacles, State, Thread};
 use lilliput_core::timers::{Entry, Timers};
 
@@ -17,6 +18,9 @@ use crate::step::{ENDPOINTS, Message, NOTIFICATIONS, New, Raised, Step, TASKS, T
 
 /// What stands in registers, or parts of them, that are no business of a message's.
 const RESIDUE: u64 = 0xdead_beef;
+
+/// Places of a task's table.
+const PLACES: usize = 8;
 
 /// Threads, endpoints and notifications by the names of a trace.
 pub struct World {
@@ -29,8 +33,11 @@ pub struct World {
     pub threads: [Index<Thread>; THREADS],
     pub endpoints: [Capability; ENDPOINTS],
     pub notifications: [Capability; NOTIFICATIONS],
-    tasks: [Index<Task>; TASKS],
+    pub tasks: [Index<Task>; TASKS],
     time: Time,
+    /// The operation of the next system call.
+    operation: Operation,
+    timed: bool,
 }
 
 /// The time, and the deadlines that have been named: no two are the same, so that their order is certain.
@@ -84,9 +91,16 @@ impl World {
             endpoints: slab(ENDPOINTS),
             notifications: slab(NOTIFICATIONS),
             timers: Timers::new(vec![Entry::default(); THREADS].leak()),
+            pages: crate::memory::PAGES,
         };
         machine.endpoints[Index::NONE] = Endpoint::nowhere();
-        let tasks = [(); TASKS].map(|()| machine.tasks.insert(1, Task::default()).unwrap());
+        let mut number = 0;
+        let tasks = [(); TASKS].map(|()| {
+            number += 1;
+            let space = Space { cr3: number << 12, size: 1 << 30, ..Space::default() };
+            let capabilities = CapabilityTable::new(vec![Capability::NULL; PLACES].leak());
+            machine.tasks.insert(1, Task { space, capabilities, ..Task::default() }).unwrap()
+        });
         let mut world = Self {
             machine,
             cpu: Cpu::new(),
@@ -97,6 +111,8 @@ impl World {
             notifications: [Capability::NULL; NOTIFICATIONS],
             tasks,
             time: Time::default(),
+            operation: Operation::Null,
+            timed: false,
         };
         world.renew();
         world
@@ -110,6 +126,16 @@ impl World {
     }
 
     fn decide(&mut self, step: &Step) -> Decision {
+        self.operation = match *step {
+            Step::Call { blocking: true, .. } => Operation::Call,
+            Step::Call { .. } => Operation::CallNonBlocking,
+            Step::Send { .. } => Operation::Send,
+            Step::Receive { blocking: false, .. } => Operation::ReceiveNonBlocking,
+            Step::Receive { .. } => Operation::Receive,
+            Step::Reply(_) => Operation::Reply,
+            Step::ReplyReceive { .. } | Step::ReplyHome(_) => Operation::ReplyReceive,
+            _ => Operation::Null,
+        };
         if let Some(decision) = self.fast_path(step) {
             self.fast_taken += 1;
             return decision;
@@ -160,7 +186,9 @@ impl World {
             Step::Fault { raised, handler, badge } => return self.fault(raised, handler, badge),
             _ => {
                 let limit = self.time.limit.take();
+                self.timed = limit.is_some() && step.can_wait();
                 let mut decision = self.system_call(step);
+                self.timed = false;
                 if let Some(deadline) = limit
                     && step.can_wait()
                 {
@@ -173,6 +201,36 @@ impl World {
             }
         }
         if self.cpu.current.is_none() { Decision::Block } else { self.cpu.reconsider(&mut self.machine) }
+    }
+
+    /// The running thread makes its system call again, if the kernel wants it to. Whether it did.
+    pub fn repeat(&mut self) -> bool {
+        let Self { machine, cpu, .. } = self;
+        let thread = &mut machine.threads[cpu.current];
+        let at = if thread.kind.is_wide() { thread.frame.ip.wrapping_sub(2) } else { u64::from(ENTRY_PAGE) };
+        if cpu.current.is_none() || !thread.has_full_frame() || thread.interrupted.ip != at {
+            return false;
+        }
+        thread.obstacles.remove(Obstacles::FULL_FRAME);
+        thread.interrupted.ip = 0;
+        let (selector, home) = (thread.selector(), thread.home.endpoint);
+        assert_eq!(selector.index(), 0, "it goes on where it received last");
+        cpu.enter(machine, 0);
+        let mut decision = match selector.operation() {
+            Some(Operation::Receive) => general::receive(machine, cpu, home, true),
+            Some(Operation::ReceiveNonBlocking) => general::receive(machine, cpu, home, false),
+            Some(Operation::ReplyReceive) => general::reply_receive(machine, cpu, home),
+            Some(Operation::Reply) => general::reply(machine, cpu),
+            other => panic!("{other:?} is made again"),
+        };
+        if selector.is_timed() {
+            decision = timed::limit(machine, cpu, decision, self.time.now());
+        }
+        if decision == Decision::Stay {
+            decision = self.cpu.reconsider(&mut self.machine);
+        }
+        self.cpu.apply(&mut self.machine, decision);
+        true
     }
 
     /// What the assembly of the entry does, without the capability table: an answer goes there only if it names no endpoint.
@@ -271,7 +329,10 @@ impl World {
             registers.words[4..].fill(RESIDUE);
         }
         registers.tag = RESIDUE << 32 | u64::from(message.tag());
-        let selector = if message.long { LONG } else { 0 };
+        let mut selector = (self.operation as u32) << 24;
+        selector |= if message.long { LONG } else { 0 };
+        selector |= if message.carries { CARRIES } else { 0 };
+        selector |= if self.timed { TIMED } else { 0 };
         (registers.status, registers.rcx, registers.r11) = (u64::from(selector), RESIDUE, RESIDUE);
     }
 

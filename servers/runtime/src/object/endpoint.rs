@@ -17,6 +17,8 @@ capability! {
 pub struct Received {
     /// Who sent it, as whoever handed out the capability calls them.
     pub badge: u32,
+    /// Whether it is more than words, which is so if the kernel says it: the flags of its tag are true then, and mean nothing else.
+    pub carried: bool,
     /// What was sent.
     pub message: Message,
 }
@@ -104,8 +106,8 @@ impl<K: Invoke> Endpoint<K> {
     /// Answers the caller taken last, then waits for the next message where the last one came from: the kernel's shortest way.
     fn reply_receive_again(answer: &Message) -> Result<Received, Error> {
         let mut message = *answer;
-        let badge = invoke::<K>(Operation::ReplyReceive, 0, &mut message)?;
-        Ok(Received { badge, message })
+        let status = invoke::<K>(Operation::ReplyReceive, 0, &mut message)?;
+        Ok(Received::new(status, message))
     }
 
     /// [`Endpoint::call`] with an end. A server that works on it still will have nobody to answer to.
@@ -143,14 +145,14 @@ impl<K: Invoke> Endpoint<K> {
     fn until(self, deadline: Deadline, operation: Operation, message: &Message) -> Result<Received, Error> {
         set_deadline::<K>(deadline);
         let mut message = *message;
-        let badge = invoke_timed::<K>(operation, self.place(), &mut message)?;
-        Ok(Received { badge, message })
+        let status = invoke_timed::<K>(operation, self.place(), &mut message)?;
+        Ok(Received::new(status, message))
     }
 
     fn with(self, operation: Operation, message: &Message) -> Result<Received, Error> {
         let mut message = *message;
-        let badge = invoke::<K>(operation, self.place(), &mut message)?;
-        Ok(Received { badge, message })
+        let status = invoke::<K>(operation, self.place(), &mut message)?;
+        Ok(Received::new(status, message))
     }
 }
 

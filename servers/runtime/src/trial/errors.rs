@@ -44,7 +44,7 @@ pub fn bad_capability<K: Machine>() -> Outcome {
 }
 
 pub fn bad_operation<K: Machine>() -> Outcome {
-    for number in (0..=0xff).filter(|number| (number & 0x3f) as usize >= Operation::ALL.len()) {
+    for number in (0..=0xff).filter(|number| (number & 0x1f) as usize >= Operation::ALL.len()) {
         for index in [0, place::SERVICE, INDEX_MASK] {
             let selector = Selector(number << 24 | index);
             let status = K::invoke(selector, &mut Message::default());

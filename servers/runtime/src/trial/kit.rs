@@ -2,9 +2,9 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use lilliput_abi::{Error, Rights};
+use lilliput_abi::{Error, Operation, Rights};
 
-use super::{death, growth, schedule, time};
+use super::{carrying, death, growth, schedule, time};
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::Word;
@@ -157,6 +157,14 @@ pub enum Work {
     PeekAfterMessage = 18,
     /// Derives capabilities from the one at place [`GIVEN`], and counts them.
     Derive = 19,
+    /// Maps the scratch pages that somebody lacks: see [`carrying::give_pages`].
+    GivePages = 20,
+    /// Sends a string from the scratch range to the endpoint at place [`GIVEN`]: see [`carrying::SENT`].
+    SendString = 21,
+    /// Receives one there.
+    ReceiveString = 22,
+    /// [`Work::SendString`] with a deadline.
+    SendStringUntil = 23,
 }
 
 /// See [`Work::DriveInterrupt`].
@@ -175,7 +183,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 24] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -196,6 +204,10 @@ impl Work {
         Self::ReceiveAndWait,
         Self::PeekAfterMessage,
         Self::Derive,
+        Self::GivePages,
+        Self::SendString,
+        Self::ReceiveString,
+        Self::SendStringUntil,
     ];
 
     /// The work with this number.
@@ -243,6 +255,13 @@ impl Work {
                 SEEN.store(done(endpoint.call_until(time::PATIENCE, &Default::default())), Ordering::SeqCst);
             }
             Self::ReceiveUntil => SEEN.store(done(endpoint.receive_until(time::PATIENCE)), Ordering::SeqCst),
+            Self::GivePages => carrying::give_pages::<K>(given),
+            Self::SendString => SEEN.store(done(endpoint.send_with(&carrying::SENT)), Ordering::SeqCst),
+            Self::SendStringUntil => {
+                let sent = carrying::SENT.invoke_until::<K>(time::PATIENCE, Operation::Send, given);
+                SEEN.store(done(sent), Ordering::SeqCst);
+            }
+            Self::ReceiveString => SEEN.store(done(carrying::receive_string::<K>(endpoint)), Ordering::SeqCst),
             Self::Verify => growth::verify::<K>(),
             Self::Spin => loop {
                 SEEN.fetch_add(1, Ordering::SeqCst);

@@ -9,6 +9,7 @@ pub mod kit;
 pub mod list;
 pub mod partner;
 
+mod carrying;
 mod control;
 mod death;
 mod devices;
@@ -51,6 +52,13 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "reply-of-host-is-cut" => messages::reply_of_host_is_cut::<K>,
         "zero-extension" => messages::zero_extension::<K>,
         "one-reply" => messages::one_reply::<K>,
+        "capability-returns" => carrying::capability_returns::<K>,
+        "capability-refusals" => carrying::capability_refusals::<K>,
+        "string-lengths" => carrying::string_lengths::<K>,
+        "string-refusals" => carrying::string_refusals::<K>,
+        "string-faults" => carrying::string_faults::<K>,
+        "string-interrupted" => carrying::string_interrupted::<K>,
+        "string-into-gaps" => carrying::string_into_gaps::<K>,
         "prints" => messages::prints::<K>,
         "rude" => messages::rude::<K>,
         "non-blocking" => waiting::non_blocking::<K>,

@@ -1,12 +1,14 @@
 //! The partner of a trial: a server that does as it is told, in a task of any kind.
 
-use lilliput_abi::Error;
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use lilliput_abi::tag::SHORT_WORDS;
+use lilliput_abi::{Error, Rights};
 
 use super::{death, growth, kit};
 use crate::invoke::Invoke;
 use crate::message::{Message, WORDS, Word};
-use crate::object::{Endpoint, Received, Task, reply};
+use crate::object::{Endpoint, Notification, Parcel, Received, Task, accept, reply};
 use crate::place;
 
 /// Answers with the same message.
@@ -37,6 +39,24 @@ pub const ISOLATE: u16 = 12;
 pub const READ: u16 = 13;
 /// Ends all threads of the partner, without an answer.
 pub const EXIT: u16 = 14;
+/// Signals the notification whose capability came along, and gives that back, in place of its own: `-> (error or 0)`
+pub const RETURN: u16 = 15;
+/// Keeps the capability that came along: `-> (1 if one did)`
+pub const KEEP: u16 = 16;
+/// Empties the place for capabilities: `-> (error or 0)`
+pub const DROP: u16 = 17;
+/// Answers with the string that came along: word 0 is its sum.
+pub const REFLECT: u16 = 18;
+/// Sends so many bytes to the endpoint at the place of kept capabilities, and answers afterwards: `(bytes) -> (error or 0)`
+pub const SEND: u16 = 19;
+
+/// Where a capability arrives that the partner gets.
+pub const KEPT: u32 = 24;
+/// The longest string that it takes.
+pub const MOST_BYTES: usize = 96 << 10;
+
+/// Where strings arrive.
+static STRING: [AtomicU32; MOST_BYTES / 4] = [const { AtomicU32::new(0) }; MOST_BYTES / 4];
 
 /// Serves until it is told to end. `read` reads a word at a linear address below 4 GiB, where that can be done.
 ///
@@ -46,6 +66,8 @@ pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
     let mut answer = None;
     let mut arrived = 0;
     let mut last_error = 0;
+    let string = STRING.as_ptr() as Word;
+    accept::<K>(KEPT, string, MOST_BYTES)?;
     loop {
         let received = Endpoint::<K>::at(place::SERVICE).next(answer.as_ref())?;
         arrived += 1;
@@ -80,12 +102,50 @@ pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
                 Some(Message::new(RESIZE, &growth::resize_client::<K>(size, may_be_large == 1)))
             }
             ISOLATE => Some(Message::new(ISOLATE, &growth::isolate_client::<K>(received.message.words[0]))),
+            RETURN => {
+                let kept = received.capability().filter(|&place| place == KEPT).is_some();
+                let error = if kept { number(Notification::<K>::at(KEPT).signal()) } else { u32::MAX as Word };
+                let answer = Parcel::new(RETURN, &[error]).moved(KEPT, Rights::SEND | Rights::GRANT);
+                if answer.reply::<K>().is_ok() { None } else { Some(Message::new(RETURN, &[u32::MAX as Word])) }
+            }
+            KEEP => Some(Message::new(KEEP, &[Word::from(received.capability().is_some())])),
+            DROP => Some(Message::new(DROP, &[number(kit::task::<K>().delete(KEPT))])),
+            REFLECT => match received.string() {
+                Some(length) => {
+                    let answer = Parcel::new(REFLECT, &[sum(length) as Word]).string(string, length);
+                    match answer.reply::<K>() {
+                        Ok(()) => None,
+                        // It is gone, then, or has no room.
+                        Err(error) => Some(Message::new(REFLECT, &[error as Word])),
+                    }
+                }
+                None => Some(Message::new(REFLECT, &[])),
+            },
+            SEND => {
+                let length = received.message.words[0];
+                fill(length, 7);
+                let outcome = Endpoint::<K>::at(KEPT).send_with(&Parcel::new(SEND, &[]).string(string, length));
+                Some(Message::new(SEND, &[number(outcome)]))
+            }
             READ => {
                 let client = Task::<K>::at(kit::CLIENT).info()?;
                 Some(Message::new(READ, &[read(client.base + received.message.words[0]) as Word]))
             }
             other => Some(Message::new(other, &[])),
         };
+    }
+}
+
+/// The sum of the bytes of the string that arrived.
+fn sum(length: Word) -> u32 {
+    let bytes = STRING.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).take(length);
+    bytes.fold(0, |sum, byte| sum.wrapping_add(u32::from(byte)))
+}
+
+/// Lets a string be the numbers of its words, from one on.
+fn fill(length: Word, first: u32) {
+    for (word, number) in STRING.iter().zip(first..).take(length.div_ceil(4)) {
+        word.store(number, Ordering::Relaxed);
     }
 }
 

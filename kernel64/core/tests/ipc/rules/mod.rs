@@ -1,5 +1,6 @@
 //! The named rules, one test each.
 
+mod carrying;
 mod deadlines;
 mod ends;
 mod faults;
@@ -52,7 +53,7 @@ fn words(words: &[u64]) -> Message {
     Message::new(5, words)
 }
 
-const NONE: Message = Message { label: 0, flags: 0, length: 0, long: false, words: [0; 11] };
+const NONE: Message = Message { label: 0, flags: 0, length: 0, long: false, carries: false, words: [0; 11] };
 
 impl World {
     /// Does a step; nothing may be broken afterwards.

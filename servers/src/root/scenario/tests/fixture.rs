@@ -94,6 +94,7 @@ impl Fixture {
             let client = supervisor.child(self.trial).task;
             let child = supervisor.child(partner);
             child.grant(kit::CLIENT, client.place(), Rights::SEND, 0)?;
+            child.grant(place::TASK, child.task.place(), Rights::SEND, 0)?;
             child.grant(place::SERVICE, served.place(), Rights::RECEIVE, 0)?;
             child.grant(place::NOTIFICATION, notification.place(), Rights::all(), kit::BITS)?;
         }
