@@ -3,6 +3,7 @@
 use core::arch::asm;
 
 use lilliput_abi::Selector;
+use lilliput_abi::layout::HOST_START;
 use lilliput_runtime::machine::{Stamps, Vectors};
 use lilliput_runtime::trial::kit;
 use lilliput_runtime::{Machine, Message, Word};
@@ -55,8 +56,9 @@ impl Machine for Native {
     }
 }
 
-/// An aligned address in the scratch range.
+/// An aligned address in the scratch range, or in a host's, where programs lie as they do elsewhere.
 fn scratch(address: Word) -> *mut u32 {
-    assert!((kit::SCRATCH..kit::SCRATCH_END).contains(&address) && address.is_multiple_of(4));
+    let place = if address < HOST_START as Word { address } else { address - HOST_START as Word };
+    assert!((kit::SCRATCH..kit::SCRATCH_END).contains(&place) && address.is_multiple_of(4));
     address as *mut u32
 }

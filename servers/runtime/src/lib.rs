@@ -17,6 +17,7 @@ pub mod fuzz;
 pub mod invoke;
 pub mod machine;
 pub mod message;
+pub mod mortal;
 pub mod object;
 pub mod pager;
 pub mod parent;

@@ -82,7 +82,7 @@ pub trait Machine: Invoke {
     fn entry() -> Word;
 
     /// Reads the scratch range of a trial, which holds nothing of the program itself (see [`crate::trial::kit::SCRATCH`]), or
-    /// in a small task the last page of a trial's space and what lies beyond.
+    /// in a small task the last page of a trial's space and what lies beyond. In a host the range begins as far behind its own beginning.
     ///
     /// # Panics
     /// For an address outside that range.

@@ -40,5 +40,15 @@ pub const CONSOLE_EDITOR: Word = 18;
 pub const CONSOLE_READERS: Word = 16;
 /// Shows something; word 1 says what: see [`crate::demo::DEMOS`].
 pub const DEMO: Word = 17;
+/// A task that is made to end: see [`crate::mortal`]; word 1 is the number of the way.
+pub const MORTAL: Word = 40;
+/// A thread of one that waits.
+pub const IDLER: Word = 41;
+/// A thread that makes all that it can, and others that do the same; word 1 is 0 for the first.
+pub const BOMB: Word = 42;
+/// A server that answers with what it is asked.
+pub const LOAD_SERVER: Word = 43;
+/// A client of one; word 1 is what it asks first.
+pub const LOAD_CLIENT: Word = 44;
 /// A task whose space changes: see [`crate::tenant`]; word 1 is its seed.
 pub const TENANT: Word = 19;

@@ -9,9 +9,10 @@ mod trials;
 
 use core::slice;
 
+use lilliput_abi::layout::HOST_START;
 use lilliput_runtime::trial::list::TRIALS;
 use lilliput_runtime::work::server::{self, ClientMemory};
-use lilliput_runtime::{Notification, Word, bench, fuzz, place, role, trial, work};
+use lilliput_runtime::{Notification, Word, bench, fuzz, mortal, place, role, trial, work};
 use lilliput_user64::{Native, entry};
 
 entry!(main);
@@ -26,7 +27,8 @@ fn main(role: Word, parameter: Word) -> Word {
         role::FUZZ_THREAD => fuzz::run::run_thread::<Native>(parameter),
         role::TRIAL => trials::run(TRIALS[parameter].name),
         role::TRIAL_PARTNER => trial::partner::run::<Native>(read),
-        _ => panic!("the host has no role {role}"),
+        _ => mortal::run::<Native>(HOST_START as Word, role, parameter)
+            .unwrap_or_else(|| panic!("the host has no role {role}")),
     };
     outcome.unwrap_or_else(|error| panic!("{error:?}"));
     0

@@ -46,6 +46,8 @@ pub struct Settings {
     pub fuzz_rounds: usize,
     /// Tasks that fuzz at a time.
     pub fuzz_tasks: usize,
+    /// Tasks that are made and ended one after another.
+    pub death_cycles: usize,
     /// Tasks that grow at a time.
     pub growth_tasks: usize,
     /// Messages of theirs in a round, between which they are changed.
@@ -96,6 +98,7 @@ impl Settings {
             seeds,
             fuzz_rounds: number("fuzz_rounds", 20)?,
             fuzz_tasks: number("fuzz_tasks", 5)?,
+            death_cycles: number("death_cycles", 10_000)?,
             growth_tasks: number("growth_tasks", 300)?,
             growth_steps: number("growth_steps", 6000)?,
         })

@@ -17,6 +17,8 @@ pub enum Scenario {
     Attack,
     /// Small tasks that grow, move and change while they run.
     Growth,
+    /// Tasks that end in every way, again and again.
+    Death,
     /// Programs that ask the kernel for anything.
     Fuzz,
     /// A shell, for somebody who types.
@@ -39,6 +41,7 @@ impl Scenario {
             Self::Attack => "attack",
             Self::Fuzz => "fuzz",
             Self::Shell => "shell",
+            Self::Death => "death",
             Self::Disk => "disk",
             Self::Growth => "growth",
             Self::Pager => "pager",

@@ -49,7 +49,7 @@ const PLAIN: GuestBoot = GuestBoot {
 };
 
 /// All of them. In software, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 17] = [
+pub const BOOTS: [GuestBoot; 19] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -102,6 +102,14 @@ pub const BOOTS: [GuestBoot; 17] = [
         scenario: Scenario::Growth,
         check_invariants: true,
         settings: &[("seed", "4"), ("growth_tasks", "100"), ("growth_steps", "1500")],
+        ..PLAIN
+    },
+    GuestBoot { name: "death", scenario: Scenario::Death, settings: &[("unenforced", "allow")], ..PLAIN },
+    GuestBoot {
+        name: "death-bochs",
+        platform: Some(Platform::BochsIntel),
+        scenario: Scenario::Death,
+        settings: &[("death_cycles", "100")],
         ..PLAIN
     },
     GuestBoot { name: "shell", scenario: Scenario::Shell, typed: SHELL, ..PLAIN },

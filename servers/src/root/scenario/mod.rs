@@ -2,6 +2,7 @@
 
 mod attack;
 mod bench;
+mod death;
 mod disk;
 mod fuzz;
 mod growth;
@@ -24,6 +25,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
         match scenario.as_str() {
             "attack" => attack::run(supervisor, settings)?,
             "bench" => bench::run(supervisor, settings)?,
+            "death" => death::run(supervisor, settings)?,
             "disk" => disk::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,

@@ -4,13 +4,14 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
+use lilliput_abi::ObjectType;
 use lilliput_abi::object::{FactoryMethod, fact};
 use lilliput_runtime::Word;
 use lilliput_runtime::invoke::call;
 use lilliput_user64::Native;
 
 use crate::failure::{Failure, context};
-use crate::{FACTORY, SYSTEM};
+use crate::{FACTORY, SELF, SYSTEM};
 
 /// What is wrong with the kernel, in words.
 #[derive(Debug)]
@@ -40,14 +41,39 @@ pub struct Balance {
     objects: Word,
     /// Frames that are free.
     free: u64,
+    /// PCIDs that are free.
+    tags: u64,
+    /// Objects of each of [`TYPES`] that there are, whoever pays for them.
+    all: [u64; TYPES.len()],
+    /// Capabilities of the root task.
+    capabilities: Word,
 }
+
+/// Types of objects that the kernel has tables of.
+const TYPES: [ObjectType; 9] = [
+    ObjectType::Endpoint,
+    ObjectType::Notification,
+    ObjectType::Thread,
+    ObjectType::Task,
+    ObjectType::Arena,
+    ObjectType::Factory,
+    ObjectType::Frames,
+    ObjectType::Interrupt,
+    ObjectType::IoPorts,
+];
 
 impl Balance {
     /// As it is now.
     pub fn now() -> Result<Self, Failure> {
         let usage = context(call::<Native>(FACTORY.place(), FactoryMethod::Usage as u16, &[]), "what is in use")?;
-        let free = context(SYSTEM.fact(fact::FREE_FRAMES), "how much memory is free")?;
-        Ok(Self { frames: usage.words[0], objects: usage.words[2], free })
+        let fact = |number| context(SYSTEM.fact(number), format_args!("fact {number}"));
+        let mut all = [0; TYPES.len()];
+        for (count, object_type) in all.iter_mut().zip(TYPES) {
+            *count = fact(fact::OBJECTS + object_type as u64)?;
+        }
+        let (capabilities, _) = context(SELF.places(0), "the root task's capabilities")?;
+        let (frames, objects) = (usage.words[0], usage.words[2]);
+        Ok(Self { frames, objects, free: fact(fact::FREE_FRAMES)?, tags: fact(fact::FREE_PCIDS)?, all, capabilities })
     }
 
     /// Whether it is the same.
@@ -58,6 +84,11 @@ impl Balance {
 
 impl fmt::Display for Balance {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        write!(formatter, "{} frames and {} objects in use, {} frames free", self.frames, self.objects, self.free)
+        let Self { frames, objects, free, tags, all, capabilities } = self;
+        write!(
+            formatter,
+            "{frames} frames and {objects} objects in use, {free} frames and {tags} PCIDs free, {all:?} objects by type, \
+             {capabilities} capabilities"
+        )
     }
 }
