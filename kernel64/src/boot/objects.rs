@@ -31,8 +31,8 @@ const _: () = assert!(*THREAD_COUNT.end() * size_of::<Thread>() as u64 <= ENDPOI
 /// Entries of the largest tables for each thread.
 const MOST_OF_A_KIND: usize = 4;
 const FRAMES_PER_MEBIBYTE: u64 = 256;
-const ARENAS: usize = 64;
-const FACTORIES: usize = 1024;
+/// A thread's block has a byte for the number of one.
+const ARENAS: usize = 256;
 
 /// Makes the kernel's state, with one factory.
 pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, facts: Facts) -> Kernel {
@@ -58,7 +58,7 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
     };
     let arenas = make.slab::<ArenaObject>(ARENAS);
     let frame_sets = make.slab::<Frames>(MOST_OF_A_KIND * threads);
-    let mut factories = make.slab::<Factory>(FACTORIES);
+    let mut factories = make.slab::<Factory>(threads);
     let placed = make.tables.reserve(threads, || None, make.frames);
     let all = Factory {
         frames: Quota { used: 0, limit: frames.free_count() },

@@ -19,6 +19,8 @@ pub enum Scenario {
     Growth,
     /// Tasks that end in every way, again and again.
     Death,
+    /// What making and ending costs beside many others.
+    Scale,
     /// Programs that ask the kernel for anything.
     Fuzz,
     /// A shell, for somebody who types.
@@ -42,6 +44,7 @@ impl Scenario {
             Self::Fuzz => "fuzz",
             Self::Shell => "shell",
             Self::Death => "death",
+            Self::Scale => "scale",
             Self::Disk => "disk",
             Self::Growth => "growth",
             Self::Pager => "pager",

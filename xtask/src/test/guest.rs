@@ -49,7 +49,7 @@ const PLAIN: GuestBoot = GuestBoot {
 };
 
 /// All of them. In software, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 19] = [
+pub const BOOTS: [GuestBoot; 20] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -110,6 +110,13 @@ pub const BOOTS: [GuestBoot; 19] = [
         platform: Some(Platform::BochsIntel),
         scenario: Scenario::Death,
         settings: &[("death_cycles", "100")],
+        ..PLAIN
+    },
+    GuestBoot {
+        name: "scale",
+        scenario: Scenario::Scale,
+        count_instructions: true,
+        settings: &[("unenforced", "allow")],
         ..PLAIN
     },
     GuestBoot { name: "shell", scenario: Scenario::Shell, typed: SHELL, ..PLAIN },

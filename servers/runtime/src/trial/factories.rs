@@ -129,6 +129,26 @@ pub fn refusals<K: Machine>() -> Outcome {
     Ok(())
 }
 
+/// As many arenas as page tables can be paid for.
+pub fn many_arenas<K: Machine>() -> Outcome {
+    const ARENAS: usize = 150;
+    let root = kit::factory::<K>();
+    let before = usage(root)?;
+    let sub = root.create_factory(2 * ARENAS, ARENAS)?;
+    for number in 0..ARENAS {
+        let arena = sub.create_arena()?;
+        // The last one works as the first did.
+        if number == ARENAS - 1 {
+            let (small, _) = root.create_small(arena, 1 << 20, Isolation::Page, 0)?;
+            root.destroy(small.place())?;
+        }
+    }
+    assert_eq!(sub.create_arena().err(), Some(Error::NoMemory), "an arena beyond the quota");
+    root.destroy(sub.place())?;
+    assert_eq!(usage(root)?, before, "the maker's accounts when all is gone");
+    Ok(())
+}
+
 /// Random objects of random factories, in a random order: in the end all is as it was.
 pub fn balance<K: Machine>() -> Outcome {
     const ROUNDS: usize = 4;

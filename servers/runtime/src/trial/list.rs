@@ -102,6 +102,7 @@ pub const TRIALS: &[Trial] = &[
     alone("factory-takes-all", BOTH),
     alone("factory-refusals", BOTH),
     alone("factories-balance", BOTH),
+    alone("many-arenas", BOTH),
     alone("revoke-lineage", BOTH),
     alone("revoke-ends-waits", BOTH),
     alone("thread-methods", BOTH),

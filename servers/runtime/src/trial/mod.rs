@@ -91,6 +91,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "moving" => memory::moving::<K>,
         "coloured-frames" => memory::coloured_frames::<K>,
         "destroyed-in-steps" => memory::destroyed_in_steps::<K>,
+        "many-arenas" => factories::many_arenas::<K>,
         "thread-exits" => death::thread_exits::<K>,
         "task-exits" => death::task_exits::<K>,
         "server-restarts" => death::server_restarts::<K>,

@@ -8,6 +8,7 @@ mod fuzz;
 mod growth;
 mod pager;
 mod program;
+mod scale;
 mod scene;
 mod shell;
 mod tests;
@@ -29,6 +30,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "disk" => disk::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,
+            "scale" => scale::run(settings)?,
             "shell" => shell::run(supervisor, settings)?,
             "growth" => growth::run(supervisor, settings)?,
             "pager" => pager::run(supervisor)?,
