@@ -1,7 +1,7 @@
 //! Who called whom, by frame pointers, with names where the boot archive has them.
 
 use core::arch::asm;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use lilliput_abi::boot::file;
 use lilliput_loader::archive::Archive;
@@ -39,7 +39,11 @@ impl fmt::Display for Symbol {
             return Ok(());
         }
         match SYMBOLS.get().and_then(|text| symbols::look_up(text, self.0)) {
-            Some(symbol) => write!(f, " {}+{:#x}", symbol.name, symbol.offset),
+            Some(symbol) => {
+                f.write_char(' ')?;
+                symbol.name.iter().try_for_each(|&byte| f.write_char(char::from(byte)))?;
+                write!(f, "+{:#x}", symbol.offset)
+            }
             None => Ok(()),
         }
     }

@@ -25,10 +25,13 @@ pub fn leave(kernel: &mut Kernel, this: &mut PerCpu) -> ! {
     unsafe { entry::exit::first(block) }
 }
 
-/// Unmaps boot's code, and adds its frames to those of the first factory. Nothing refers to it any more but return addresses below this
+/// Unmaps boot's code, and that of checks which nobody wants, and adds its frames to those of the first factory. Nothing refers to it any more but return addresses below this
 /// function's frame, to which it never returns: that is checked when the kernel is built.
 fn give_back_boot(kernel: &mut Kernel) {
-    let text = layout::boot_text();
+    let mut text = layout::boot_text();
+    if !kernel.facts.check_invariants {
+        text.end = layout::checks_text().end;
+    }
     let mut frames = 0;
     for page in (text.start.as_u64()..text.end.as_u64()).step_by(PAGE as usize).map(VirtAddr::new) {
         let root = kernel.facts.kernel_root;

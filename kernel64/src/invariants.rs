@@ -4,7 +4,8 @@
 //! path left is checked before the thread that it left to executes an instruction: see `entry/checked.rs`.
 
 use lilliput_compat32::descriptor::{Descriptor, Extent};
-use lilliput_compat32::gdt::{self, Running, TASK_STATE, USER_CODE, USER_CODE_ENTRY, USER_DATA};
+use lilliput_compat32::gdt::{self, Running, TASK_STATE, USER_CODE, USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY};
+use lilliput_core::plan::Loaded;
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::{Kind, Thread};
@@ -39,7 +40,12 @@ pub fn check(kernel: &Kernel, this: &PerCpu) {
         None => Ok(()),
     };
     if let Err(rule) = kernel.machine.check(&this.cpu).and(check_machine(this)).and(running) {
-        panic!("invariant broken: {rule}; descriptors {:x?}, {:x?}", this.gdt.0, this.cpu.loaded);
+        let [code, data] = [USER_CODE_ENTRY, USER_DATA_ENTRY].map(|entry| this.gdt.0[entry]);
+        let Loaded { cr3, arena, segments, .. } = this.cpu.loaded;
+        let segments = segments.number();
+        panic!(
+            "invariant broken: {rule}; descriptors {code:#x}, {data:#x}; CR3 {cr3:#x}, arena {arena}, segments of task {segments}"
+        );
     }
 }
 

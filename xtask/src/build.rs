@@ -37,7 +37,7 @@ pub fn main(Arguments {}: Arguments) -> Result<()> {
     let build = Build::new(&workspace, &toolchain)?;
     let TextSize { stays, boot } = text_size(&build.kernel)?;
     let (kernel, kibibyte) = (workspace.shown(&build.kernel), 1024);
-    println!("kernel: {kernel} ({} KiB of text, and {} KiB that boot gives back)", stays / kibibyte, boot / kibibyte);
+    println!("kernel: {kernel} ({} KiB of text, and {} KiB that are given back)", stays / kibibyte, boot / kibibyte);
     for name in build.files.keys() {
         println!("archive: {name}");
     }

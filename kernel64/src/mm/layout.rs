@@ -56,6 +56,10 @@ segment! {
     boot_text, __boot_text_start, __boot_text_end
 }
 segment! {
+    /// The part of the code that checks invariants.
+    checks_text, __boot_text_end, __checks_text_end
+}
+segment! {
     /// The image's constants.
     read_only_data, __rodata_start, __rodata_end
 }

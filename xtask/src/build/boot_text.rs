@@ -12,7 +12,13 @@ use anyhow::{Context, Result, ensure};
 use object::{Object, ObjectSection, ObjectSymbol, RelocationKind, RelocationTarget, SectionKind, SymbolKind};
 
 /// The section of boot's code.
-pub const SECTION: &str = ".boot.text";
+const BOOT: &str = ".boot.text";
+/// The section of the code that checks invariants, which boot keeps where it is told to.
+const CHECKS: &str = ".checks.text";
+/// The sections of what does not stay.
+pub const SECTIONS: [&str; 2] = [BOOT, CHECKS];
+/// The one way into the checks. Who takes it knows whether they are there.
+const CHECK: &str = "lilliput::invariants::check";
 
 /// Functions of boot's in tables of functions that only boot looks into.
 const IN_BOOTS_TABLES: [&str; 3] = [
@@ -39,16 +45,19 @@ struct Reference {
 pub fn check(kernel: &Path) -> Result<()> {
     let bytes = fs::read(kernel).with_context(|| format!("can't read {}", kernel.display()))?;
     let file = object::File::parse(&*bytes).with_context(|| format!("{} is no ELF file", kernel.display()))?;
-    let boot = file.section_by_name(SECTION).with_context(|| format!("the kernel has no section {SECTION}"))?;
-    let boot = boot.address()..boot.address() + boot.size();
+    let bounds = |name| {
+        let section = file.section_by_name(name).with_context(|| format!("the kernel has no section {name}"))?;
+        anyhow::Ok(section.address()..section.address() + section.size())
+    };
+    let (boot, checks) = (bounds(BOOT)?, bounds(CHECKS)?);
     let (references, starts) = read(&file);
     ensure!(
         references.iter().any(|reference| boot.contains(&reference.to)),
         "the kernel was linked without relocations"
     );
     let names = super::Symbols::read(kernel)?;
-    let strays = strays(&references, &boot, &starts, |address| names.at(address).unwrap_or_default());
-    ensure!(strays.is_empty(), "boot's code does not stay, but is wanted later:\n  {}", strays.join("\n  "));
+    let strays = strays(&references, &boot, &checks, &starts, |address| names.at(address).unwrap_or_default());
+    ensure!(strays.is_empty(), "this does not stay, but is wanted later:\n  {}", strays.join("\n  "));
     Ok(())
 }
 
@@ -82,14 +91,17 @@ fn read(file: &object::File) -> (Vec<Reference>, BTreeSet<u64>) {
 fn strays(
     references: &[Reference],
     boot: &Range<u64>,
+    checks: &Range<u64>,
     starts: &BTreeSet<u64>,
     name: impl Fn(u64) -> String,
 ) -> Vec<String> {
     let leads = |reference: &&Reference| {
-        let known = |to| IN_BOOTS_TABLES.iter().any(|known| name(to) == format!("{known}+0x0"));
-        boot.contains(&reference.to)
-            && !boot.contains(&reference.at)
-            && (reference.in_code || starts.contains(&reference.to) && !known(reference.to))
+        let is = |known: &str| name(reference.to) == format!("{known}+0x0");
+        let in_checks = |address| checks.contains(&address);
+        let stays = !boot.contains(&reference.at) && !in_checks(reference.at);
+        let wrong = boot.contains(&reference.to) && !boot.contains(&reference.at)
+            || in_checks(reference.to) && stays && !(reference.in_code && is(CHECK));
+        wrong && (reference.in_code || starts.contains(&reference.to) && !IN_BOOTS_TABLES.into_iter().any(is))
     };
     let shown = |reference: &Reference| {
         let from = if reference.in_code { name(reference.at) } else { format!("data at {:#x}", reference.at) };
@@ -103,10 +115,12 @@ mod tests {
     use super::*;
 
     const BOOT: Range<u64> = 0x1000..0x2000;
+    const CHECKS: Range<u64> = 0x2000..0x2100;
 
     fn found(at: u64, in_code: bool, to: u64) -> Vec<String> {
-        let starts = [0x1000, 0x1100, 0x1200, 0x2000].into();
-        strays(&[Reference { at, in_code, to }], &BOOT, &starts, |address| match address {
+        let starts = [0x1000, 0x1100, 0x1200, 0x2000, 0x2080, 0x2100].into();
+        strays(&[Reference { at, in_code, to }], &BOOT, &CHECKS, &starts, |address| match address {
+            0x2000..0x2080 => format!("{CHECK}+{:#x}", address - 0x2000),
             0x1200..0x1300 => format!("{}+{:#x}", IN_BOOTS_TABLES[0], address - 0x1200),
             _ => format!("{address:#x}"),
         })
@@ -117,7 +131,7 @@ mod tests {
         assert_eq!(found(0x2100, true, 0x1100), ["0x1100 from 0x2100"]);
         assert_eq!(found(0x2100, true, 0x1104).len(), 1);
         assert_eq!(found(0x2100, true, 0x1200).len(), 1, "known for tables only");
-        assert!(found(0x2100, true, 0x2000).is_empty());
+        assert!(found(0x2100, true, 0x2100).is_empty());
         assert!(found(0x1800, true, 0x1100).is_empty(), "boot itself may");
     }
 
@@ -126,6 +140,15 @@ mod tests {
         assert_eq!(found(0x3000, false, 0x1100), ["0x1100 from data at 0x3000"]);
         assert!(found(0x3000, false, 0x1108).is_empty(), "a jump table");
         assert!(found(0x3000, false, 0x1200).is_empty(), "known");
-        assert!(found(0x3000, false, 0x2000).is_empty());
+        assert!(found(0x3000, false, 0x2100).is_empty());
+    }
+
+    #[test]
+    fn checks_have_one_way_in_and_none_back() {
+        assert!(found(0x2100, true, 0x2000).is_empty(), "the way in");
+        assert_eq!(found(0x2100, true, 0x2080).len(), 1);
+        assert_eq!(found(0x3000, false, 0x2080).len(), 1);
+        assert!(found(0x1800, true, 0x2080).is_empty(), "boot may: they are there");
+        assert_eq!(found(0x2000, true, 0x1100).len(), 1, "boot is gone when they run");
     }
 }

@@ -49,7 +49,7 @@ impl Symbols {
 pub struct TextSize {
     /// What stays while user code runs.
     pub stays: u64,
-    /// What runs during boot only, and is given back.
+    /// What runs during boot only, or checks invariants where that is asked for, and is given back else.
     pub boot: u64,
 }
 
@@ -59,7 +59,8 @@ pub fn text_size(file: &Path) -> Result<TextSize> {
     let object = object::File::parse(&*bytes).with_context(|| format!("{} is no ELF file", file.display()))?;
     let mut size = TextSize { stays: 0, boot: 0 };
     for section in object.sections().filter(|section| section.kind() == SectionKind::Text) {
-        let part = if section.name() == Ok(boot_text::SECTION) { &mut size.boot } else { &mut size.stays };
+        let goes = section.name().is_ok_and(|name| boot_text::SECTIONS.contains(&name));
+        let part = if goes { &mut size.boot } else { &mut size.stays };
         *part += section.size();
     }
     Ok(size)
