@@ -17,7 +17,9 @@ mod label {
     pub const UNMAP: u16 = 2;
     /// Of a task.
     pub const GRANT: u16 = 3;
-    /// Of a task: delete.
+    /// Of nothing.
+    pub const NONE: u16 = 0;
+    /// Of a task: delete. Of a thread: set its fault handler.
     pub const DELETE: u16 = 4;
     /// Of a task.
     pub const SET_FAULT_HANDLER: u16 = 5;
@@ -83,6 +85,12 @@ impl Fence {
             label::UNMAP if self.steady && self.is_own(words[0], words[1]) => {
                 words[0] = self.start + kit::SCRATCH;
                 words[1] %= 256;
+            }
+            // Whoever handles its faults instead of its parent may answer that it stops.
+            label::DELETE
+                if self.steady && ![place::TASK, at::PARTNER, at::FACTORY].contains(&step.selector.index()) =>
+            {
+                step.message.tag.0 = step.message.tag.0 & 0xffff | u32::from(label::NONE) << 16;
             }
             label::DELETE if self.keeps(words[0]) => words[0] = at::LAST as Word,
             label::GRANT if self.maker => words[1] &= !(Rights::DESTROY.bits() as Word),
@@ -210,6 +218,14 @@ mod tests {
         }
         assert_eq!(tamed(label::DESTROY, place::FRAMES), at::LAST as Word);
         assert_eq!(tamed(label::DESTROY, place::TASK), place::TASK as Word);
+    }
+
+    #[test]
+    fn who_handles_a_steady_threads_faults_stays() {
+        for thread in [at::THREAD, 50] {
+            let tamed = STEADY.tame(method(thread, label::DELETE, [at::ENDPOINTS[0] as Word, 0]));
+            assert_eq!(tamed.message.label(), label::NONE);
+        }
     }
 
     #[test]
