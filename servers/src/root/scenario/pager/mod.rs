@@ -213,9 +213,9 @@ fn pager_death(supervisor: &mut Supervisor, place: Place) -> Result<(), Failure>
     run_on(supervisor, client)?;
     scene.kill_pager(supervisor)?;
     supervisor.child_mut(client.id).parameters.insert(GO, 1);
-    // Its parent is told what the pager would have been.
+    // Its parent is told what the pager would have been: of the next page that it lacks, of its memory or of its program.
     supervisor.wait_for(&[client.id])?;
-    ended(supervisor, client, |ending| is_page_fault(ending, SCRATCH + 4096))?;
+    ended(supervisor, client, |ending| matches!(ending, Ending::Fault(fault) if fault.vector == PAGE_FAULT))?;
     supervisor.forget(client.id)?;
     scene.end(supervisor, false)
 }
