@@ -7,19 +7,18 @@ use lilliput_core::slab::Index;
 use x86_64::VirtAddr;
 
 use crate::boot::objects::ROOT_FACTORY;
-use crate::cpu::apic;
 use crate::cpu::percpu::PerCpu;
 use crate::mm::layout::{self, PAGE};
 use crate::mm::physmap;
 use crate::state::Kernel;
 use crate::{dispatch, entry, tlb};
 
-/// Leaves to the thread that is ready. Boot calls this last.
+/// Leaves to the thread that is ready, with this timer. Boot calls this last.
 #[inline(never)]
-pub fn leave(kernel: &mut Kernel, this: &mut PerCpu) -> ! {
+pub fn leave(kernel: &mut Kernel, this: &mut PerCpu, alarm: Alarm) -> ! {
     give_back_boot(kernel);
     this.cpu.stamp = dispatch::timestamp();
-    this.alarm = Alarm::new(apic::tick());
+    this.alarm = alarm;
     let block = dispatch::leave_to(kernel, this, Index::NONE, Decision::Block);
     // SAFETY: the block is the thread's that `leave_to` loaded.
     unsafe { entry::exit::first(block) }

@@ -35,6 +35,10 @@ pub struct Arguments {
     /// One boot of so many rounds, however long that takes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "minutes")]
     rounds: Option<u64>,
+    /// The random test of IPC instead: threads of all kinds exchange messages, are interrupted at every instruction in turn, ended and
+    /// replaced, and judge all that arrives.
+    #[arg(long)]
+    exchange: bool,
     /// Let time run free: twice as fast, and different each time.
     #[arg(long)]
     free: bool,
@@ -48,6 +52,10 @@ pub struct Arguments {
 
 /// Rounds of a boot.
 const ROUNDS: u64 = 100;
+/// The same of the random test of IPC.
+const EXCHANGES: u64 = 10;
+/// The shortest tick there, in counts of the time-stamp counter: each is longer than the one before by one.
+const SHORTEST_TICK: u64 = 40;
 /// Processor models that boots have in turn, where none is asked for: how 32-bit programs enter differs, and what protects the kernel.
 const MODELS: [&str; 4] = ["max", "Skylake-Client", "EPYC", "qemu64"];
 
@@ -65,7 +73,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
         let model = MODELS[boots % MODELS.len()];
         let chosen = arguments.machine.cpu.is_some() || machine.accelerator != Accelerator::Tcg;
         let machine = if chosen { machine.clone() } else { Machine { cpu: model.to_owned(), ..machine.clone() } };
-        let rounds = arguments.rounds.unwrap_or(ROUNDS);
+        let rounds = arguments.rounds.unwrap_or(if arguments.exchange { EXCHANGES } else { ROUNDS });
         step.note(&format!("at seed {next}, {} seeds done", next - first));
         let boot = Boot { arguments: &arguments, machine, first: next, rounds };
         mark = boot.run(&prepared)?;
@@ -88,9 +96,14 @@ struct Boot<'a> {
 impl Boot<'_> {
     /// What lines about it end with.
     fn run(&self, prepared: &Prepared) -> Result<&'static str> {
-        let config = Config::new([Scenario::Fuzz]);
+        let exchange = self.arguments.exchange;
+        let config = Config::new([if exchange { Scenario::Exchange } else { Scenario::Fuzz }]);
         let mut config = self.arguments.config.apply(config, self.machine.accelerator)?;
         let setting = |key: &str, value: u64| (key.to_owned(), value.to_string());
+        if exchange {
+            config.extra.push(setting("shortest_tick", SHORTEST_TICK));
+            config.allow_unenforced = true;
+        }
         config.extra.extend([setting("seed", self.first), setting("fuzz_rounds", self.rounds)]);
         let report = prepared.boot("fuzz", &self.machine, &config, self.arguments.timeout.duration(), false)?;
         let Some((seed, what)) = finding(&report) else { return Ok(report.mark()) };
@@ -109,6 +122,7 @@ impl Boot<'_> {
             format!("cargo xtask fuzz --seed {first} --rounds {} --cpu {}", seed - first + 1, machine.cpu);
         let options = [
             ("--check-invariants", arguments.config.check_invariants),
+            ("--exchange", arguments.exchange),
             ("--free", arguments.free),
             ("--allow-unenforced", arguments.config.allow_unenforced),
         ];
@@ -131,8 +145,7 @@ fn finding(report: &Report) -> Option<(Option<u64>, String)> {
         Record::Test { name, outcome: Outcome::Failed(reason) } => Some((seed_in(name), reason.clone())),
         _ => None,
     });
-    let at_work =
-        || report.last_lines.iter().rev().find_map(|line| unmarked(line).strip_prefix("fuzz: seed ")?.parse().ok());
+    let at_work = || report.last_lines.iter().rev().find_map(|line| seed_at_work(unmarked(line)));
     let tests = report.records.iter().filter(|record| matches!(record, Record::Test { .. })).count();
     let ended = || match report.check() {
         Err(complaint) => Some((at_work(), format!("{complaint:#}"))),
@@ -140,6 +153,11 @@ fn finding(report: &Report) -> Option<(Option<u64>, String)> {
         Ok(()) => None,
     };
     failed.or_else(ended)
+}
+
+/// The seed in a line that says that it begins.
+fn seed_at_work(line: &str) -> Option<u64> {
+    ["fuzz: seed ", "exchange: seed "].iter().find_map(|words| line.strip_prefix(words))?.parse().ok()
 }
 
 /// The seed in `fuzz-seed-17`.
@@ -186,6 +204,8 @@ mod tests {
     fn a_panic_is_in_the_round_that_ran() {
         let lines = ["fuzz: seed 7", "@test fuzz-seed-7 ok", "fuzz: seed 8", "KERNEL PANIC: x"];
         let (seed, what) = found(&lines, Ending::Exit(exit::PANIC)).unwrap();
+        let lines = ["exchange: seed 3 UNENFORCED", "KERNEL PANIC: x"];
+        assert_eq!(found(&lines, Ending::Exit(exit::PANIC)).unwrap().0, Some(3));
         assert!(seed == Some(8) && what.contains("KERNEL PANIC: x"), "{what}");
     }
 

@@ -6,8 +6,11 @@ pub const NEVER: u64 = u64::MAX;
 /// The timer of one CPU. It interrupts once each time it is set. All times are counts of the time-stamp counter.
 #[derive(Clone, Copy, Debug)]
 pub struct Alarm {
-    /// How long a tick is.
+    /// How long the next tick is.
     period: u64,
+    /// Between these: each tick is longer than the one before by one, and after the longest comes the shortest.
+    shortest: u64,
+    longest: u64,
     /// When the next tick is over; [`NEVER`] where it begins with the next exit to a thread.
     tick: u64,
     /// What the timer is set to.
@@ -19,7 +22,12 @@ pub struct Alarm {
 impl Alarm {
     /// A timer that is not set; ticks of this length.
     pub const fn new(period: u64) -> Self {
-        Self { period, tick: NEVER, set: NEVER, idle: true }
+        Self::stepping(period, period)
+    }
+
+    /// The same with ticks from `shortest` to `longest`, so that in time every instruction of a thread's is interrupted.
+    pub const fn stepping(shortest: u64, longest: u64) -> Self {
+        Self { period: shortest, shortest, longest, tick: NEVER, set: NEVER, idle: true }
     }
 
     /// The timer interrupted. Whether a tick is over: slices are counted in them.
@@ -28,6 +36,7 @@ impl Alarm {
         let over = now >= self.tick;
         if over {
             self.tick = NEVER;
+            self.period = if self.period < self.longest { self.period + 1 } else { self.shortest };
         }
         over
     }
@@ -79,6 +88,17 @@ mod tests {
             assert!(alarm.rang(set));
             now = set + 250;
         }
+    }
+
+    #[test]
+    fn stepping_ticks_grow_by_one_and_begin_anew() {
+        let mut alarm = Alarm::stepping(10, 12);
+        let lengths = [10, 11, 12, 10, 11].map(|_| {
+            let set = alarm.choose(1000, false, NEVER).unwrap();
+            assert!(alarm.rang(set));
+            set - 1000
+        });
+        assert_eq!(lengths, [10, 11, 12, 10, 11]);
     }
 
     #[test]

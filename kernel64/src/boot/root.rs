@@ -4,6 +4,7 @@ use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability, exit, file};
 use lilliput_abi::layout::{USER_END, USER_START};
 use lilliput_abi::{Isolation, ObjectType, Rights};
 use lilliput_compat32::entry_page;
+use lilliput_core::alarm::Alarm;
 use lilliput_core::capability::Capability;
 use lilliput_core::frames::{Frame, FrameAllocator, FrameSet};
 use lilliput_core::paging;
@@ -34,6 +35,9 @@ const PLACES: u32 = 16384;
 /// Its first thread's priority: that of a server that others wait for.
 const PRIORITY: u8 = 48;
 
+/// How much longer than the shortest tick the longest is, where the boot configuration names the shortest.
+const STEPS: u64 = 1000;
+
 /// Makes the kernel's state and the root task, and goes to user mode.
 pub fn start(handoff: Handoff, platform: Platform, devices: Devices, frames: FrameAllocator, mut tables: Tables) -> ! {
     let archive = Archive::new(handoff.archive()).unwrap_or_else(|error| fail(format_args!("{error}")));
@@ -55,7 +59,11 @@ pub fn start(handoff: Handoff, platform: Platform, devices: Devices, frames: Fra
 
     kernel.facts.boot_ticks = clock::ticks_since_start();
     log!("first user instruction");
-    first::leave(kernel, this)
+    let alarm = match config.number("shortest_tick") {
+        Ok(Some(shortest)) => Alarm::stepping(shortest, shortest.saturating_add(STEPS)),
+        _ => Alarm::new(apic::tick()),
+    };
+    first::leave(kernel, this, alarm)
 }
 
 /// What can't be mended at boot: says so, and ends the machine.

@@ -13,6 +13,7 @@ pub mod bench;
 pub mod console;
 pub mod demo;
 pub mod disk;
+pub mod exchange;
 pub mod fuzz;
 pub mod invoke;
 pub mod machine;

@@ -25,6 +25,8 @@ pub const TASK: u32 = 9;
 pub const FRAMES: u32 = 10;
 /// The server that is measured.
 pub const SERVER: u32 = 11;
+/// The endpoint where a pager is told of faults.
+pub const PAGER: u32 = 12;
 /// Where the console's input is read: see [`crate::console::READ`].
 pub const INPUT: u32 = 15;
 /// The first of a server's capabilities to its clients' notifications.

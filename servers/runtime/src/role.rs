@@ -52,3 +52,13 @@ pub const LOAD_SERVER: Word = 43;
 pub const LOAD_CLIENT: Word = 44;
 /// A task whose space changes: see [`crate::tenant`]; word 1 is its seed.
 pub const TENANT: Word = 19;
+/// A server of the random exchange: see [`crate::exchange`].
+pub const EXCHANGE_SERVER: Word = 20;
+/// A client of it whose pages a handler brings.
+pub const EXCHANGE_CLIENT: Word = 21;
+/// A client of it that makes no faults.
+pub const EXCHANGE_FAULTLESS: Word = 22;
+/// Who brings pages there.
+pub const EXCHANGE_PAGER: Word = 23;
+/// Who waits for signals there.
+pub const EXCHANGE_WAITER: Word = 24;

@@ -12,7 +12,7 @@ use core::slice;
 use lilliput_abi::layout::HOST_START;
 use lilliput_runtime::trial::list::TRIALS;
 use lilliput_runtime::work::server::{self, ClientMemory};
-use lilliput_runtime::{Notification, Word, bench, fuzz, mortal, place, role, trial, work};
+use lilliput_runtime::{Notification, Word, bench, exchange, fuzz, mortal, place, role, trial, work};
 use lilliput_user64::{Native, entry};
 
 entry!(main);
@@ -25,6 +25,9 @@ fn main(role: Word, parameter: Word) -> Word {
         role::BENCH_CLIENT => bench::client::run::<Native>(parameter),
         role::FUZZ => fuzz::run::run::<Native>(),
         role::FUZZ_THREAD => fuzz::run::run_thread::<Native>(parameter),
+        role::EXCHANGE_SERVER => exchange::server::run::<Native>(),
+        role::EXCHANGE_FAULTLESS => exchange::client::run::<Native>(false),
+        role::EXCHANGE_PAGER => exchange::pager::run::<Native>(),
         role::TRIAL => trials::run(TRIALS[parameter].name),
         role::TRIAL_PARTNER => trial::partner::run::<Native>(read),
         _ => mortal::run::<Native>(HOST_START as Word, role, parameter)

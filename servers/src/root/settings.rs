@@ -42,6 +42,12 @@ pub struct Settings {
     pub instructions: bool,
     /// Seeds that fuzzing begins with.
     pub seeds: Vec<u64>,
+    /// How often a seed of the random exchange changes something.
+    pub exchange_actions: usize,
+    /// For how many microseconds at most everybody goes on between two changes.
+    pub exchange_pause: usize,
+    /// Whether everything must have happened there.
+    pub exchange_coverage: bool,
     /// How many seeds in a row from each of these on.
     pub fuzz_rounds: usize,
     /// Tasks that fuzz at a time.
@@ -96,6 +102,9 @@ impl Settings {
             disk: config.flag("disk").map_err(|error| Failure::new(format!("{error}")))?,
             instructions: config.flag("instructions").map_err(|error| Failure::new(format!("{error}")))?,
             seeds,
+            exchange_actions: number("exchange_actions", 60)?,
+            exchange_coverage: config.flag("exchange_coverage").map_err(|error| Failure::new(format!("{error}")))?,
+            exchange_pause: number("exchange_pause", 1000)?,
             fuzz_rounds: number("fuzz_rounds", 20)?,
             fuzz_tasks: number("fuzz_tasks", 5)?,
             death_cycles: number("death_cycles", 10_000)?,

@@ -6,9 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use lilliput_abi::fault;
+use lilliput_abi::{Error, fault};
 use lilliput_runtime::console::WRITE;
 use lilliput_runtime::object::{Account, Received, reply};
+use lilliput_runtime::time::Deadline;
 use lilliput_runtime::{Endpoint, Message, Word, parent, text};
 use lilliput_user64::Native;
 
@@ -137,6 +138,23 @@ impl Supervisor {
         serve: impl FnOnce(&mut Self, Id, &Message) -> Result<Option<Message>, Failure>,
     ) -> Result<Id, Failure> {
         let received = context(self.endpoint.receive(), "waiting for tasks")?;
+        self.take(&received, serve)
+    }
+
+    /// The same, if somebody says something before the deadline.
+    pub fn step_until(&mut self, deadline: Deadline) -> Result<Option<Id>, Failure> {
+        match self.endpoint.receive_until(deadline) {
+            Ok(received) => self.take(&received, |_, _, _| Ok(None)).map(Some),
+            Err(Error::TimedOut) => Ok(None),
+            Err(error) => context(Err(error), "waiting for tasks"),
+        }
+    }
+
+    fn take(
+        &mut self,
+        received: &Received,
+        serve: impl FnOnce(&mut Self, Id, &Message) -> Result<Option<Message>, Failure>,
+    ) -> Result<Id, Failure> {
         let id = received.badge & !(FAULT_BADGE | PRINT_BADGE);
         if received.badge == id
             && let Some(answer) = serve(self, id, &received.message)?
@@ -152,7 +170,7 @@ impl Supervisor {
         } else if received.badge & PRINT_BADGE != 0 {
             child.print(&received.message);
             let _ = reply::<Native>(&Message::default());
-        } else if let Some(answer) = child.hear(&received)? {
+        } else if let Some(answer) = child.hear(received)? {
             // A task that does not wait for the answer, or can't take it, is no reason to stop.
             let _ = reply::<Native>(&answer);
         }

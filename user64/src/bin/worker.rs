@@ -1,9 +1,9 @@
-//! A worker of the mixed workload, as a 64-bit task: client or server.
+//! A worker of the mixed workload, as a 64-bit task: client or server; and of the random exchange.
 #![no_std]
 #![no_main]
 
 use lilliput_user64::runtime::work::{client, server};
-use lilliput_user64::runtime::{Word, pager, role};
+use lilliput_user64::runtime::{Word, exchange, pager, role};
 use lilliput_user64::{Native, entry};
 
 entry!(main);
@@ -13,6 +13,10 @@ fn main(role: Word, parameter: Word) -> Word {
         role::WORK_SERVER => server::run::<Native>(&mut server::NoClientMemory),
         role::WORK_CLIENT => client::run::<Native>(),
         role::PAGED => pager::client::run::<Native>(parameter),
+        role::EXCHANGE_SERVER => exchange::server::run::<Native>(),
+        role::EXCHANGE_CLIENT => exchange::client::run::<Native>(true),
+        role::EXCHANGE_PAGER => exchange::pager::run::<Native>(),
+        role::EXCHANGE_WAITER => exchange::waiter::run::<Native>(),
         _ => panic!("a worker has no role {role}"),
     };
     outcome.unwrap_or_else(|error| panic!("{error:?}"));

@@ -23,6 +23,8 @@ pub enum Scenario {
     Scale,
     /// Programs that ask the kernel for anything.
     Fuzz,
+    /// The random test of IPC.
+    Exchange,
     /// A shell, for somebody who types.
     Shell,
     /// The test of the disk.
@@ -41,6 +43,7 @@ impl Scenario {
             Self::Bench => "bench",
             Self::Tests => "tests",
             Self::Attack => "attack",
+            Self::Exchange => "exchange",
             Self::Fuzz => "fuzz",
             Self::Shell => "shell",
             Self::Death => "death",

@@ -49,7 +49,7 @@ const PLAIN: GuestBoot = GuestBoot {
 };
 
 /// All of them. In software, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 20] = [
+pub const BOOTS: [GuestBoot; 22] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -78,6 +78,36 @@ pub const BOOTS: [GuestBoot; 20] = [
         count_instructions: true,
         check_invariants: true,
         settings: &[("seed", "1,1000,2000"), ("fuzz_rounds", "40")],
+        ..PLAIN
+    },
+    // Ticks from about the length of the way out of the kernel on, each longer by one instruction.
+    GuestBoot {
+        name: "exchange",
+        scenario: Scenario::Exchange,
+        count_instructions: true,
+        settings: &[
+            ("seed", "1"),
+            ("fuzz_rounds", "3"),
+            ("exchange_coverage", "yes"),
+            ("shortest_tick", "40"),
+            ("unenforced", "allow"),
+        ],
+        ..PLAIN
+    },
+    // Checking takes longer than these ticks: what comes after an entry or a tick is interrupted at once.
+    GuestBoot {
+        name: "exchange-checked",
+        scenario: Scenario::Exchange,
+        count_instructions: true,
+        check_invariants: true,
+        settings: &[
+            ("seed", "100"),
+            ("fuzz_rounds", "1"),
+            ("exchange_coverage", "yes"),
+            ("exchange_pause", "50000"),
+            ("shortest_tick", "40"),
+            ("unenforced", "allow"),
+        ],
         ..PLAIN
     },
     GuestBoot { name: "growth", scenario: Scenario::Growth, settings: &[("seed", "1,2")], ..PLAIN },

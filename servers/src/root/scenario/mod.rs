@@ -4,6 +4,7 @@ mod attack;
 mod bench;
 mod death;
 mod disk;
+mod exchange;
 mod fuzz;
 mod growth;
 mod pager;
@@ -28,6 +29,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "bench" => bench::run(supervisor, settings)?,
             "death" => death::run(supervisor, settings)?,
             "disk" => disk::run(supervisor, settings)?,
+            "exchange" => exchange::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,
             "scale" => scale::run(settings)?,
