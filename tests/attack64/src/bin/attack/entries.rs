@@ -208,14 +208,8 @@ fn wide_selector_word() -> Outcome {
 }
 
 /// Operations that need no capability.
-const IGNORE_INDEX: [Operation; 6] = [
-    Operation::Yield,
-    Operation::Null,
-    Operation::Time,
-    Operation::SetDeadline,
-    Operation::Sleep,
-    Operation::Accept,
-];
+const IGNORE_INDEX: [Operation; 6] =
+    [Operation::Yield, Operation::Null, Operation::Time, Operation::SetDeadline, Operation::Sleep, Operation::Accept];
 
 /// No number of an operation, and no index, leads out of a table.
 fn every_operation() -> Outcome {
