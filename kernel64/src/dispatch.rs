@@ -72,9 +72,8 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
         }
         &raw mut kernel.machine.threads[next] as u64
     };
-    let now = timestamp();
-    timer::set(kernel, this, now);
-    this.cpu.leave(&mut kernel.machine, entered, now);
+    this.cpu.leave(&mut kernel.machine, entered, timestamp());
+    timer::set(kernel, this);
     block
 }
 

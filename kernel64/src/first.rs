@@ -1,6 +1,5 @@
 //! From boot to the first thread. This stays; what runs during boot only goes.
 
-use lilliput_core::alarm::Alarm;
 use lilliput_core::cpu::Decision;
 use lilliput_core::paging;
 use lilliput_core::slab::Index;
@@ -13,12 +12,12 @@ use crate::mm::physmap;
 use crate::state::Kernel;
 use crate::{dispatch, entry, tlb};
 
-/// Leaves to the thread that is ready, with this timer. Boot calls this last.
+/// Leaves to the thread that is ready, with turns of these lengths: see [`Cpu::begin`](lilliput_core::cpu::Cpu::begin).
+/// Boot calls this last.
 #[inline(never)]
-pub fn leave(kernel: &mut Kernel, this: &mut PerCpu, alarm: Alarm) -> ! {
+pub fn leave(kernel: &mut Kernel, this: &mut PerCpu, turns: [u64; 2]) -> ! {
     give_back_boot(kernel);
-    this.cpu.stamp = dispatch::timestamp();
-    this.alarm = alarm;
+    this.cpu.begin(dispatch::timestamp(), turns);
     let block = dispatch::leave_to(kernel, this, Index::NONE, Decision::Block);
     // SAFETY: the block is the thread's that `leave_to` loaded.
     unsafe { entry::exit::first(block) }

@@ -45,20 +45,23 @@ pub fn set_deadline(clock: Clock, machine: &mut Machine, cpu: &Cpu) -> Result<()
     Ok(())
 }
 
-/// The timer interrupted: ends waits that have lasted long enough, and turns.
+/// The timer interrupted: ends waits that have lasted long enough, turns, and the time of budgets that are used up.
 pub fn rang(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     let now = this.cpu.stamp;
-    timed::expire(&mut kernel.machine, &mut this.cpu, now);
-    let over = this.alarm.rang(now);
-    let decision = if over { this.cpu.tick(&mut kernel.machine) } else { Decision::Stay };
-    if decision == Decision::Stay { this.cpu.reconsider(&mut kernel.machine) } else { decision }
+    this.alarm.rang();
+    let decision = this.cpu.rang(&mut kernel.machine);
+    let woke = timed::expire(&mut kernel.machine, &mut this.cpu, now);
+    // A server that runs on its client's turn does so until that is over, whoever outranks it, unless somebody was woken.
+    if woke && decision == Decision::Stay { this.cpu.reconsider(&mut kernel.machine) } else { decision }
 }
 
-/// Sets the timer to what comes next, now that it is known who goes on at `now`.
+/// Sets the timer to what comes next, now that it is known who goes on.
 #[inline(always)]
-pub fn set(kernel: &Kernel, this: &mut PerCpu, now: u64) {
+pub fn set(kernel: &Kernel, this: &mut PerCpu) {
     let idle = this.cpu.current.is_none();
-    if let Some(at) = this.alarm.choose(now, idle, kernel.machine.timers.first()) {
+    let deadline = kernel.machine.timers.first();
+    let wanted = if idle { deadline } else { deadline.min(this.cpu.until()) };
+    if let Some(at) = this.alarm.choose(idle, wanted) {
         program(at);
     }
 }

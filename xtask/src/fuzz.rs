@@ -54,8 +54,8 @@ pub struct Arguments {
 const ROUNDS: u64 = 100;
 /// The same of the random test of IPC.
 const EXCHANGES: u64 = 10;
-/// The shortest tick there, in counts of the time-stamp counter: each is longer than the one before by one.
-const SHORTEST_TICK: u64 = 40;
+/// The shortest turn there, in counts of the time-stamp counter: each is longer than the one before by one.
+const SHORTEST_TURN: u64 = 40;
 /// Processor models that boots have in turn, where none is asked for: how 32-bit programs enter differs, and what protects the kernel.
 const MODELS: [&str; 4] = ["max", "Skylake-Client", "EPYC", "qemu64"];
 
@@ -101,7 +101,7 @@ impl Boot<'_> {
         let mut config = self.arguments.config.apply(config, self.machine.accelerator)?;
         let setting = |key: &str, value: u64| (key.to_owned(), value.to_string());
         if exchange {
-            config.extra.push(setting("shortest_tick", SHORTEST_TICK));
+            config.extra.push(setting("shortest_turn", SHORTEST_TURN));
             config.allow_unenforced = true;
         }
         config.extra.extend([setting("seed", self.first), setting("fuzz_rounds", self.rounds)]);

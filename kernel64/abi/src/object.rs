@@ -139,8 +139,9 @@ methods! {
         /// have their rights. Pages that are not mapped are passed over, large ones refused. Where it fails, words 1 and 3 are
         /// those of what was not moved.
         Move = 7,
-        /// Sets the highest priority that this task can give to a thread, or let another task give: `(priority 0..=63)`. It can be
-        /// no higher than the caller's own. A new task has its creator's.
+        /// Sets the highest priority and the largest budget that this task can give to a thread, or let another task give: `(priority
+        /// 0..=63, microseconds, of each period of so many)`. They can be no more than the caller's own, which the last two mean if both
+        /// are zero. A new task has its creator's.
         SetCeiling = 8,
         /// Takes from all tasks what was derived from a capability of this task's, which must have [`Rights::DESTROY`]:
         /// `(place, badge)`. That is every other capability to its object with its badge or, where it has none, with this one, or
@@ -227,6 +228,9 @@ methods! {
         Stop = 7,
         /// Lets a thread that is stopped run.
         Resume = 8,
+        /// Bounds what may be used on its time: `(microseconds, of each period of so many)`, see [`budget`]. Both zero for as much as the
+        /// caller may give, which is no more than its task's ceiling.
+        SetBudget = 9,
     }
 }
 
@@ -264,8 +268,19 @@ pub mod account {
     pub const MESSAGES: u64 = 3;
     /// Exceptions it raised.
     pub const FAULTS: u64 = 4;
+    /// TSC ticks that were used on its time: by itself while it worked for nobody, and by those that worked for it. Over all threads
+    /// it is the sum of [`USER`] and [`KERNEL`].
+    pub const CHARGED: u64 = 5;
     /// How many accounts there are.
-    pub const COUNT: u64 = 5;
+    pub const COUNT: u64 = 6;
+}
+
+/// What a bounded budget may be, for [`ThreadMethod::SetBudget`]: no more than its period, and no less than these.
+pub mod budget {
+    /// The least time.
+    pub const LEAST_MICROSECONDS: u32 = 100;
+    /// The shortest period, in microseconds.
+    pub const LEAST_PERIOD_MICROSECONDS: u32 = 1000;
 }
 
 methods! {

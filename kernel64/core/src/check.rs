@@ -75,6 +75,13 @@ impl Machine {
         ensure(thread.obstacles.contains(Obstacles::CROWDED) == crowded, "a crowd that is not noted")?;
         let armed = thread.timer.is_armed();
         ensure(thread.obstacles.contains(Obstacles::TIMED) == armed, "a timed wait that can't be told")?;
+        let waits_for_signal = state == State::Waiting && thread.budget.is_bounded();
+        ensure(
+            thread.obstacles.contains(Obstacles::BOUNDED) == waits_for_signal,
+            "a bounded budget that can't be told",
+        )?;
+        let caller = thread.caller.some().or(thread.guest.some());
+        ensure(state != State::Resting || armed && caller.is_none(), "a rest without an end, or while somebody waits")?;
         ensure(!armed || !matches!(state, State::Ready | State::Stopped), "a deadline of a thread that does not wait")?;
         let under_way = thread.transfer.of.is_some();
         ensure(thread.obstacles.contains(Obstacles::TRANSFER) == under_way, "a string under way that can't be told")?;

@@ -1,10 +1,12 @@
 //! What one CPU has: the thread that runs, those that could, and what its registers hold.
 
+use crate::alarm::NEVER;
+use crate::budget::Budget;
 use crate::machine::Machine;
 use crate::plan::Loaded;
-use crate::scheduler::{ReadyQueue, SLICE_TICKS};
+use crate::scheduler::ReadyQueue;
 use crate::slab::Index;
-use crate::thread::{PRIORITIES, State, Thread};
+use crate::thread::{Obstacles, PRIORITIES, State, Thread};
 
 /// How many threads that wait for one another are looked at.
 const LINKS: usize = 16;
@@ -15,7 +17,7 @@ const LINKS: usize = 16;
 pub enum Decision {
     /// The running thread goes on.
     Stay,
-    /// The running thread gave way to this one, which is in no queue; the time slice goes with it.
+    /// The running thread gave way to this one, which is in no queue; the turn goes with it.
     Donate(Index<Thread>),
     /// The running thread is ready and gives way to this one, which is in no queue.
     Preempt(Index<Thread>),
@@ -35,8 +37,9 @@ pub struct Cpu {
     pub attention: bool,
     /// Whether vector instructions work: CR0.TS is clear. Only while the owner runs.
     pub vector_enabled: bool,
-    /// Timer ticks left of the time slice.
-    pub slice: u32,
+    /// Whom a signal on the fast path took the CPU from, at [`Cpu::preempted_at`], since the last entry to the general one; nobody if there was
+    /// none. A second one takes the general path.
+    pub preempted: Index<Thread>,
     /// The TSC when time was charged last.
     pub stamp: u64,
     /// What the segment registers and CR3 hold.
@@ -45,6 +48,24 @@ pub struct Cpu {
     pub vector_owner: Index<Thread>,
     /// Who could run.
     pub ready: ReadyQueue,
+    /// When [`Cpu::preempted`] was.
+    pub preempted_at: u64,
+    /// How long the next turn is.
+    pub whole_turn: u64,
+    /// Between these: each turn is longer than the one that was over before it by one, and after the longest comes the shortest.
+    turns: [u64; 2],
+    /// When the turn of whoever runs is over.
+    pub turn_end: u64,
+    /// What a turn has that begins when the kernel is left; 0 where none does.
+    begins: u64,
+    /// On whose time the CPU goes on.
+    payer: Index<Thread>,
+    /// On whose time it has been running since [`Cpu::charged_at`].
+    paying: Index<Thread>,
+    /// Until when time is charged.
+    charged_at: u64,
+    /// When the budget of who pays is used up; or renewed, where it is used up and a server goes on.
+    budget_end: u64,
 }
 
 impl Default for Cpu {
@@ -61,11 +82,20 @@ impl Cpu {
             upper: u32::MAX,
             attention: false,
             vector_enabled: false,
-            slice: SLICE_TICKS,
+            preempted: Index::NONE,
             stamp: 0,
             loaded: Loaded::new(),
             vector_owner: Index::NONE,
             ready: ReadyQueue::new(),
+            preempted_at: 0,
+            whole_turn: NEVER,
+            turns: [NEVER; 2],
+            turn_end: NEVER,
+            begins: 0,
+            payer: Index::NONE,
+            paying: Index::NONE,
+            charged_at: 0,
+            budget_end: NEVER,
         }
     }
 
@@ -82,11 +112,12 @@ impl Cpu {
             }
             Decision::Preempt(thread) => {
                 self.step_aside(machine);
-                if self.ready.outranks(machine.threads[thread].priority) {
+                let priority = machine.threads[thread].priority;
+                if self.ready.outranks(priority) || self.ready.has_equal(priority) {
                     self.ready.push_back(&mut machine.threads, thread);
                     self.next(machine)
                 } else {
-                    self.slice = SLICE_TICKS;
+                    self.begins = self.whole_turn;
                     thread
                 }
             }
@@ -100,52 +131,105 @@ impl Cpu {
         self.note_attention(machine);
     }
 
-    /// Notes whether somebody who is ready outranks the running thread or one of those that wait for its answer, directly or through
-    /// others. While nobody does, an answer lets the caller run at once.
+    /// Notes on whose time the CPU goes on, and whether somebody who is ready outranks the running thread or one of those that wait for its
+    /// answer, directly or through others. While nobody does, an answer lets the caller run at once. Whose turn or budget is over, while a server works
+    /// on it, must not run at once either.
     ///
-    /// A donation does not change what was noted: whoever gave the time slice was looked at before, and whoever works on it now does
+    /// A donation changes neither: whoever gave the CPU was looked at before, and whoever works now does
     /// so for that thread. That is why the fast path, which is not taken while this is set, need not look at priorities.
-    fn note_attention(&mut self, machine: &Machine) {
-        self.attention = self.ready.occupied != 0 && self.ready.outranks(self.lowest_waiting(machine));
+    fn note_attention(&mut self, machine: &mut Machine) {
+        let (lowest, payer) = self.chain(machine);
+        let Thread { late, budget, .. } = &mut machine.threads[payer];
+        self.payer = payer;
+        if payer != self.paying {
+            budget.renew(self.stamp);
+        }
+        let waits = self.ready.occupied != 0 && (self.ready.outranks(lowest) || *late && self.ready.has_equal(lowest));
+        self.attention = waits || payer != self.current && budget.is_used_up();
     }
 
-    /// The lowest priority of the running thread and of those that wait for it. Long chains count as the lowest there is.
-    fn lowest_waiting(&self, machine: &Machine) -> u8 {
+    /// The lowest priority of the running thread and of those that wait for it, and the last of these, on whose time it runs. Of long chains the
+    /// lowest that there is, and the running thread.
+    fn chain(&self, machine: &Machine) -> (u8, Index<Thread>) {
         let mut lowest = PRIORITIES as u8 - 1;
-        let mut thread = self.current;
+        let (mut thread, mut last) = (self.current, self.current);
         for _ in 0..LINKS {
             if thread.is_none() {
-                return lowest;
+                return (lowest, last);
             }
+            last = thread;
             let Thread { priority, caller, .. } = machine.threads[thread];
             lowest = lowest.min(priority);
             thread = caller;
         }
-        0
+        (0, self.current)
     }
 
-    /// The first of those that are ready, with the slice that it has; none if nobody is.
+    /// Whether a thread must not run at once, though its answer has come: somebody outranks it, or its time is over.
+    pub fn holds_back(&mut self, machine: &mut Machine, caller: Index<Thread>) -> bool {
+        if !self.attention {
+            return false;
+        }
+        self.charge(machine, self.stamp);
+        let priority = machine.threads[caller].priority;
+        let payer = &mut machine.threads[self.payer];
+        let late = payer.late && self.ready.has_equal(priority);
+        payer.late &= !late;
+        late || self.ready.outranks(priority) || self.payer == caller && payer.budget.is_used_up()
+    }
+
+    /// The first of those that are ready, with what it has left of its turn; none if nobody is.
     fn next(&mut self, machine: &mut Machine) -> Index<Thread> {
         let next = self.ready.pop(&mut machine.threads).unwrap_or_default();
-        self.slice = if next.is_none() { SLICE_TICKS } else { machine.threads[next].slice };
+        self.begins = match machine.threads[next].turn {
+            0 => self.whole_turn,
+            left => left,
+        };
         next
     }
 
-    /// The running thread makes way for a higher priority. It keeps its turn and what is left of its slice: else who
+    /// The running thread makes way for a higher priority. It keeps its place and what is left of its turn: else who
     /// wakes others often enough would never have to let its equals run.
     fn step_aside(&mut self, machine: &mut Machine) {
-        if self.slice == 0 {
+        let left = self.turn_end.saturating_sub(self.stamp);
+        if left == 0 {
             self.ready.push_back(&mut machine.threads, self.current);
         } else {
-            machine.threads[self.current].slice = self.slice;
+            machine.threads[self.current].turn = left;
             self.ready.push_front(&mut machine.threads, self.current);
         }
     }
 
+    /// A thread that waited can run, unless its budget is used up. Who works for another does so on that one's.
+    fn admit(&mut self, machine: &mut Machine, index: Index<Thread>) -> bool {
+        machine.timers.disarm(&mut machine.threads, index);
+        if index == self.paying {
+            self.charge(machine, self.stamp);
+        }
+        let thread = &mut machine.threads[index];
+        thread.obstacles.remove(Obstacles::BOUNDED);
+        thread.state = State::Ready;
+        thread.budget.renew(self.stamp);
+        !thread.caller.is_none() || !self.rests(machine, index)
+    }
+
+    /// Lets a thread that is in no queue rest until its budget is renewed, if that is used up.
+    fn rests(&mut self, machine: &mut Machine, index: Index<Thread>) -> bool {
+        let thread = &mut machine.threads[index];
+        let rests = thread.budget.is_used_up();
+        if rests {
+            thread.state = State::Resting;
+            let renewal = thread.budget.renewal();
+            machine.timers.keep(&mut machine.threads, index, renewal);
+        }
+        rests
+    }
+
     /// Makes a thread that waited ready; it runs at once if it outranks the running one.
     pub fn wake(&mut self, machine: &mut Machine, thread: Index<Thread>) -> Decision {
-        machine.timers.disarm(&mut machine.threads, thread);
-        machine.threads[thread].state = State::Ready;
+        if !self.admit(machine, thread) {
+            return Decision::Stay;
+        }
         let running = &machine.threads[self.current];
         if !self.current.is_none() && machine.threads[thread].priority > running.priority {
             return Decision::Preempt(thread);
@@ -156,17 +240,37 @@ impl Cpu {
 
     /// Makes a thread that waited ready, without a switch.
     pub fn enqueue(&mut self, machine: &mut Machine, thread: Index<Thread>) {
-        machine.timers.disarm(&mut machine.threads, thread);
-        machine.threads[thread].state = State::Ready;
-        self.ready.push_back(&mut machine.threads, thread);
+        if self.admit(machine, thread) {
+            self.ready.push_back(&mut machine.threads, thread);
+        }
     }
 
-    /// A tick of the timer: at the end of its slice the running thread goes behind its equals. While it has none the
-    /// slice stays at its end, so that the turn of one that comes later is at the next tick: a thread does not escape
-    /// by calling a server of a higher priority just before its slice ends.
-    pub fn tick(&mut self, machine: &mut Machine) -> Decision {
-        self.slice = self.slice.saturating_sub(1);
-        if self.slice > 0 { Decision::Stay } else { self.give_way(machine) }
+    /// When the timer must interrupt whoever runs: its turn is over, or the budget that it runs on is used up.
+    pub const fn until(&self) -> u64 {
+        if self.budget_end < self.turn_end { self.budget_end } else { self.turn_end }
+    }
+
+    /// The timer interrupted. Whose budget is used up rests until it is renewed; a server that works for such a thread goes on, at that one's charge.
+    /// At the end of its turn the running thread goes behind its equals. If it has none but its client has, that one does when it is back:
+    /// it does not escape by calling a server of a higher priority just before its turn ends.
+    pub fn rang(&mut self, machine: &mut Machine) -> Decision {
+        let running = self.current;
+        if !running.is_none() && self.stamp >= self.budget_end {
+            self.charge(machine, self.stamp);
+            if self.payer == running && self.rests(machine, running) {
+                return Decision::Block;
+            }
+        }
+        if running.is_none() || self.stamp < self.turn_end {
+            return Decision::Stay;
+        }
+        let [shortest, longest] = self.turns;
+        self.whole_turn = if self.whole_turn < longest { self.whole_turn + 1 } else { shortest };
+        self.begins = self.whole_turn;
+        let priority = machine.threads[running].priority;
+        let payer = &mut machine.threads[self.payer];
+        payer.late |= priority > payer.priority;
+        self.give_way(machine)
     }
 
     /// Lets the next thread of the same or a higher priority run, if there is one.
@@ -203,6 +307,49 @@ impl Cpu {
         }
     }
 
+    /// Gives a thread, or takes from it, a part of the time.
+    pub fn set_budget(&mut self, machine: &mut Machine, index: Index<Thread>, budget: Budget) {
+        self.charge(machine, self.stamp);
+        let thread = &mut machine.threads[index];
+        // What is due of the old one since somebody looked at it.
+        thread.budget.charge(0, self.stamp);
+        thread.budget.change(budget);
+        match thread.state {
+            State::Waiting => thread.obstacles.set(Obstacles::BOUNDED, budget.is_bounded()),
+            State::Resting => self.enqueue(machine, index),
+            _ => self.charge(machine, self.stamp),
+        }
+    }
+
+    /// Charges the time until `now` to who pays for it.
+    pub fn charge(&mut self, machine: &mut Machine, now: u64) {
+        let used = now.wrapping_sub(self.charged_at);
+        self.charged_at = now;
+        let payer = &mut machine.threads[self.paying];
+        payer.charged = payer.charged.wrapping_add(used);
+        payer.budget.charge(used, now);
+        // A server goes on whose client has used up its budget; the client may have paid for that before it is back.
+        let goes_on = payer.budget.is_used_up() && self.paying != self.current;
+        self.budget_end = if goes_on { payer.budget.renewal() } else { payer.budget.end(now) };
+    }
+
+    /// What a signal on the fast path left: another thread began to run, on its own time.
+    #[cold]
+    #[inline(never)]
+    fn catch_up(&mut self, machine: &mut Machine) {
+        let (preempted, at) = (core::mem::take(&mut self.preempted), self.preempted_at);
+        machine.threads[preempted].turn = self.turn_end.saturating_sub(at);
+        self.turn_end = at.saturating_add(self.whole_turn);
+        self.payer = self.chain(machine).1;
+        self.change_payer(machine, at);
+    }
+
+    fn change_payer(&mut self, machine: &mut Machine, now: u64) {
+        self.charge(machine, now);
+        self.paying = self.payer;
+        self.charge(machine, now);
+    }
+
     /// An entry into the kernel at `now`: the running thread's user account is complete, and what follows from links alone is stored.
     #[inline(always)]
     pub fn enter(&mut self, machine: &mut Machine, now: u64) {
@@ -211,6 +358,9 @@ impl Cpu {
         thread.state = State::Ready;
         if let Some(guest) = core::mem::take(&mut thread.guest).some() {
             thread.caller = guest;
+        }
+        if !self.preempted.is_none() {
+            self.catch_up(machine);
         }
         self.stamp = now;
     }
@@ -222,6 +372,19 @@ impl Cpu {
         machine.threads[entered].account.kernel += spent;
         let account = &mut machine.threads[self.current].account;
         account.user = account.user.wrapping_sub(now);
+        if self.payer != self.paying {
+            self.change_payer(machine, now);
+        }
+        // A turn begins when its thread goes on: however long the kernel took, it gets to execute instructions.
+        if self.begins != 0 {
+            self.turn_end = now.saturating_add(core::mem::take(&mut self.begins));
+        }
+    }
+
+    /// The first exit of all is at `now`: nobody has used any time yet. Turns are so long, from the shortest to the longest: where those differ,
+    /// every instruction of a thread's is interrupted in time.
+    pub const fn begin(&mut self, now: u64, turns: [u64; 2]) {
+        (self.stamp, self.charged_at, self.whole_turn, self.turns) = (now, now, turns[0], turns);
     }
 }
 

@@ -10,6 +10,7 @@
 extern crate std;
 
 pub mod alarm;
+pub mod budget;
 pub mod capability;
 pub mod check;
 pub mod clock;

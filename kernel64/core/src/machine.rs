@@ -36,7 +36,9 @@ impl Machine {
     pub fn state(&self, cpu: &Cpu, index: Index<Thread>) -> State {
         let thread = &self.threads[index];
         match thread.state {
-            State::Stopped | State::Sending | State::Calling | State::Waiting | State::Sleeping => thread.state,
+            State::Stopped | State::Sending | State::Calling | State::Waiting | State::Sleeping | State::Resting => {
+                thread.state
+            }
             _ if index == cpu.current => State::Ready,
             _ if !self.server(index).is_none() => State::AwaitingReply,
             State::Receiving => State::Receiving,

@@ -4,8 +4,8 @@ use crate::endpoint::Queue;
 use crate::slab::{Index, Slab};
 use crate::thread::{PRIORITIES, State, Thread};
 
-/// Timer ticks that a thread may run before the next of its priority has its turn.
-pub const SLICE_TICKS: u32 = 10;
+/// Milliseconds that a thread may run before the next of its priority has its turn.
+pub const TURN_MILLISECONDS: u64 = 10;
 
 /// The ready threads of one CPU. The one that runs is not among them.
 #[repr(C)]
@@ -45,15 +45,18 @@ impl ReadyQueue {
         self.queues[usize::from(priority & 63)]
     }
 
-    /// Makes a thread the last of its priority, with a new slice.
+    /// Makes a thread the last of its priority, with a whole turn before it.
+    #[inline(never)]
     pub fn push_back(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>) {
-        threads[thread].slice = SLICE_TICKS;
-        let priority = threads[thread].priority;
+        let Thread { turn, late, priority, .. } = &mut threads[thread];
+        (*turn, *late) = (0, false);
+        let priority = *priority;
         self.queues[usize::from(priority & 63)].push_back(threads, thread);
         self.occupied |= 1 << (priority & 63);
     }
 
-    /// Makes a thread the first of its priority: it was preempted and keeps its turn and its slice.
+    /// Makes a thread the first of its priority: it was preempted and keeps what is left of its turn.
+    #[inline(never)]
     pub fn push_front(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>) {
         let priority = threads[thread].priority;
         self.queues[usize::from(priority & 63)].push_front(threads, thread);
@@ -61,6 +64,7 @@ impl ReadyQueue {
     }
 
     /// Takes a thread out, wherever it stands.
+    #[inline(never)]
     pub fn remove(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>) {
         let priority = threads[thread].priority & 63;
         let queue = &mut self.queues[usize::from(priority)];

@@ -4,6 +4,7 @@ use lilliput_abi::{Isolation, ObjectType};
 
 use x86_64::PhysAddr;
 
+use crate::budget::Share;
 use crate::capability::{Capability, CapabilityTable};
 use crate::frames::Frame;
 use crate::paging::Clearing;
@@ -60,6 +61,8 @@ pub struct Task {
     pub fault_handler: Capability,
     /// The highest priority that it can give to a thread.
     pub ceiling: u8,
+    /// The largest budget that it can give to a thread.
+    pub share: Share,
     /// Its threads, linked by `sibling`.
     pub threads: Index<Thread>,
     /// What is left to unmap of it, once its end has begun and its threads are gone.

@@ -9,6 +9,7 @@ use lilliput_abi::error::Error;
 use lilliput_abi::tag::{MAX_WORDS, Tag};
 use lilliput_abi::{ObjectType, Selector};
 
+use crate::budget::Budget;
 use crate::capability::Capability;
 use crate::endpoint::{Endpoint, Notification};
 use crate::ipc::carry::{Accept, Part, Transfer};
@@ -106,6 +107,8 @@ pub enum State {
     Waiting = 6,
     /// Waits for its deadline, in no queue.
     Sleeping = 7,
+    /// Could run, but its budget is used up: until that is renewed it is in no queue.
+    Resting = 8,
 }
 
 bitflags! {
@@ -127,6 +130,8 @@ bitflags! {
         const PAGING = 32;
         /// A string of its, or for it, is under way: see [`Thread::transfer`].
         const TRANSFER = 64;
+        /// It waits for a signal and its budget has an end, which the timer must be set to before it runs.
+        const BOUNDED = 128;
     }
 }
 
@@ -300,8 +305,14 @@ pub struct Thread {
     pub state: State,
     /// 0 to 63, 63 the highest.
     pub priority: u8,
-    /// Timer ticks that it may run when it is its turn.
-    pub slice: u32,
+    /// Whether its turn was over while a server of a higher priority worked for it: it goes behind its equals when it is back.
+    pub late: bool,
+    /// What is left of its turn, in ticks of the time-stamp counter; 0 for all of it.
+    pub turn: u64,
+    /// What it may use of each period.
+    pub budget: Budget,
+    /// What was used on its time, by itself and by those that worked for it, in ticks of the time-stamp counter.
+    pub charged: u64,
     /// The badge of the capability that it sends by, while it is queued as a sender.
     pub badge: u32,
     /// Where it receives.

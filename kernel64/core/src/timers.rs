@@ -5,7 +5,7 @@
 use crate::alarm::NEVER;
 use crate::check::Broken;
 use crate::slab::{Index, Slab};
-use crate::thread::{Obstacles, Thread};
+use crate::thread::{Obstacles, State, Thread};
 
 /// What a thread knows of its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +65,13 @@ impl Timers {
     pub fn arm(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>) {
         let Timer { deadline: due, place } = threads[thread].timer;
         debug_assert!(place == 0, "a thread waits once at a time");
-        if due == NEVER {
-            return;
+        if due != NEVER {
+            self.keep(threads, thread, due);
         }
+    }
+
+    /// Keeps a time at which something becomes of a thread. It has none.
+    pub fn keep(&mut self, threads: &mut Slab<Thread>, thread: Index<Thread>, due: u64) {
         threads[thread].obstacles.insert(Obstacles::TIMED);
         let at = self.count;
         self.count += 1;
@@ -138,8 +142,10 @@ impl Timers {
     /// The rule that is broken.
     pub(crate) fn check(&self, threads: &Slab<Thread>) -> Result<u32, Broken> {
         for (at, entry) in self.entries[..self.count].iter().enumerate() {
-            let expected = Timer { deadline: entry.due, place: at as u32 + 1 };
-            if threads[entry.thread].timer != expected {
+            let Thread { timer, state, .. } = threads[entry.thread];
+            // The end of a rest is no deadline of the thread's.
+            let deadline = if state == State::Resting { timer.deadline } else { entry.due };
+            if timer != (Timer { deadline, place: at as u32 + 1 }) {
                 return Err("a deadline that is not its thread's");
             }
             if at > 0 && self.entries[(at - 1) / 2].due > entry.due {

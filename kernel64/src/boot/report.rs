@@ -3,9 +3,9 @@
 use lilliput_abi::boot::exit;
 use lilliput_core::frames::{Frame, FrameAllocator};
 use lilliput_core::interrupt::VECTORS;
+use lilliput_core::scheduler::TURN_MILLISECONDS;
 
 use super::handoff::Handoff;
-use crate::cpu::apic::TICK_HERTZ;
 use crate::cpu::clock;
 use crate::cpu::features::{self, Features};
 use crate::cpu::io_apic::IoApics;
@@ -57,7 +57,7 @@ pub fn memory(handoff: &Handoff, frames: &FrameAllocator) {
 
 /// The timer, and how many CPUs there are.
 pub fn timer(kilohertz: u64, cpus: u32) {
-    log!("timer: local APIC at {}.{:03} MHz, {TICK_HERTZ} Hz while threads run", kilohertz / 1000, kilohertz % 1000);
+    log!("timer: local APIC at {}.{:03} MHz, turns of {TURN_MILLISECONDS} ms", kilohertz / 1000, kilohertz % 1000);
     log!("CPUs: 1 of {cpus} in use");
 }
 

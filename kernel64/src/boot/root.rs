@@ -4,10 +4,10 @@ use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability, exit, file};
 use lilliput_abi::layout::{USER_END, USER_START};
 use lilliput_abi::{Isolation, ObjectType, Rights};
 use lilliput_compat32::entry_page;
-use lilliput_core::alarm::Alarm;
 use lilliput_core::capability::Capability;
 use lilliput_core::frames::{Frame, FrameAllocator, FrameSet};
 use lilliput_core::paging;
+use lilliput_core::scheduler::TURN_MILLISECONDS;
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::{PRIORITIES, Thread};
@@ -35,7 +35,7 @@ const PLACES: u32 = 16384;
 /// Its first thread's priority: that of a server that others wait for.
 const PRIORITY: u8 = 48;
 
-/// How much longer than the shortest tick the longest is, where the boot configuration names the shortest.
+/// How much longer than the shortest turn the longest is, in counts of the time-stamp counter, where the boot configuration names the shortest.
 const STEPS: u64 = 1000;
 
 /// Makes the kernel's state and the root task, and goes to user mode.
@@ -59,11 +59,11 @@ pub fn start(handoff: Handoff, platform: Platform, devices: Devices, frames: Fra
 
     kernel.facts.boot_ticks = clock::ticks_since_start();
     log!("first user instruction");
-    let alarm = match config.number("shortest_tick") {
-        Ok(Some(shortest)) => Alarm::stepping(shortest, shortest.saturating_add(STEPS)),
-        _ => Alarm::new(apic::tick()),
+    let turns = match config.number("shortest_turn") {
+        Ok(Some(shortest)) => [shortest, shortest.saturating_add(STEPS)],
+        _ => [kernel.facts.clock.kilohertz * TURN_MILLISECONDS; 2],
     };
-    first::leave(kernel, this, alarm)
+    first::leave(kernel, this, turns)
 }
 
 /// What can't be mended at boot: says so, and ends the machine.

@@ -15,9 +15,6 @@ use super::pic;
 use crate::mm::frames::FrameSource;
 use crate::mm::kernel_map;
 
-/// How many ticks of the timer a second of a thread's has.
-pub const TICK_HERTZ: u64 = 1000;
-
 const BASE: Msr = Msr::new(0x1b);
 const BASE_ENABLE: u64 = 1 << 11;
 const BASE_X2APIC: u64 = 1 << 10;
@@ -130,11 +127,6 @@ pub fn measure_timer() -> u64 {
     TIMER_RATIO.store((kilohertz << 32) / clock::kilohertz(), Relaxed);
     apic.write(Register::Timer, u32::from(vector::TIMER));
     kilohertz
-}
-
-/// How much the time-stamp counter counts in a tick.
-pub fn tick() -> u64 {
-    clock::kilohertz() * 1000 / TICK_HERTZ
 }
 
 /// Makes the timer interrupt once, when the time-stamp counter has gone on by so much; or earlier, if that is further off than its

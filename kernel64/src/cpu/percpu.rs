@@ -5,7 +5,7 @@
 
 use core::cell::UnsafeCell;
 
-use lilliput_core::alarm::{Alarm, NEVER};
+use lilliput_core::alarm::Alarm;
 use lilliput_core::cpu::Cpu;
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
@@ -69,7 +69,7 @@ static BOOT_CPU: Block = Block(UnsafeCell::new(PerCpu {
     gdt: Line([0; _]),
     tss: Line(TaskStateSegment::new()),
     cpu: Cpu::new(),
-    alarm: Alarm::new(NEVER),
+    alarm: Alarm::new(),
 }));
 
 /// The block of the CPU that boots.

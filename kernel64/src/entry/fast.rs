@@ -56,7 +56,7 @@ use lilliput_core::cpu::Cpu;
 use lilliput_core::endpoint::{Endpoint, NOTIFICATIONS, Notification, Queue};
 use lilliput_core::plan::Loaded;
 use lilliput_core::registers::FLAGS;
-use lilliput_core::scheduler::{ReadyQueue, SLICE_TICKS};
+use lilliput_core::scheduler::ReadyQueue;
 use lilliput_core::slab::Object;
 use lilliput_core::thread::{
     Account, Fault, Frame, Gate, Home, Interrupted, Kind, Obstacles, Registers, State, Thread, class,
@@ -157,10 +157,10 @@ global_asm!(
     reply_receive = const operation(Operation::ReplyReceive),
     null_call = const operation(Operation::Null),
     task_switched = const Cr0Flags::TASK_SWITCHED.bits(),
-    slice = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, slice),
+    preempted = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, preempted),
+    preempted_at = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, preempted_at),
     occupied = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, ready) + offset_of!(ReadyQueue, occupied),
     ready_queues = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, ready) + offset_of!(ReadyQueue, queues),
-    slice_ticks = const SLICE_TICKS,
     notification = const NOTIFICATIONS as i64 - Endpoint::BASE as i64,
     notification_key = const offset_of!(Notification, header),
     waiters = const offset_of!(Notification, waiters),
@@ -170,7 +170,6 @@ global_asm!(
     priority = const offset_of!(Thread, priority),
     state = const offset_of!(Thread, state),
     state_ready = const State::Ready as u8,
-    slice_left = const offset_of!(Thread, slice),
     switches = const offset_of!(Thread, account) + offset_of!(Account, switches),
     faults = const offset_of!(Thread, account) + offset_of!(Account, faults),
     registers = const offset_of!(Thread, registers),

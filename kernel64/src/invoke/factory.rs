@@ -2,6 +2,7 @@
 
 use lilliput_abi::object::FactoryMethod;
 use lilliput_abi::{Error, Isolation, Rights};
+use lilliput_core::budget::Budget;
 use lilliput_core::capability::Capability;
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::factory::Factory;
@@ -83,6 +84,8 @@ fn create(
         FactoryMethod::CreateThread => {
             let task = object(&kernel.machine.tasks, call.capability(kernel, 0)?, Rights::SEND)?;
             let thread = new_thread(kernel, factory, task, call.priority(kernel, 1)?)?;
+            let most = kernel.machine.tasks[call.task].share;
+            kernel.machine.threads[thread].budget = Budget::new(most, kernel.facts.clock, 0);
             plain(full(&kernel.machine.threads, thread))
         }
         FactoryMethod::CreateTask64 => task(kernel, factory, call.task, NewTask::Wide),
@@ -112,7 +115,7 @@ fn more_frames(kernel: &mut Kernel, call: &Call) -> Answer {
     Ok(if frames::grow(kernel, frames)? { [words[1], 0].into() } else { Words::again(words) })
 }
 
-/// A task, which can give no higher priority than its creator.
+/// A task, which can give no higher priority and no larger budget than its creator.
 fn task(
     kernel: &mut Kernel,
     factory: Index<Factory>,
@@ -120,7 +123,9 @@ fn task(
     new: NewTask,
 ) -> Result<(Capability, u64), Error> {
     let task = new_task(kernel, factory, new)?;
-    kernel.machine.tasks[task].ceiling = kernel.machine.tasks[creator].ceiling;
+    let Task { ceiling, share, .. } = kernel.machine.tasks[creator];
+    let new = &mut kernel.machine.tasks[task];
+    (new.ceiling, new.share) = (ceiling, share);
     let isolation = kernel.machine.tasks[task].space.isolation;
     Ok((full(&kernel.machine.tasks, task), isolation.map_or(0, |isolation| isolation as u64)))
 }

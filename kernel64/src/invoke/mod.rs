@@ -27,6 +27,7 @@ pub use thread::start;
 
 use lilliput_abi::tag::{MAX_WORDS, SHORT_WORDS};
 use lilliput_abi::{Error, Rights};
+use lilliput_core::budget::Share;
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Decision;
 use lilliput_core::slab::{self, Index};
@@ -132,6 +133,19 @@ impl Call {
             _ if usize::from(priority) >= PRIORITIES => Err(Error::BadArgument),
             _ if priority > kernel.machine.tasks[self.task].ceiling => Err(Error::NoRight),
             _ => Ok(priority),
+        }
+    }
+
+    /// Two words as a budget that the caller may give: zeros for the most that is.
+    ///
+    /// # Errors
+    /// `BadArgument` if they are none, `NoRight` for more than the ceiling of the caller's task.
+    fn share(&self, kernel: &Kernel, at: usize) -> Result<Share, Error> {
+        let most = kernel.machine.tasks[self.task].share;
+        match Share::new(self.small(at)?, self.small(at + 1)?)? {
+            Share::ALL => Ok(most),
+            share if most.covers(share) => Ok(share),
+            _ => Err(Error::NoRight),
         }
     }
 

@@ -33,7 +33,9 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
         }
         TaskMethod::Info => Ok(info(&kernel.machine.tasks[task])),
         TaskMethod::SetCeiling => {
-            kernel.machine.tasks[task].ceiling = call.priority(kernel, 0)?;
+            let (ceiling, share) = (call.priority(kernel, 0)?, call.share(kernel, 1)?);
+            let task = &mut kernel.machine.tasks[task];
+            (task.ceiling, task.share) = (ceiling, share);
             Ok(DONE)
         }
         TaskMethod::Places => {

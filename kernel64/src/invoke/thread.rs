@@ -2,6 +2,7 @@
 
 use lilliput_abi::object::{ThreadMethod, account};
 use lilliput_abi::{Error, Tag};
+use lilliput_core::budget::Budget;
 use lilliput_core::ipc::end;
 use lilliput_core::slab::Index;
 use lilliput_core::thread::{Registers, State, Thread};
@@ -22,7 +23,16 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
             this.cpu.set_priority(&mut kernel.machine, thread, priority);
             Ok(DONE)
         }
-        ThreadMethod::Account => read_account(kernel, thread, call.words[0]),
+        ThreadMethod::SetBudget => {
+            let share = call.share(kernel, 0)?;
+            let budget = Budget::new(share, kernel.facts.clock, this.cpu.stamp);
+            this.cpu.set_budget(&mut kernel.machine, thread, budget);
+            Ok(DONE)
+        }
+        ThreadMethod::Account => {
+            this.cpu.charge(&mut kernel.machine, this.cpu.stamp);
+            read_account(kernel, thread, call.words[0])
+        }
         ThreadMethod::SetFaultHandler => {
             let Some(handler) = fault_handler(kernel, this, call)? else { return Ok(call.again()) };
             kernel.machine.threads[thread].fault_handler = handler;
@@ -66,13 +76,14 @@ pub fn start(
 }
 
 fn read_account(kernel: &Kernel, thread: Index<Thread>, number: u64) -> Answer {
-    let used = &kernel.machine.threads[thread].account;
+    let Thread { account: used, charged, .. } = &kernel.machine.threads[thread];
     Ok(split(match number {
         account::USER => used.user,
         account::KERNEL => used.kernel,
         account::SWITCHES => used.switches(),
         account::MESSAGES => used.messages(),
         account::FAULTS => used.faults,
+        account::CHARGED => *charged,
         _ => return Err(Error::BadArgument),
     }))
 }
@@ -104,7 +115,7 @@ fn stop(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer
     }
     let (state, fault) = (kernel.machine.state(&this.cpu, thread), kernel.machine.threads[thread].fault());
     end::detach(&mut kernel.machine, &mut this.cpu, thread);
-    if fault.is_none() && !matches!(state, State::Stopped | State::Ready) {
+    if fault.is_none() && !matches!(state, State::Stopped | State::Ready | State::Resting) {
         kernel.machine.threads[thread].finish(Err(Error::Gone));
     }
     Ok(DONE)

@@ -80,7 +80,7 @@ pub const BOOTS: [GuestBoot; 22] = [
         settings: &[("seed", "1,1000,2000"), ("fuzz_rounds", "40")],
         ..PLAIN
     },
-    // Ticks from about the length of the way out of the kernel on, each longer by one instruction.
+    // Turns from about the length of the way out of the kernel on, each longer by one instruction.
     GuestBoot {
         name: "exchange",
         scenario: Scenario::Exchange,
@@ -89,12 +89,12 @@ pub const BOOTS: [GuestBoot; 22] = [
             ("seed", "1"),
             ("fuzz_rounds", "3"),
             ("exchange_coverage", "yes"),
-            ("shortest_tick", "40"),
+            ("shortest_turn", "40"),
             ("unenforced", "allow"),
         ],
         ..PLAIN
     },
-    // Checking takes longer than these ticks: what comes after an entry or a tick is interrupted at once.
+    // Checking takes longer than these turns: what comes after an entry or a turn is interrupted at once.
     GuestBoot {
         name: "exchange-checked",
         scenario: Scenario::Exchange,
@@ -102,10 +102,10 @@ pub const BOOTS: [GuestBoot; 22] = [
         check_invariants: true,
         settings: &[
             ("seed", "100"),
-            ("fuzz_rounds", "1"),
+            ("fuzz_rounds", "4"),
             ("exchange_coverage", "yes"),
             ("exchange_pause", "50000"),
-            ("shortest_tick", "40"),
+            ("shortest_turn", "40"),
             ("unenforced", "allow"),
         ],
         ..PLAIN

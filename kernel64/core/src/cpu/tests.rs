@@ -19,6 +19,7 @@ fn start(priorities: &[u8]) -> (Machine, Cpu, Vec<Index<Thread>>) {
         pages: crate::ipc::carry::Pages::NONE,
     };
     let mut cpu = Cpu::default();
+    cpu.begin(0, [100; 2]);
     let mut start = |&priority| {
         let thread = machine.threads.insert(1, Thread { priority, ..Thread::default() }).unwrap();
         cpu.enqueue(&mut machine, thread);
@@ -33,10 +34,8 @@ fn start(priorities: &[u8]) -> (Machine, Cpu, Vec<Index<Thread>>) {
 fn all_time_is_charged_to_somebody_once() {
     let (mut machine, mut cpu, all) = start(&[5, 5]);
     let mut now = 1000;
-    let first = cpu.current;
-    cpu.enter(&mut machine, now);
-    cpu.leave(&mut machine, first, now);
-    machine.threads[first].account.user = machine.threads[first].account.user.wrapping_sub(now);
+    cpu.begin(now, [100; 2]);
+    cpu.leave(&mut machine, Index::NONE, now);
     for step in 0..20 {
         let entered = cpu.current;
         now += 7 + step;
@@ -51,8 +50,11 @@ fn all_time_is_charged_to_somebody_once() {
     }
     // While a thread runs its account is short of the counter's value.
     cpu.enter(&mut machine, now);
+    cpu.charge(&mut machine, now);
     let used = |&thread| machine.threads[thread].account.user + machine.threads[thread].account.kernel;
     assert_eq!(all.iter().map(used).sum::<u64>(), now - 1000);
+    assert_eq!(all.iter().map(|&thread| machine.threads[thread].charged).sum::<u64>(), now - 1000);
+    assert!(all.iter().all(|thread| used(thread) == machine.threads[*thread].charged), "nobody works for anybody");
     assert_eq!(all.iter().map(|&thread| machine.threads[thread].account.kernel).sum::<u64>(), 20 * 3);
 }
 
@@ -64,15 +66,15 @@ fn an_idle_cpu_charges_nobody_and_finds_the_first_who_is_ready() {
     assert!(cpu.current.is_none());
     let before = machine.threads[all[0]].account;
     cpu.enter(&mut machine, 50);
-    for _ in 0..2 * SLICE_TICKS {
-        let decision = cpu.tick(&mut machine);
-        cpu.apply(&mut machine, decision);
+    for _ in 0..2 {
+        assert_eq!(cpu.rang(&mut machine), Decision::Stay);
+        cpu.apply(&mut machine, Decision::Block);
     }
     assert_eq!((machine.threads[all[0]].account, cpu.reconsider(&mut machine)), (before, Decision::Stay));
     // Woken from outside of any thread: there is nobody to preempt.
     assert_eq!(cpu.wake(&mut machine, all[0]), Decision::Stay);
     cpu.apply(&mut machine, Decision::Block);
-    assert_eq!((cpu.current, cpu.slice), (all[0], SLICE_TICKS));
+    assert_eq!(cpu.current, all[0]);
 }
 
 #[test]
@@ -95,22 +97,68 @@ fn whoever_is_woken_yields_to_those_that_outrank_it() {
 }
 
 #[test]
-fn a_donation_keeps_the_slice_and_a_block_begins_one() {
+fn a_donation_keeps_the_turn_and_a_block_begins_one() {
     let (mut machine, mut cpu, all) = start(&[5, 5]);
-    cpu.slice = 4;
+    cpu.leave(&mut machine, Index::NONE, 1000);
     machine.threads[all[0]].state = State::AwaitingReply;
     cpu.ready.remove(&mut machine.threads, all[1]);
     cpu.apply(&mut machine, Decision::Donate(all[1]));
-    assert_eq!((cpu.current, cpu.slice), (all[1], 4));
+    cpu.leave(&mut machine, all[0], 1010);
+    assert_eq!((cpu.current, cpu.turn_end), (all[1], 1100));
     cpu.enqueue(&mut machine, all[0]);
     machine.threads[all[1]].state = State::Stopped;
     cpu.apply(&mut machine, Decision::Block);
-    assert_eq!((cpu.current, cpu.slice), (all[0], SLICE_TICKS));
+    cpu.leave(&mut machine, all[1], 1020);
+    assert_eq!((cpu.current, cpu.turn_end), (all[0], 1120));
     assert_eq!(
         [0, 1].map(|name| machine.threads[all[name]].account.switches()),
         [1, 0],
         "who stopped did not give way"
     );
+}
+
+/// What the assembly of the fast path notes of a signal is as good as what the general path does at once.
+#[test]
+fn a_signal_on_the_fast_path_is_made_up_for() {
+    let run = |fast: bool| {
+        let (mut machine, mut cpu, all) = start(&[5, 7]);
+        let [low, high] = [all[0], all[1]];
+        cpu.leave(&mut machine, Index::NONE, 0);
+        cpu.enter(&mut machine, 10);
+        machine.threads[high].state = State::Waiting;
+        cpu.apply(&mut machine, Decision::Block);
+        cpu.leave(&mut machine, high, 10);
+        assert_eq!((cpu.current, cpu.turn_end), (low, 110));
+        if fast {
+            machine.threads[high].state = State::Ready;
+            cpu.ready.push_front(&mut machine.threads, low);
+            (cpu.preempted, cpu.preempted_at, cpu.current) = (low, 40, high);
+            let accounts = [low, high].map(|thread| machine.threads[thread].account.user);
+            machine.threads[low].account.user = accounts[0].wrapping_add(40);
+            machine.threads[high].account.user = accounts[1].wrapping_sub(40);
+        } else {
+            cpu.enter(&mut machine, 40);
+            let decision = cpu.wake(&mut machine, high);
+            cpu.apply(&mut machine, decision);
+            cpu.leave(&mut machine, low, 40);
+        }
+        cpu.enter(&mut machine, 60);
+        assert!(cpu.preempted.is_none());
+        let turns = (cpu.current, cpu.turn_end, machine.threads[low].turn);
+        machine.threads[high].state = State::Waiting;
+        cpu.apply(&mut machine, Decision::Block);
+        cpu.leave(&mut machine, high, 70);
+        let end = cpu.turn_end;
+        cpu.enter(&mut machine, 95);
+        cpu.charge(&mut machine, 95);
+        let thread = |index: Index<Thread>| (machine.threads[index].charged, machine.threads[index].account.user);
+        (turns, end, thread(low), thread(high))
+    };
+    let expected = ((2, 140, 70), 140, (55, 55), (40, 30));
+    for fast in [false, true] {
+        let ((current, turn_end, left), end, low, high) = run(fast);
+        assert_eq!(((current.number(), turn_end, left), end, low, high), expected, "fast: {fast}");
+    }
 }
 
 /// A chain of threads of which each waits for the answer of the next, and one that is ready.
@@ -154,4 +202,22 @@ fn attention_is_for_whoever_is_outranked_in_a_chain() {
     ] {
         assert_eq!(chain(priorities, ready).1.attention, attention, "{priorities:?} against {ready}");
     }
+}
+
+#[test]
+fn stepping_turns_grow_by_one_and_begin_anew() {
+    let (mut machine, mut cpu, _) = start(&[5]);
+    let mut now = 1000;
+    cpu.begin(now, [10, 12]);
+    cpu.begins = cpu.whole_turn;
+    let lengths = [(); 5].map(|()| {
+        cpu.leave(&mut machine, Index::NONE, now);
+        let length = cpu.turn_end - now;
+        now = cpu.turn_end;
+        cpu.enter(&mut machine, now);
+        assert_eq!(cpu.rang(&mut machine), Decision::Stay, "nobody else is ready");
+        now += 100;
+        length
+    });
+    assert_eq!(lengths, [10, 11, 12, 10, 11]);
 }

@@ -36,7 +36,7 @@ pub(super) fn withdraw(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Threa
     machine.timers.disarm(&mut machine.threads, thread);
     let Thread { endpoint, notification, home, .. } = machine.threads[thread];
     match state {
-        State::Stopped | State::Ready | State::Sleeping => {}
+        State::Stopped | State::Ready | State::Sleeping | State::Resting => {}
         State::Sending | State::Calling => machine.take_from(endpoint, thread),
         State::Receiving => machine.take_from(home.endpoint, thread),
         State::AwaitingReply => {
@@ -50,7 +50,10 @@ pub(super) fn withdraw(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Threa
                 cpu.enqueue(machine, server);
             }
         }
-        State::Waiting => machine.notifications[notification].waiters.remove(&mut machine.threads, thread),
+        State::Waiting => {
+            machine.notifications[notification].waiters.remove(&mut machine.threads, thread);
+            machine.threads[thread].obstacles.remove(Obstacles::BOUNDED);
+        }
     }
 }
 

@@ -86,8 +86,9 @@ pub fn signal(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notifica
         || !to.caller.is_none()
         || to.priority <= from.priority
         || cpu.ready.outranks(to.priority)
+        || cpu.ready.has_equal(to.priority)
         || cpu.ready.has_equal(from.priority)
-        || cpu.slice == 0
+        || !cpu.preempted.is_none()
     {
         return None;
     }

@@ -225,7 +225,7 @@ pub fn reply(machine: &mut Machine, cpu: &mut Cpu) -> Decision {
 
 /// The running thread answers its caller and receives the next message.
 ///
-/// If it has to wait, the caller runs at once, unless somebody outranks it: see [`Cpu::attention`].
+/// If it has to wait, the caller runs at once, unless [its time is over](Cpu::holds_back).
 pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>) -> Decision {
     let caller = match answer(machine, cpu) {
         Err(error) => return refuse(machine, cpu.current, error),
@@ -237,11 +237,11 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpo
     let Some(caller) = caller else { return decision };
     let priority = machine.threads[caller].priority;
     match decision {
-        Decision::Block if !(cpu.attention && cpu.ready.outranks(priority)) => Decision::Donate(caller),
+        Decision::Block if !cpu.holds_back(machine, caller) => Decision::Donate(caller),
         Decision::Stay => cpu.wake(machine, caller),
         Decision::Preempt(other) if priority > machine.threads[other].priority => {
             cpu.enqueue(machine, other);
-            Decision::Preempt(caller)
+            cpu.wake(machine, caller)
         }
         Decision::Block | Decision::Preempt(_) | Decision::Donate(_) => {
             cpu.enqueue(machine, caller);

@@ -6,7 +6,7 @@ use crate::cpu::{Cpu, Decision};
 use crate::endpoint::Notification;
 use crate::machine::Machine;
 use crate::slab::Index;
-use crate::thread::State;
+use crate::thread::{Obstacles, State};
 
 /// Sets bits; the first who waits takes them all. The running thread's status is its caller's to set.
 pub fn signal(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notification>, bits: u32) -> Decision {
@@ -36,6 +36,7 @@ pub fn wait(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notificati
         return Decision::Stay;
     }
     thread.state = State::Waiting;
+    thread.obstacles.set(Obstacles::BOUNDED, thread.budget.is_bounded());
     thread.notification = notification;
     object.waiters.push_back(&mut machine.threads, cpu.current);
     Decision::Block

@@ -40,15 +40,20 @@ pub fn sleep(machine: &mut Machine, cpu: &mut Cpu, now: u64) -> Decision {
     limit(machine, cpu, Decision::Block, now)
 }
 
-/// Ends waits whose deadline has come. They are ready afterwards; whether one of them runs is to be decided.
+/// Ends waits whose deadline has come, and rests. They are ready afterwards; whether one of them runs is to be decided.
 ///
-/// If there are many some are left: they are due still.
-pub fn expire(machine: &mut Machine, cpu: &mut Cpu, now: u64) {
-    for _ in 0..AT_ONCE {
-        let Some(thread) = machine.timers.due(now) else { return };
+/// If there are many some are left: they are due still. Returns whether there were any.
+pub fn expire(machine: &mut Machine, cpu: &mut Cpu, now: u64) -> bool {
+    for ended in 0..AT_ONCE {
+        let Some(thread) = machine.timers.due(now) else { return ended != 0 };
         let state = machine.state(cpu, thread);
+        if state == State::Resting {
+            cpu.enqueue(machine, thread);
+            continue;
+        }
         give_up(machine, cpu, thread, state);
     }
+    true
 }
 
 /// Ends the wait of a thread, in this state, by its deadline.

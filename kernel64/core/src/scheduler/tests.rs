@@ -35,13 +35,13 @@ fn nobody_is_ready_at_first() {
 }
 
 #[test]
-fn the_last_of_a_priority_has_a_whole_slice_and_the_first_what_is_left() {
+fn the_last_of_a_priority_has_a_whole_turn_and_the_first_what_is_left() {
     let (mut slab, all) = threads(&[5, 5]);
     let mut ready = ReadyQueue::new();
-    slab[all[1]].slice = 3;
+    (slab[all[0]].turn, slab[all[0]].late, slab[all[1]].turn) = (7, true, 3);
     ready.push_back(&mut slab, all[0]);
     ready.push_front(&mut slab, all[1]);
-    assert_eq!((slab[all[0]].slice, slab[all[1]].slice), (SLICE_TICKS, 3));
+    assert_eq!((slab[all[0]].turn, slab[all[0]].late, slab[all[1]].turn), (0, false, 3));
     assert_eq!(ready.pop(&mut slab), Some(all[1]));
 }
 

@@ -1,5 +1,6 @@
 //! What IPC and scheduling mean, written from the interface's documentation: lists, queues and names, no links, no bits.
 
+mod budgets;
 mod calls;
 mod deadlines;
 mod ends;
@@ -9,10 +10,9 @@ use std::collections::VecDeque;
 
 use lilliput_abi::fault::FAULT_LABEL;
 use lilliput_abi::{Error, Tag};
-use lilliput_core::scheduler::SLICE_TICKS;
 
 use crate::step::{ENDPOINTS, NOTIFICATIONS, New, Step, TASKS, THREADS};
-use crate::world::Time;
+use crate::world::{TURN, Time};
 
 /// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +36,8 @@ pub enum Doing {
         notification: usize,
     },
     Sleeping,
+    /// Could run, but may not for now.
+    Resting,
 }
 
 /// A thread, and what it sees in its registers.
@@ -51,7 +53,15 @@ pub struct Thread {
     fault: Option<[u64; 4]>,
     /// When its wait ends.
     pub deadline: Option<u64>,
-    slice: u32,
+    /// What it has left of its turn, in units.
+    turn: u64,
+    /// Whether its turn was over while another worked for it.
+    late: bool,
+    /// Units of its budget that are left in this period, and when that is over.
+    left: i64,
+    over: u64,
+    /// Units that were used on its time.
+    pub charged: u64,
     pub status: u32,
     pub tag: u32,
     pub long: bool,
@@ -113,8 +123,8 @@ pub struct Model {
     /// Who could run, by priority.
     pub ready: Vec<VecDeque<usize>>,
     pub running: Option<usize>,
-    /// Ticks left to whoever runs.
-    pub slice: u32,
+    /// Units left of the turn of whoever runs.
+    pub turn: u64,
     /// Whether somebody was outranked when somebody got the CPU who was not given it.
     pub attention: bool,
     time: Time,
@@ -134,7 +144,7 @@ impl Model {
             notifications: [(); NOTIFICATIONS].map(|()| Some(Notification::default())),
             ready: vec![VecDeque::new(); 64],
             running: None,
-            slice: SLICE_TICKS,
+            turn: TURN,
             attention: false,
             time: Time::default(),
             limit: None,
@@ -146,8 +156,12 @@ impl Model {
     pub fn step(&mut self, step: &Step) {
         (self.donated, self.limit) = (false, None);
         self.act(step);
+        self.conclude();
+    }
+
+    fn conclude(&mut self) {
         for thread in self.threads.iter_mut().flatten() {
-            if matches!(thread.doing, Doing::Ready | Doing::Stopped) {
+            if matches!(thread.doing, Doing::Ready | Doing::Stopped | Doing::Resting) {
                 thread.deadline = None;
             }
         }
@@ -182,8 +196,8 @@ impl Model {
                 self.endpoints.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
                 self.notifications.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
             }
-            (Step::Tick(count), _) => return (0..count).for_each(|_| self.tick()),
-            (Step::Pass(time), _) => self.pass(time),
+            (Step::SetBudget { thread, budget }, _) => self.set_budget(thread, budget),
+            (Step::Pass(time), _) => return (0..time).for_each(|_| self.pass()),
             (_, None) => {}
             (Step::Limit(distance), Some(_)) => self.time.limit = Some(self.time.deadline(distance)),
             (Step::Sleep(distance), Some(me)) => {

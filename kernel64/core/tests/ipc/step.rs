@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::world::World;
+use crate::world::{Units, World};
 
 /// Names of threads, endpoints and notifications in a trace: a name outlives the object and may get another.
 pub const THREADS: usize = 8;
@@ -52,6 +52,7 @@ pub struct New {
     pub kind: Kind,
     pub task: usize,
     pub priority: u8,
+    pub budget: Units,
 }
 
 /// An exception.
@@ -105,8 +106,6 @@ pub enum Step {
     Sleep(u64),
     /// So much time passes.
     Pass(u64),
-    /// The timer ticks so many times, whoever runs.
-    Tick(u32),
     /// The running thread raises an exception, of which an endpoint is told, or nobody.
     Fault {
         raised: Raised,
@@ -116,6 +115,10 @@ pub enum Step {
     SetPriority {
         thread: usize,
         priority: u8,
+    },
+    SetBudget {
+        thread: usize,
+        budget: Units,
     },
     Start {
         thread: usize,
@@ -224,11 +227,17 @@ fn short() -> impl Strategy<Value = Message> {
 }
 
 fn new() -> impl Strategy<Value = New> {
-    (select(vec![Kind::Small, Kind::Host, Kind::Wide]), priority(), 0..TASKS).prop_map(|(kind, priority, task)| New {
+    let kinds = select(vec![Kind::Small, Kind::Host, Kind::Wide]);
+    (kinds, priority(), 0..TASKS, budget()).prop_map(|(kind, priority, task, budget)| New {
         kind,
         task,
         priority,
+        budget,
     })
+}
+
+fn budget() -> impl Strategy<Value = Units> {
+    prop_oneof![2 => Just(None), 1 => (1..6_u32, 6..30_u32).prop_map(Some)]
 }
 
 fn raised() -> impl Strategy<Value = Raised> {
@@ -261,11 +270,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Yield),
         12 => (0..8_u64).prop_map(Step::Limit),
         2 => (0..8_u64).prop_map(Step::Sleep),
-        6 => (1..5_u64).prop_map(Step::Pass),
-        6 => select(vec![1, 1, 2, 9, 10, 25]).prop_map(Step::Tick),
+        12 => select(vec![1, 1, 1, 2, 3, 4, 9, 10, 25]).prop_map(Step::Pass),
         3 => (raised(), proptest::option::weighted(0.9, 0..ENDPOINTS), badge())
             .prop_map(|(raised, handler, badge)| Step::Fault { raised, handler, badge }),
         1 => (0..THREADS, priority()).prop_map(|(thread, priority)| Step::SetPriority { thread, priority }),
+        1 => (0..THREADS, budget()).prop_map(|(thread, budget)| Step::SetBudget { thread, budget }),
         4 => (0..THREADS, new()).prop_map(|(thread, new)| Step::Start { thread, new }),
         2 => (0..THREADS).prop_map(Step::DestroyThread),
         1 => (0..ENDPOINTS).prop_map(Step::DestroyEndpoint),

@@ -3,7 +3,9 @@
 use lilliput_abi::layout::ENTRY_PAGE;
 use lilliput_abi::operation::{CARRIES, LONG, TIMED};
 use lilliput_abi::{Error, Operation, Rights};
+use lilliput_core::budget::{Budget, Share};
 use lilliput_core::capability::{Capability, CapabilityTable};
+use lilliput_core::clock::Clock;
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::ipc::general::Sending;
@@ -21,6 +23,22 @@ const RESIDUE: u64 = 0xdead_beef;
 
 /// Places of a task's table.
 const PLACES: usize = 8;
+/// A turn, in units of time.
+pub const TURN: u64 = 10;
+
+/// A budget in units of time: so many in each period of so many.
+pub type Units = Option<(u32, u32)>;
+
+/// A microsecond of this clock is a tick, and a unit is far more than a budget must be at least. So that the order is certain in which budgets are
+/// renewed, periods begin some ticks before a unit does, each thread's so many of its own.
+fn budget_of(units: Units, now: u64) -> Budget {
+    let clock = Clock { start: 0, kilohertz: 1000 };
+    let share = units.map_or(Ok(Share::ALL), |(time, period)| {
+        let [time, period] = [time, period].map(|units| units * Time::UNIT as u32);
+        Share::new(time, period)
+    });
+    Budget::new(share.unwrap(), clock, now)
+}
 
 /// Threads, endpoints and notifications by the names of a trace.
 pub struct World {
@@ -50,22 +68,28 @@ pub struct Time {
 }
 
 impl Time {
-    const STEP: u64 = 1 << 16;
+    /// Ticks of the counter in the unit of a trace.
+    pub const UNIT: u64 = 1 << 16;
+
+    /// The same in units.
+    pub fn units(&self) -> u64 {
+        self.now
+    }
 
     /// What the counter stands at.
     pub fn now(&self) -> u64 {
-        self.now * Self::STEP + Self::STEP - 1
+        self.now * Self::UNIT + Self::UNIT - 1
     }
 
-    /// So much time passes.
-    pub fn pass(&mut self, time: u64) {
-        self.now += time;
+    /// A unit of time passes.
+    pub fn pass(&mut self) {
+        self.now += 1;
     }
 
     /// The deadline that is so far away: if that is not at all, it has passed.
     pub fn deadline(&mut self, distance: u64) -> u64 {
         self.named += 1;
-        (self.now + distance) * Self::STEP + self.named
+        (self.now + distance) * Self::UNIT + self.named
     }
 }
 
@@ -114,15 +138,43 @@ impl World {
             operation: Operation::Null,
             timed: false,
         };
+        world.cpu.begin(world.time.now(), [TURN * Time::UNIT; 2]);
         world.renew();
         world
     }
 
     /// Does a step, as the kernel would: decides, and carries the decision out.
     pub fn step(&mut self, step: &Step) -> Decision {
+        if let Step::Pass(time) = *step {
+            (0..time).for_each(|_| self.pass());
+            return Decision::Stay;
+        }
+        let entered = self.cpu.current;
+        self.cpu.stamp = self.time.now();
         let decision = self.decide(step);
-        self.cpu.apply(&mut self.machine, decision);
+        self.leave(entered, decision);
         decision
+    }
+
+    fn leave(&mut self, entered: Index<Thread>, decision: Decision) {
+        self.cpu.apply(&mut self.machine, decision);
+        self.cpu.leave(&mut self.machine, entered, self.time.now());
+    }
+
+    /// A unit of time passes, at the end of which the timer interrupts, whether there is something to do or not.
+    fn pass(&mut self) {
+        self.time.pass();
+        let now = self.time.now();
+        let Self { machine, cpu, .. } = self;
+        let entered = cpu.current;
+        let wanted = if entered.is_none() { machine.timers.first() } else { machine.timers.first().min(cpu.until()) };
+        cpu.enter(machine, now);
+        let decision = cpu.rang(machine);
+        let due = machine.timers.due(now).is_some();
+        assert!(now >= wanted || decision == Decision::Stay && !due, "the timer is to be set to what comes first");
+        let woke = timed::expire(machine, cpu, now);
+        let decision = if woke && decision == Decision::Stay { cpu.reconsider(machine) } else { decision };
+        self.leave(entered, if entered.is_none() { Decision::Block } else { decision });
     }
 
     fn decide(&mut self, step: &Step) -> Decision {
@@ -141,7 +193,7 @@ impl World {
             return decision;
         }
         let Self { machine, cpu, .. } = self;
-        cpu.enter(machine, 0);
+        cpu.enter(machine, self.time.now());
         match *step {
             Step::Start { thread, new } => self.start(thread, new),
             Step::SetPriority { thread, priority } => {
@@ -163,17 +215,12 @@ impl World {
                 }
             }
             Step::Renew => self.renew(),
-            Step::Tick(count) => {
-                for _ in 1..count {
-                    let decision = cpu.tick(machine);
-                    cpu.apply(machine, decision);
+            Step::SetBudget { thread: name, budget } => {
+                if let Some(thread) = self.threads[name].some() {
+                    cpu.set_budget(machine, thread, budget_of(budget, self.time.now() - name as u64));
                 }
-                return cpu.tick(machine);
             }
-            Step::Pass(time) => {
-                self.time.pass(time);
-                timed::expire(machine, cpu, self.time.now());
-            }
+            Step::Pass(_) => unreachable!(),
             _ if cpu.current.is_none() => {}
             Step::Limit(distance) => self.time.limit = Some(self.time.deadline(distance)),
             Step::Sleep(distance) => {
@@ -353,13 +400,14 @@ impl World {
         Decision::Block
     }
 
-    fn start(&mut self, name: usize, New { kind, task, priority }: New) {
+    fn start(&mut self, name: usize, New { kind, task, priority, budget }: New) {
         if !self.threads[name].is_none() {
             return;
         }
         let task = self.tasks[task];
         let arena = if kind == Kind::Wide { 0 } else { 1 };
-        let mut thread = Thread { kind, arena, priority, task, ..Thread::default() };
+        let budget = budget_of(budget, self.time.now() - name as u64);
+        let mut thread = Thread { kind, arena, priority, task, budget, ..Thread::default() };
         thread.set_peers(false);
         let index = self.machine.threads.insert(1, thread).unwrap();
         self.machine.join(index);
@@ -437,5 +485,17 @@ impl World {
     /// A notification, if it is not gone.
     pub fn notification(&self, name: usize) -> Option<&Notification> {
         admit(&self.machine.notifications, self.notifications[name]).map(|index| &self.machine.notifications[index])
+    }
+
+    /// Units left of the running thread's turn.
+    pub fn turn(&self) -> u64 {
+        (self.cpu.turn_end - self.time.now()) / Time::UNIT
+    }
+
+    /// Names of threads, and what was used on their time, in ticks.
+    pub fn charged(&mut self) -> Vec<(usize, u64)> {
+        self.cpu.charge(&mut self.machine, self.time.now());
+        let names = (0..THREADS).filter(|&name| !self.threads[name].is_none());
+        names.map(|name| (name, self.thread(name).charged)).collect()
     }
 }

@@ -1,7 +1,8 @@
 # ---- A signal that wakes a thread of a higher priority ---------------------------------------------------------------
 
-# The thread that entered makes way: it is the first of its priority from here on, with what is left of its slice and an answer of nothing. The one that
-# waited, alone and served by nobody, runs with a slice of its own; it has the bits as word 0, and nothing else of the other's.
+# The thread that entered makes way: it is the first of its priority from here on, with what is left of its turn and an answer of nothing. The one that
+# waited, alone and served by nobody, runs on its own time; it has the bits as word 0, and nothing else of the other's. What this means for turns
+# and for who pays is made up for at the next entry to the general path, which a second signal takes: it is told who made way, and when.
 
 # RCX = capability, R9 = index of the endpoint with the number of the notification, R10 = who waits there.
 .macro CHECK_SIGNAL general
@@ -30,18 +31,18 @@
     jne \general
     cmp dword ptr [r10 + {caller}], {nobody}
     jne \general
-    # It outranks the one that entered, and nobody outranks it.
+    # It outranks the one that entered, and nobody outranks it or is its equal.
     mov r11b, [r10 + {priority}]
     cmp r11b, [rsp + {priority}]
     jbe \general
     bsr r11, qword ptr gs:[{occupied}]
     jz 8f
     cmp r11b, [r10 + {priority}]
-    ja \general
+    jae \general
 8:
-    # The one that entered has a rest of its slice, and no equals.
-    cmp dword ptr gs:[{slice}], 0
-    je \general
+    # It is the first signal, and the one that entered has no equals.
+    cmp dword ptr gs:[{preempted}], {nobody}
+    jne \general
     movzx r11d, byte ptr [rsp + {priority}]
     cmp dword ptr gs:[{ready_queues} + r11 * 8], {nobody}
     jne \general
@@ -59,13 +60,12 @@
     mov r11d, 1
     shl r11, cl
     or gs:[{occupied}], r11
-    mov r11d, gs:[{slice}]
-    mov [rsp + {slice_left}], r11d
-    mov dword ptr gs:[{slice}], {slice_ticks}
     mov gs:[{current}], r10
     rdtsc
     shl rdx, 32
     or rax, rdx
+    mov gs:[{preempted}], esp
+    mov gs:[{preempted_at}], rax
     add [rsp + {user_ticks}], rax
     sub [r10 + {user_ticks}], rax
     inc qword ptr [rsp + {switches}]

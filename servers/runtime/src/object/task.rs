@@ -157,6 +157,15 @@ impl<K: Invoke> Task<K> {
         self.method(TaskMethod::SetCeiling, &[priority as Word]).map(drop)
     }
 
+    /// The same, and the largest budget: so many microseconds of each period of so many.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_ceilings(self, priority: u8, microseconds: u32, period: u32) -> Result<(), Error> {
+        let words = [priority as Word, microseconds as Word, period as Word];
+        self.method(TaskMethod::SetCeiling, &words).map(drop)
+    }
+
     /// What it is.
     ///
     /// # Errors

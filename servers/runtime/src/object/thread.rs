@@ -25,6 +25,8 @@ pub struct Account {
     pub messages: u64,
     /// Exceptions it raised.
     pub faults: u64,
+    /// TSC ticks that were used on its time, by itself and by those that worked for it.
+    pub charged: u64,
 }
 
 impl core::ops::AddAssign for Account {
@@ -34,6 +36,7 @@ impl core::ops::AddAssign for Account {
         self.switches += other.switches;
         self.messages += other.messages;
         self.faults += other.faults;
+        self.charged += other.charged;
     }
 }
 
@@ -52,6 +55,14 @@ impl<K: Invoke> Thread<K> {
     /// What the kernel says.
     pub fn set_priority(self, priority: u8) -> Result<(), Error> {
         self.method(ThreadMethod::SetPriority, &[priority as Word]).map(drop)
+    }
+
+    /// Bounds what may be used on its time: so many microseconds of each period of so many; zeros for as much as the caller may give.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_budget(self, microseconds: u32, period: u32) -> Result<(), Error> {
+        self.method(ThreadMethod::SetBudget, &[microseconds as Word, period as Word]).map(drop)
     }
 
     /// Makes `endpoint` (a place of the caller's) hear of its faults, under `badge`, before its task's handler.
@@ -108,6 +119,7 @@ impl<K: Invoke> Thread<K> {
             switches: self.one(account::SWITCHES)?,
             messages: self.one(account::MESSAGES)?,
             faults: self.one(account::FAULTS)?,
+            charged: self.one(account::CHARGED)?,
         })
     }
 

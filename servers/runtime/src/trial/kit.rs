@@ -165,6 +165,8 @@ pub enum Work {
     ReceiveString = 22,
     /// [`Work::SendString`] with a deadline.
     SendStringUntil = 23,
+    /// Serves the endpoint at place [`GIVEN`]: works for a while for each message.
+    Serve = 24,
 }
 
 /// See [`Work::DriveInterrupt`].
@@ -183,7 +185,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -208,6 +210,7 @@ impl Work {
         Self::SendString,
         Self::ReceiveString,
         Self::SendStringUntil,
+        Self::Serve,
     ];
 
     /// The work with this number.
@@ -241,6 +244,7 @@ impl Work {
                 let _ = notification::<K>().wait();
             }
             Self::Derive => death::derive::<K>(given),
+            Self::Serve => schedule::serve::<K>(endpoint),
             Self::DriveInterrupt => {
                 while notification::<K>().wait().and_then(|_| Interrupt::<K>::at(given).acknowledge()).is_ok() {
                     if SEEN.fetch_add(1, Ordering::SeqCst) == STORM {

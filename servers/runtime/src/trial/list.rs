@@ -70,6 +70,7 @@ pub const TRIALS: &[Trial] = &[
     alone("missing-right", BOTH),
     alone("grant-takes-away", BOTH),
     alone("ceilings", BOTH),
+    alone("budget-ceilings", BOTH),
     // Messages.
     with("all-lengths", BOTH, ALL),
     with("badges", BOTH, ALL),
@@ -162,6 +163,9 @@ pub const TRIALS: &[Trial] = &[
     alone("priorities", BOTH),
     alone("yielding", BOTH),
     alone("vector-state", BOTH),
+    alone("budgets", BOTH),
+    alone("donated-time", BOTH),
+    alone("time-is-charged", BOTH),
     alone("clock", BOTH),
     alone("sleep", BOTH),
     alone("sleep-order", BOTH),

@@ -59,6 +59,30 @@ pub fn ceilings<K: Machine>() -> Outcome {
     [thread.place(), made.place()].into_iter().try_for_each(|place| factory.destroy(place))
 }
 
+/// Nor a larger part of it.
+pub fn budget_ceilings<K: Machine>() -> Outcome {
+    let (task, factory) = (kit::task::<K>(), kit::factory::<K>());
+    let thread = factory.create_thread(task, 1)?;
+    for (time, period) in [(0, 1000), (1000, 0), (99, 1000), (100, 999), (1001, 1000)] {
+        let refused = thread.set_budget(time, period).err();
+        assert_eq!(refused, Some(Error::BadArgument), "{time} us in {period}");
+        assert_eq!(task.set_ceilings(1, time, period).err(), refused, "a ceiling of {time} us in {period}");
+    }
+    thread.set_budget(1000, 1000)?;
+    thread.set_budget(0, 0)?;
+    task.set_ceilings(kit::PRIORITY, 2000, 10_000)?;
+    for (time, period) in [(2001, 20_000), (2000, 9_999), (300, 1000)] {
+        assert_eq!(thread.set_budget(time, period).err(), Some(Error::NoRight), "{time} us in {period}");
+    }
+    for (time, period) in [(2000, 10_000), (200, 1000), (1000, 50_000), (0, 0)] {
+        thread.set_budget(time, period)?;
+    }
+    let made = factory.create_wide()?;
+    assert_eq!(made.set_ceilings(1, 5000, 10_000).err(), Some(Error::NoRight), "the ceiling of a task that it made");
+    made.set_ceilings(1, 1000, 10_000)?;
+    [thread.place(), made.place()].into_iter().try_for_each(|place| factory.destroy(place))
+}
+
 pub fn grant_takes_away<K: Machine>() -> Outcome {
     let task = kit::task::<K>();
     let plain = copy::<K>(place::SERVICE, Rights::SEND)?;

@@ -14,7 +14,9 @@ use crate::time::{Deadline, MILLISECOND, now, set_deadline};
 use crate::{place, role, time};
 
 /// How long a further thread of a trial waits for somebody.
-pub const PATIENCE: Deadline = Deadline::FromNow(5 * MILLISECOND);
+pub const PATIENCE: Deadline = Deadline::FromNow(PATIENCE_MILLISECONDS * MILLISECOND);
+/// So long that what need not wait for anybody is done by then, on a slow emulator too.
+const PATIENCE_MILLISECONDS: u64 = 50;
 /// So long that a trial that waited for it would be taken for stuck.
 const FAR: Deadline = Deadline::FromNow(3_600_000 * MILLISECOND);
 const SOON: Deadline = Deadline::FromNow(2 * MILLISECOND);
@@ -31,7 +33,7 @@ fn seen() -> u32 {
     SEEN.load(Ordering::SeqCst)
 }
 
-fn rest<K: Machine>(milliseconds: u64) -> Outcome {
+pub fn rest<K: Machine>(milliseconds: u64) -> Outcome {
     time::sleep::<K>(Deadline::FromNow(milliseconds * MILLISECOND))
 }
 
@@ -171,10 +173,10 @@ pub fn timed_calls<K: Machine>() -> Outcome {
         assert_eq!(partner::<K>().call(&message)?.payload(), [round, 7], "one that is not, after it");
     }
     let message = Message::new(told::ECHO, &[1]);
-    partner::<K>().call_until(SOON, &message)?;
+    partner::<K>().call_until(PATIENCE, &message)?;
     // Its deadline, which passes now, ends nothing that is not timed.
     let begin = now::<K>().nanoseconds;
-    while now::<K>().nanoseconds - begin < 4 * MILLISECOND {}
+    while now::<K>().nanoseconds - begin < PATIENCE_MILLISECONDS * MILLISECOND {}
     assert_eq!(partner::<K>().call(&message)?.payload(), [1], "a call after the deadline");
     set_deadline::<K>(PAST);
     assert_eq!(partner::<K>().call(&message)?.payload(), [1], "a call that is not timed");
@@ -186,12 +188,12 @@ pub fn caller_gives_up<K: Machine>() -> Outcome {
     kit::start::<K>(Work::CallUntil, place::SERVICE, PRIORITY + 1)?;
     let received = service::<K>().receive()?;
     assert_eq!((received.message.payload(), seen()), (&[][..], 0), "a call");
-    rest::<K>(10)?;
+    rest::<K>(2 * PATIENCE_MILLISECONDS)?;
     assert_eq!(seen(), Error::TimedOut as u32, "what the caller got");
     assert_eq!(reply::<K>(&Message::default()).err(), Some(Error::NobodyToReplyTo), "an answer to who gave up");
     // And one whose call nobody took.
     kit::start::<K>(Work::CallUntil, place::SERVICE, PRIORITY + 1)?;
-    rest::<K>(10)?;
+    rest::<K>(2 * PATIENCE_MILLISECONDS)?;
     assert_eq!(seen(), Error::TimedOut as u32, "what it got");
     assert_eq!(service::<K>().try_receive().err(), Some(Error::WouldBlock), "its call");
     Ok(())
@@ -211,7 +213,7 @@ pub fn deadline_passed<K: Machine>() -> Outcome {
     kit::start::<K>(Work::Send, place::SERVICE, PRIORITY + 1)?;
     assert_eq!(service::<K>().receive_until(PAST)?.message.payload(), [], "a message that is there");
     kit::start::<K>(Work::Receive, place::SERVICE, PRIORITY - 1)?;
-    rest::<K>(1)?;
+    rest::<K>(PATIENCE_MILLISECONDS)?;
     service::<K>().send_until(PAST, &empty)
 }
 
@@ -248,7 +250,7 @@ pub fn ends_before_deadline<K: Machine>() -> Outcome {
     kit::start::<K>(Work::ReceiveUntil, endpoint.place(), PRIORITY + 1)?;
     kit::factory::<K>().destroy(endpoint.place())?;
     assert_eq!(seen(), Error::Gone as u32, "what ended the wait");
-    rest::<K>(20)?;
+    rest::<K>(2 * PATIENCE_MILLISECONDS)?;
     assert_eq!(seen(), Error::Gone as u32, "the deadlines that came then");
     // A thread that is stopped sleeps no more.
     GIVEN_TOO.store((now::<K>().nanoseconds / MILLISECOND) as u32 + 3_600_000, Ordering::SeqCst);

@@ -48,7 +48,9 @@ impl Model {
             Step::Wait { notification, blocking } => self.wait(me, notification, blocking),
             _ => {
                 self.thread(me).succeed();
-                self.make_way(me);
+                if self.make_way(me) {
+                    self.run_first();
+                }
             }
         }
     }
@@ -175,9 +177,10 @@ impl Model {
         Ok(None)
     }
 
-    /// The client is woken last. If the server has to wait the client runs at once, on what is left of the slice, unless
-    /// somebody outranks it.
+    /// The client is woken last. If the server has to wait the client runs at once, on what is left of the turn, unless
+    /// somebody outranks it or its time is over.
     pub(super) fn reply_receive(&mut self, me: usize, endpoint: usize) {
+        let payer = self.payer().unwrap();
         let client = match self.answer(me) {
             Err(error) => return self.thread(me).fail(error),
             Ok(client) => client,
@@ -188,8 +191,8 @@ impl Model {
         if sender.is_none() && self.thread(me).client.is_none() {
             self.endpoints[endpoint].as_mut().unwrap().receivers.push_back(me);
             self.thread(me).doing = Doing::Receiving { endpoint };
-            if self.attention && self.is_outranked(self.priority(client)) {
-                self.line_up(client);
+            if self.attention && self.holds_back(client, payer) {
+                self.make_ready(client);
                 if self.is_over() {
                     self.time_out(me);
                 }
@@ -205,7 +208,7 @@ impl Model {
             Some(sender) if self.priority(sender).max(self.priority(client)) > self.priority(me) => {
                 let client_first = self.priority(client) > self.priority(sender);
                 let (first, second) = if client_first { (client, sender) } else { (sender, client) };
-                self.line_up(second);
+                self.make_ready(second);
                 self.wake(first);
             }
             _ => sender.into_iter().chain([client]).for_each(|name| self.wake(name)),

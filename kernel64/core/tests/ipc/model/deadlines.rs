@@ -5,16 +5,31 @@ use lilliput_abi::Error;
 use super::{Doing, Model};
 
 impl Model {
-    pub(super) fn pass(&mut self, time: u64) {
-        self.time.pass(time);
-        loop {
+    /// A unit of time passes, and the timer interrupts.
+    pub(super) fn pass(&mut self) {
+        self.time.pass();
+        self.charge();
+        let gives_way = self.tick();
+        let woke = self.end_waits() | self.end_rests();
+        if gives_way {
+            self.run_first();
+        } else if woke {
+            self.settle();
+        }
+        self.conclude();
+    }
+
+    /// Whether there were any.
+    fn end_waits(&mut self) -> bool {
+        for ended in 0.. {
             let deadline = |name: &usize| self.threads[*name].as_ref().and_then(|thread| thread.deadline);
             let first = (0..self.threads.len()).filter(|name| deadline(name).is_some()).min_by_key(deadline);
             match first {
                 Some(name) if deadline(&name) <= Some(self.time.now()) => self.time_out(name),
-                _ => return,
+                _ => return ended != 0,
             }
         }
+        true
     }
 
     pub(super) fn sleep(&mut self, me: usize) {

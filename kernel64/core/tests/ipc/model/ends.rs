@@ -4,6 +4,7 @@ use lilliput_abi::Error;
 
 use super::{Doing, Model, Thread};
 use crate::step::{New, Raised};
+use crate::world::TURN;
 
 impl Model {
     /// Ends a wait that was in vain. Who waits for the handler of its fault makes the instruction again if that is gone, but for a trap's,
@@ -17,7 +18,7 @@ impl Model {
             Some(_) => {}
             None => self.thread(name).fail(error),
         }
-        self.line_up(name);
+        self.make_ready(name);
     }
 
     /// A thread goes on no more: its client waits in vain.
@@ -79,7 +80,11 @@ impl Model {
             home: None,
             long: false,
             deadline: None,
-            slice: 0,
+            turn: TURN,
+            late: false,
+            left: new.budget.map_or(0, |(time, _)| time.into()),
+            over: self.time.units() + new.budget.map_or(0, |(_, period)| period.into()),
+            charged: 0,
             status: 0,
             tag: 0,
             words: Vec::new(),

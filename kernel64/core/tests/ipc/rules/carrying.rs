@@ -397,7 +397,10 @@ fn a_deadline_ends_a_string_on_either_side() {
 fn nobody_comes_between_the_two() {
     let length = 3 * STEP;
     let mut world = with_memory([Kind::Wide, Kind::Wide], length, &bytes(length));
-    world.run(Step::Start { thread: 3, new: crate::step::New { kind: Kind::Small, task: 3, priority: 40 } });
+    world.run(Step::Start {
+        thread: 3,
+        new: crate::step::New { kind: Kind::Small, task: 3, priority: 40, budget: None },
+    });
     world.run(Step::Sleep(4));
     world.run(call(string(SOURCE, length.into())));
     assert!(world.repeat());

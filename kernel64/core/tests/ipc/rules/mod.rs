@@ -20,7 +20,7 @@ use crate::world::World;
 fn world(threads: &[(Kind, u8)]) -> World {
     let mut world = World::new(true);
     for (thread, &(kind, priority)) in threads.iter().enumerate() {
-        world.run(Step::Start { thread, new: New { kind, task: thread, priority } });
+        world.run(Step::Start { thread, new: New { kind, task: thread, priority, budget: None } });
     }
     world
 }

@@ -3,12 +3,11 @@
 use lilliput_abi::Error;
 use lilliput_core::cpu::Decision;
 use lilliput_core::ipc::end;
-use lilliput_core::scheduler::SLICE_TICKS;
 use lilliput_core::thread::{Kind, State};
 
 use super::{NONE, call, receive, reply_receive, server_and_client, words, world};
 use crate::step::{New, Step};
-use crate::world::World;
+use crate::world::{TURN, World};
 
 #[test]
 fn a_reply_is_given_once() {
@@ -28,11 +27,11 @@ fn a_reply_is_given_once() {
 #[test]
 fn a_call_switches_to_the_server_and_its_reply_straight_back() {
     let mut world = server_and_client(Kind::Host, Kind::Small);
-    let before = world.cpu.slice;
+    let before = world.turn();
     let (server, client) = (world.threads[0], world.threads[1]);
     assert_eq!(world.step(&call(NONE)), Decision::Donate(server));
     assert_eq!(world.step(&Step::ReplyHome(NONE)), Decision::Donate(client));
-    assert_eq!((world.running(), world.cpu.slice, world.fast_taken), (Some(1), before, 2), "on one time slice");
+    assert_eq!((world.running(), world.turn(), world.fast_taken), (Some(1), before, 2), "on one time slice");
 }
 
 #[test]
@@ -41,7 +40,7 @@ fn a_server_of_lower_priority_runs_on_its_callers_time() {
     world.run(Step::Wait { notification: 0, blocking: true });
     world.run(Step::Wait { notification: 0, blocking: true });
     world.run(receive());
-    let new = New { kind: Kind::Small, task: 3, priority: 40 };
+    let new = New { kind: Kind::Small, task: 3, priority: 40, budget: None };
     world.run(Step::Start { thread: 3, new });
     world.run(Step::Signal { notification: 0, bits: 1 });
     world.run(Step::Signal { notification: 0, bits: 1 });
@@ -49,11 +48,11 @@ fn a_server_of_lower_priority_runs_on_its_callers_time() {
     assert_eq!(world.running(), Some(1));
     world.run(call(NONE));
     assert_eq!((world.running(), world.state(2)), (Some(0), State::Ready), "although the third outranks the server");
-    for _ in 1..SLICE_TICKS {
-        world.run(Step::Tick(1));
+    for _ in 1..TURN {
+        world.run(Step::Pass(1));
         assert_eq!(world.running(), Some(0));
     }
-    world.run(Step::Tick(1));
+    world.run(Step::Pass(1));
     assert_eq!(world.running(), Some(2));
 }
 
