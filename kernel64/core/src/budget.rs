@@ -113,8 +113,10 @@ impl Budget {
         self.over.saturating_add((owed / self.time).saturating_mul(self.period))
     }
 
-    /// Another share of the time. What was used of the old one stays used: else to change it would be to begin anew.
-    pub fn change(&mut self, new: Self) {
+    /// Another share of the time from `now` on, until when nothing is to be charged any more. What was used of the old one stays used: else to
+    /// change it would be to begin anew; and what is due of the old one is added, as at every look.
+    pub fn change(&mut self, new: Self, now: u64) {
+        self.charge(0, now);
         let left = if self.is_bounded() { self.left.min(new.left) } else { new.left };
         *self = Self { left, ..new };
     }

@@ -311,9 +311,7 @@ impl Cpu {
     pub fn set_budget(&mut self, machine: &mut Machine, index: Index<Thread>, budget: Budget) {
         self.charge(machine, self.stamp);
         let thread = &mut machine.threads[index];
-        // What is due of the old one since somebody looked at it.
-        thread.budget.charge(0, self.stamp);
-        thread.budget.change(budget);
+        thread.budget.change(budget, self.stamp);
         match thread.state {
             State::Waiting => thread.obstacles.set(Obstacles::BOUNDED, budget.is_bounded()),
             State::Resting => self.enqueue(machine, index),

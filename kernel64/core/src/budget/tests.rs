@@ -62,11 +62,19 @@ fn a_debt_is_paid_by_the_periods_that_follow() {
 fn a_change_gives_back_nothing() {
     let mut changed = budget(100, 1000);
     changed.charge(300, 300);
-    changed.change(Budget::new(Share::new(500, 1000).unwrap(), CLOCK, 300));
+    changed.change(Budget::new(Share::new(500, 1000).unwrap(), CLOCK, 300), 300);
     assert_eq!((changed.left, changed.time, changed.over), (-200, 500, 1300));
     let mut new = Budget::default();
-    new.change(budget(100, 1000));
+    new.change(budget(100, 1000), 0);
     assert_eq!(new, budget(100, 1000));
+}
+
+#[test]
+fn a_change_takes_nothing_back_that_was_due() {
+    let mut changed = budget(100, 1000);
+    changed.charge(100, 100);
+    changed.change(Budget::new(Share::new(500, 1000).unwrap(), CLOCK, 2500), 2500);
+    assert_eq!((changed.left, changed.over), (100, 3500));
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use lilliput_abi::{Error, Operation, Selector};
 
 use super::parcel::{ANSWER, CALL, Parcel, SEND};
-use super::{KINDS, REPORT_AFTER, badge, parameter, report};
+use super::{KINDS, LONGEST_DEADLINE, REPORT_AFTER, badge, parameter, report};
 use crate::invoke::{give_way, invoke, selector};
 use crate::machine::{Machine, Vectors};
 use crate::message::{Message, Word};
@@ -15,8 +15,6 @@ use crate::{parent, place};
 
 /// Pages at which a client makes faults.
 const FAULT_PAGES: u32 = 4;
-/// The longest deadline, in nanoseconds.
-const LONGEST: u32 = 30_000;
 
 struct Client<K> {
     random: Random,
@@ -85,7 +83,7 @@ impl<K: Machine> Client<K> {
         let mut message = own;
         let mut selector = selector(operation, server(parcel), &own);
         if timed {
-            set_deadline::<K>(Deadline::FromNow(u64::from(self.random.below(LONGEST))));
+            set_deadline::<K>(Deadline::FromNow(u64::from(self.random.below(LONGEST_DEADLINE))));
             selector = selector.timed();
         }
         let outcome = Error::from_status(K::invoke(selector, &mut message));

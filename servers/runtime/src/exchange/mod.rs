@@ -34,6 +34,9 @@ pub mod parameter {
 /// Kinds of tasks, as numbers of [`lilliput_abi::object::kind`].
 pub const KINDS: usize = 3;
 
+/// The longest deadline of a wait, in nanoseconds.
+const LONGEST_DEADLINE: u32 = 30_000;
+
 /// Most clients at a time.
 pub const CLIENTS: usize = 16;
 

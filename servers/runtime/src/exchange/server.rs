@@ -3,16 +3,13 @@
 use lilliput_abi::{Error, Operation, Selector};
 
 use super::parcel::{ANSWER, CALL, Parcel};
-use super::{CLIENTS, KINDS, REPORT_AFTER, parameter, parts, report};
+use super::{CLIENTS, KINDS, LONGEST_DEADLINE, REPORT_AFTER, parameter, parts, report};
 use crate::invoke::{give_way, selector};
 use crate::machine::{Machine, Vectors};
 use crate::message::{Message, Word};
 use crate::random::Random;
 use crate::time::{Deadline, set_deadline};
 use crate::{parent, place};
-
-/// The longest deadline, in nanoseconds.
-const LONGEST: u32 = 30_000;
 
 struct Server<K> {
     random: Random,
@@ -96,7 +93,7 @@ impl<K: Machine> Server<K> {
         let mut message = own;
         let mut selector = selector(operation, place, &own);
         if timed {
-            set_deadline::<K>(Deadline::FromNow(u64::from(self.random.below(LONGEST))));
+            set_deadline::<K>(Deadline::FromNow(u64::from(self.random.below(LONGEST_DEADLINE))));
             selector = selector.timed();
         }
         let outcome = Error::from_status(K::invoke(selector, &mut message));

@@ -120,6 +120,11 @@ fn is_page_fault(ending: Ending, at: Word) -> bool {
     matches!(ending, Ending::Fault(fault) if fault.vector == PAGE_FAULT && fault.address == at)
 }
 
+/// Whether the page that is missing is that of the next instruction.
+fn is_missing_code(ending: Ending) -> bool {
+    matches!(ending, Ending::Fault(fault) if fault.vector == PAGE_FAULT && fault.address == fault.ip)
+}
+
 /// Why the pager gave a client up.
 fn gave_up(scene: &Scene, client: Client, reason: Reason) -> Result<(), Failure> {
     let said = context(scene.pager.reason(client.number), "asking the pager for a reason")?.0;
@@ -215,7 +220,7 @@ fn pager_death(supervisor: &mut Supervisor, place: Place) -> Result<(), Failure>
     supervisor.child_mut(client.id).parameters.insert(GO, 1);
     // Its parent is told what the pager would have been: of the next page that it lacks, of its memory or of its program.
     supervisor.wait_for(&[client.id])?;
-    ended(supervisor, client, |ending| matches!(ending, Ending::Fault(fault) if fault.vector == PAGE_FAULT))?;
+    ended(supervisor, client, |ending| is_page_fault(ending, SCRATCH + 4096) || is_missing_code(ending))?;
     supervisor.forget(client.id)?;
     scene.end(supervisor, false)
 }
