@@ -188,10 +188,10 @@ impl Cpu {
         next
     }
 
-    /// The running thread makes way for a higher priority. It keeps its place and what is left of its turn: else who
-    /// wakes others often enough would never have to let its equals run.
+    /// The running thread makes way for a higher priority. It keeps its place and what is left of its turn, which may have been about to begin:
+    /// else who wakes others often enough would never have to let its equals run.
     fn step_aside(&mut self, machine: &mut Machine) {
-        let left = self.turn_end.saturating_sub(self.stamp);
+        let left = if self.begins == 0 { self.turn_end.saturating_sub(self.stamp) } else { self.begins };
         if left == 0 {
             self.ready.push_back(&mut machine.threads, self.current);
         } else {

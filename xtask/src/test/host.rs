@@ -1,5 +1,6 @@
 //! Tests of the parts that run on the host.
 
+use std::env;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use crate::workspace::{Workspace, cargo};
 
 /// Name of the suite.
 pub const NAME: &str = "host";
+
+/// Where the random tests take their seed from, if it is set.
+const PROPTEST_SEED: &str = "PROPTEST_RNG_SEED";
 
 /// How long all host tests together may take.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -55,6 +59,10 @@ fn command(workspace: &Workspace) -> Command {
     let mut command = Command::new(cargo());
     // The workspace's default members: the parts that run on the host too.
     command.current_dir(&workspace.root).args(["test", "--no-fail-fast"]);
+    // Random tests go the same ways each time: what they find is this change's doing. By `cargo test` alone they go others.
+    if env::var_os(PROPTEST_SEED).is_none() {
+        command.env(PROPTEST_SEED, "1");
+    }
     command
 }
 

@@ -117,6 +117,27 @@ fn a_donation_keeps_the_turn_and_a_block_begins_one() {
     );
 }
 
+/// Who has begun a new turn keeps it, though it is outranked before its first instruction.
+#[test]
+fn a_turn_that_has_not_begun_is_kept_whole() {
+    let (mut machine, mut cpu, all) = start(&[5]);
+    let [equal, higher] =
+        [5, 9].map(|priority| machine.threads.insert(1, Thread { priority, ..Thread::default() }).unwrap());
+    cpu.leave(&mut machine, Index::NONE, 0);
+    cpu.enter(&mut machine, 100);
+    assert_eq!(cpu.rang(&mut machine), Decision::Stay, "nobody else is ready yet");
+    cpu.enqueue(&mut machine, equal);
+    cpu.enqueue(&mut machine, higher);
+    let decision = cpu.reconsider(&mut machine);
+    cpu.apply(&mut machine, decision);
+    cpu.leave(&mut machine, all[0], 110);
+    assert_eq!(cpu.current, higher);
+    machine.threads[higher].state = State::Stopped;
+    cpu.apply(&mut machine, Decision::Block);
+    cpu.leave(&mut machine, higher, 120);
+    assert_eq!((cpu.current, cpu.turn_end), (all[0], 220));
+}
+
 /// What the assembly of the fast path notes of a signal is as good as what the general path does at once.
 #[test]
 fn a_signal_on_the_fast_path_is_made_up_for() {
