@@ -1,12 +1,16 @@
 //! What an attack's capabilities do not give: the messages, answers, objects and time of others.
 
-use lilliput_abi::object::register;
-use lilliput_abi::{Error, Rights};
-use lilliput_runtime::invoke::give_way;
-use lilliput_runtime::object::reply;
-use lilliput_runtime::{Endpoint, Invoke, Message, Notification, Word, place};
+use core::sync::atomic::AtomicUsize;
 
-use crate::kit::{self, WITNESSES};
+use lilliput_abi::layout::USER_START;
+use lilliput_abi::object::register;
+use lilliput_abi::tag::carried;
+use lilliput_abi::{Error, Rights, Tag};
+use lilliput_runtime::invoke::give_way;
+use lilliput_runtime::object::{Parcel, accept, reply};
+use lilliput_runtime::{Endpoint, Invoke, Machine, Message, Notification, Word, place};
+
+use crate::kit::{self, WITNESSES, parameter, role};
 use crate::witness::ECHO;
 use crate::{Outcome, must};
 
@@ -33,6 +37,77 @@ pub fn nothing_of_others<K: Invoke>() -> Outcome {
     must!(K, reply::<K>(&empty) == Err(Error::NobodyToReplyTo), "an answer was given for another");
     must!(K, kit::factory::<K>().destroy(kit::FACTORY).is_err(), "the factory was destroyed");
     WITNESSES.into_iter().try_for_each(|number| Endpoint::<K>::at(number).request(ECHO, &[]).map(drop))
+}
+
+/// Tries to have the kernel read or write what is not its own, by messages that carry something: to the witnesses, which take nothing, and to
+/// a thread of its own, which takes all that it can.
+///
+/// # Errors
+/// What the kernel says of what it must not refuse.
+pub fn nothing_by_messages<K: Machine>() -> Outcome {
+    let size = kit::task::<K>().info()?.size;
+    let taker = kit::factory::<K>().create_thread(kit::task(), kit::SERVER_PRIORITY)?;
+    let top = &raw const TAKER_STACK as Word + size_of_val(&TAKER_STACK);
+    taker.start(K::entry(), top, [role::TAKER, size])?;
+    let others =
+        [parameter::ABOVE, parameter::BELOW, parameter::ABOVE_LINEAR, parameter::HOST].map(kit::parameter::<K>);
+    let middle = Word::MAX / 2 + 1;
+    // The kernel's image, its tables, its map of memory; the last bytes, and a range that wraps around into the task's own.
+    let kernels =
+        [middle, middle | middle >> 16, Word::MAX << 31, Word::MAX << 26, Word::MAX, Word::MIN.wrapping_sub(0x2_0000)];
+    for address in others.into_iter().chain(kernels).chain([0, 1, 0x1000, LOWEST - 1, size - 1, size]) {
+        for length in [2, 64, 0x3_0000, Word::MAX >> 1, Word::MAX - 1] {
+            let own = address >= LOWEST && address.checked_add(length).is_some_and(|end| end <= size);
+            let short = u32::try_from(length).is_ok();
+            let accepted = accept::<K>(0, address, length);
+            must!(K, accepted.is_ok() == (own && short), "{length} bytes at {address:#x} are accepted: {accepted:?}");
+            let parcel = Parcel::new(ECHO, &[]).string(address, length);
+            for number in WITNESSES {
+                let sent = Endpoint::<K>::at(number).call_with(&parcel);
+                must!(K, sent.is_err(), "{length} bytes at {address:#x} went to {number}: {sent:?}");
+            }
+            if !own {
+                let sent = kit::service::<K>().call_with(&parcel);
+                must!(K, sent.is_err(), "{length} bytes at {address:#x} went to itself: {sent:?}");
+                let refused = if length <= most(size) { Error::BadAddress } else { Error::Unaccepted };
+                assert_eq!(sent.err(), Some(refused), "{length} bytes at {address:#x}");
+            }
+        }
+    }
+    accept::<K>(0, 0, 0)?;
+    for number in WITNESSES {
+        let witness = Endpoint::<K>::at(number);
+        let given = Parcel::new(ECHO, &[]).moved(place::TASK, Rights::all());
+        must!(K, witness.call_with(&given).is_err(), "a capability was put into the table of {number}");
+        let lent = Parcel::new(ECHO, &[]).capability(number, Rights::SEND);
+        must!(K, witness.call_with(&lent) == Err(Error::NoRight), "{number} was handed on");
+        let forged = Message { tag: Tag::new(ECHO, 4).with_flags(carried::ALL), ..Message::default() };
+        must!(K, witness.call(&forged).is_ok(), "a message with flags that mean nothing was refused");
+    }
+    kit::factory::<K>().destroy(taker.place())
+}
+
+/// The lowest address of a task's own.
+const LOWEST: Word = USER_START as Word;
+
+/// Bytes of the longest string that a task can take.
+fn most(size: Word) -> Word {
+    (size - LOWEST).min(u32::MAX as Word)
+}
+
+/// The taker's stack. Nothing is read from it but by the taker.
+static TAKER_STACK: [AtomicUsize; 2048] = [const { AtomicUsize::new(0) }; 2048];
+
+/// The thread of an attack that takes strings, as long as any can be, over all that is its own.
+pub fn take<K: Machine>(size: Word) -> ! {
+    let mut answer = None;
+    loop {
+        let taken = accept::<K>(0, LOWEST, most(size)).and_then(|()| kit::service::<K>().next(answer.as_ref()));
+        match taken {
+            Ok(received) => answer = Some(received.message),
+            Err(error) => panic!("the taker can't receive: {}", error.name()),
+        }
+    }
 }
 
 /// Tries to run before those of a higher priority than it was given.

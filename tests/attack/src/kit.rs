@@ -15,6 +15,8 @@ pub mod role {
     pub const SERVE: Word = 3;
     /// The witness that watches; word 1 is how many ticks lie between two signs of life, or 0 for none.
     pub const PATROL: Word = 4;
+    /// The taker of strings that the attack sends to itself; word 1 is the size of its space.
+    pub const TAKER: Word = 5;
 }
 
 /// What an attack may ask its parent for.

@@ -2,6 +2,7 @@
 
 use lilliput_abi::{Error, Operation, Selector};
 
+use super::bulk;
 use super::clock::Clock;
 use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, UNMAP, median, operation, parameter};
 use crate::invoke::selector;
@@ -25,6 +26,9 @@ struct Batch<K> {
 /// # Errors
 /// What the kernel says where something does not work.
 pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
+    if matches!(operation, operation::STRING | operation::MAP) {
+        return bulk::run::<K>(operation);
+    }
     let lengths = parent::parameter::<K>(parameter::LENGTHS)?;
     let address = parent::parameter::<K>(parameter::ADDRESS)?;
     for clock in Clock::ALL {

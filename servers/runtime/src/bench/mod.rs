@@ -10,6 +10,7 @@
 //! checked against a debugger that stepped from the entry instruction through the exit instruction: a reply from a
 //! 64-bit to a small task, one between 64-bit tasks, a page fault and its answer had the same number both ways.
 
+pub mod bulk;
 pub mod client;
 pub mod clock;
 pub mod server;
@@ -26,6 +27,8 @@ pub const AWAIT: u16 = 3;
 pub const FETCH: u16 = 4;
 /// Unmap the page at an address of the client's again: `(address) -> ()`
 pub const UNMAP: u16 = 5;
+/// Accept strings: `() -> ()`
+pub const TAKE: u16 = 6;
 
 /// What is measured.
 pub mod operation {
@@ -41,16 +44,22 @@ pub mod operation {
     pub const FAULT: Word = 3;
     /// The measuring itself.
     pub const NOTHING: Word = 4;
+    /// A call with a string of bytes, and its answer: see [`bulk`](super::bulk).
+    pub const STRING: Word = 5;
+    /// Mapping pages in another task.
+    pub const MAP: Word = 6;
 }
 
 /// Parameters that the root task sets, by number.
 pub mod parameter {
     use super::Word;
 
-    /// Lengths of messages to measure, one bit each.
+    /// Lengths of messages to measure, one bit each; of strings and ranges, the powers of two that are their bytes.
     pub const LENGTHS: Word = 1;
-    /// An address with nothing mapped.
+    /// An address with nothing mapped; of strings, where they are; of ranges, where they are mapped in the other task.
     pub const ADDRESS: Word = 2;
+    /// The server's: where strings arrive.
+    pub const TARGET: Word = 3;
 }
 
 /// Rounds of the largest batch.
@@ -63,7 +72,7 @@ pub const WARM_UP: usize = 55;
 pub struct Figure {
     /// One of [`operation`].
     pub operation: Word,
-    /// Length of the message.
+    /// Length of the message; of strings and ranges, the power of two.
     pub words: Word,
     /// By which clock.
     pub clock: clock::Clock,
@@ -112,7 +121,7 @@ mod tests {
         }
 
         #[test]
-        fn figures_come_back(operation in 0_usize..5, words in 0_usize..12, number in 0_usize..3, there: u32, back: u32) {
+        fn figures_come_back(operation in 0_usize..7, words in 0_usize..32, number in 0_usize..3, there: u32, back: u32) {
             let clock = clock::Clock::from_number(number).unwrap();
             let figure = Figure { operation, words, clock, there, back };
             prop_assert_eq!(Figure::from_words(&figure.to_words()), Some(figure));

@@ -3,12 +3,12 @@
 use lilliput_abi::{Error, Operation, Rights, Selector, fault, layout};
 
 use super::clock::Clock;
-use super::{AWAIT, BEGIN, FETCH, ROUND, ROUNDS, UNMAP};
+use super::{AWAIT, BEGIN, FETCH, ROUND, ROUNDS, TAKE, UNMAP, bulk, parameter};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
-use crate::object::{Frames, Task};
-use crate::place;
+use crate::object::{Frames, Task, accept};
+use crate::{parent, place};
 
 /// Stamps of a batch.
 struct Batch {
@@ -71,6 +71,10 @@ impl Batch {
                 let round = words[0] % ROUNDS;
                 // The reply to this is not measured, so that the array stays as it is.
                 Ok(Message::new(0, &[self.after[round] as Word, self.before[round] as Word]))
+            }
+            TAKE => {
+                accept::<K>(0, parent::parameter::<K>(parameter::TARGET)?, bulk::MOST)?;
+                Ok(Message::new(0, &[]))
             }
             UNMAP => {
                 Task::<K>::at(place::TASK).unmap(words[0], 1)?;

@@ -45,6 +45,11 @@ impl Parcel {
         self
     }
 
+    /// The message, for a system call whose selector says that it carries something.
+    pub const fn message(self) -> Message {
+        self.0
+    }
+
     const fn carrying(mut self, flag: u8, at: usize, word: u32) -> Self {
         self.0.words[at] = word as Word;
         self.0.tag = self.0.tag.with_flags(self.0.tag.flags() | flag);

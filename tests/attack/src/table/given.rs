@@ -5,6 +5,12 @@ use super::{Attack, BOTH, harmless};
 pub(super) const ATTACKS: &[Attack] = &[
     harmless("nothing-of-others", BOTH, "messages, answers and objects of others, by capabilities to send", "none"),
     harmless(
+        "nothing-by-messages",
+        BOTH,
+        "strings from and to memory of others and of the kernel, capabilities that nobody takes, and forged flags",
+        "none",
+    ),
+    harmless(
         "written-registers",
         BOTH,
         "places, stacks and flags that the kernel returns to, as a debugger may write them",

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_runtime::Word;
-use lilliput_runtime::bench::operation::{CALL, FAULT, NULL, SIGNAL};
+use lilliput_runtime::bench::operation::{CALL, FAULT, MAP, NULL, SIGNAL, STRING};
 
 /// An operation between two kinds of task.
 #[derive(Clone, Copy)]
@@ -26,6 +26,8 @@ pub struct Case {
 const SHORT: Word = 1 | 1 << 1 | 1 << 4;
 /// 8 words as well.
 const LONG: Word = SHORT | 1 << 8;
+/// 64 bytes to 4 MiB.
+const BYTES: Word = 1 << 6 | 1 << 10 | 1 << 12 | 1 << 14 | 1 << 16 | 1 << 20 | 1 << 22;
 /// Where the length says nothing.
 const NONE: Word = 1;
 
@@ -46,6 +48,14 @@ pub const CASES: &[Case] = &[
     case(FAULT, SMALL, HOST, NONE),
     case(FAULT, SMALL, WIDE, NONE),
     case(FAULT, WIDE, WIDE, NONE),
+    case(STRING, SMALL, SMALL, BYTES),
+    case(STRING, SMALL, HOST, BYTES),
+    case(STRING, SMALL, WIDE, BYTES),
+    case(STRING, WIDE, WIDE, BYTES),
+    case(MAP, SMALL, SMALL, BYTES),
+    case(MAP, HOST, SMALL, BYTES),
+    case(MAP, SMALL, WIDE, BYTES),
+    case(MAP, WIDE, WIDE, BYTES),
 ];
 
 const fn case(operation: Word, from: u64, to: u64, lengths: Word) -> Case {
@@ -58,6 +68,11 @@ impl Case {
         self.from == SMALL || self.to == SMALL
     }
 
+    /// Whether it is bytes that get from one task to the other.
+    pub const fn is_bulk(&self) -> bool {
+        matches!(self.operation, STRING | MAP)
+    }
+
     /// Names of the rows for the way there and, where there is one, the way back.
     pub const fn names(&self) -> (&'static str, Option<&'static str>) {
         match (self.operation, self.same_task) {
@@ -65,6 +80,8 @@ impl Case {
             (CALL, true) => ("call in one task", Some("reply in one task")),
             (NULL, _) => ("null call", None),
             (SIGNAL, _) => ("signal", None),
+            (STRING, _) => ("string and answer", None),
+            (MAP, _) => ("map", None),
             (FAULT, _) => ("page fault", Some("page fault answer")),
             _ => ("nothing", None),
         }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use lilliput_abi::object::kind;
 use lilliput_abi::{Error, Isolation, Rights};
-use lilliput_runtime::bench::{Figure, operation, parameter};
+use lilliput_runtime::bench::{Figure, bulk, operation, parameter};
 use lilliput_runtime::object::Arena;
 use lilliput_runtime::{Frames, Word, parent, place, role};
 use lilliput_user64::Native;
@@ -49,13 +49,13 @@ pub fn measure(
     }
     let mut objects = Objects { places: Vec::new() };
     let create = |supervisor: &mut Supervisor, kind, name| {
-        let (program, space) = space(kind, arena, mode);
+        let (program, space) = space(case, kind, arena, mode);
         supervisor.create(program, name, space)
     };
     let client = create(supervisor, case.from, "measuring client")?;
     let server = if case.same_task { client } else { create(supervisor, case.to, "measured server")? };
     connect(supervisor, &mut objects, case, client, server)?;
-    if matches!(case.operation, operation::CALL | operation::SIGNAL | operation::FAULT) {
+    if matches!(case.operation, operation::CALL | operation::SIGNAL | operation::FAULT | operation::STRING) {
         supervisor.child_mut(server).start(SERVER_PRIORITY, [role::BENCH_SERVER, 0])?;
     }
     supervisor.child_mut(client).start(CLIENT_PRIORITY, [role::BENCH_CLIENT, case.operation])?;
@@ -80,9 +80,10 @@ pub fn measure(
     failure.map_or(Ok(Ok(figures)), Err)
 }
 
-fn space(kind: u64, arena: Arena<Native>, mode: Isolation) -> (&'static str, Space) {
+fn space(case: &Case, kind: u64, arena: Arena<Native>, mode: Isolation) -> (&'static str, Space) {
+    let size = if case.is_bulk() { bulk::SMALL_SIZE } else { SMALL_SIZE };
     match kind {
-        kind::SMALL => ("32/bench", Space::Small(arena, SMALL_SIZE, mode, 0)),
+        kind::SMALL => ("32/bench", Space::Small(arena, size, mode, 0)),
         kind::HOST => ("host", Space::Host(arena)),
         _ => ("64/bench", Space::Wide),
     }
@@ -115,6 +116,9 @@ fn connect(
         calls.grant(place::NOTIFICATION, notification.place(), Rights::SEND, 1)?;
         calls.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
     }
+    if case.is_bulk() {
+        return connect_bulk(supervisor, objects, case, client, server);
+    }
     let unmapped = UNMAPPED[usize::from(case.from != kind::SMALL)];
     supervisor
         .child_mut(client)
@@ -123,6 +127,38 @@ fn connect(
     if case.operation == operation::FAULT {
         let task = supervisor.child(client).task;
         context(task.set_fault_handler(endpoint.place(), 1), "setting the measured fault handler")?;
+    }
+    Ok(())
+}
+
+/// Gives both sides as much memory as the longest string takes, or the client what it maps in the server.
+fn connect_bulk(
+    supervisor: &mut Supervisor,
+    objects: &mut Objects,
+    case: &Case,
+    client: Id,
+    server: Id,
+) -> Result<(), Failure> {
+    let [from, to] = [case.from, case.to].map(|kind| bulk::address(kind) as Word);
+    supervisor.child_mut(client).parameters.insert(parameter::LENGTHS, case.lengths);
+    let mut frames = || -> Result<Frames<Native>, Failure> {
+        let made: Frames<Native> = context(FACTORY.create_frames(bulk::PAGES.into()), "memory for strings")?;
+        objects.places.push(made.place());
+        Ok(made)
+    };
+    let rights = Rights::READ | Rights::WRITE;
+    if case.operation == operation::MAP {
+        let target = supervisor.child(server).task.place();
+        let maps = supervisor.child_mut(client);
+        maps.parameters.insert(parameter::ADDRESS, to);
+        maps.grant(place::FRAMES, frames()?.place(), rights, 0)?;
+        return maps.grant(place::TASK, target, Rights::SEND, 0);
+    }
+    for (id, address, parameter) in [(client, from, parameter::ADDRESS), (server, to, parameter::TARGET)] {
+        let child = supervisor.child_mut(id);
+        child.parameters.insert(parameter, address);
+        let mapped = child.task.map(frames()?, address, 0, bulk::PAGES, rights);
+        context(mapped, "mapping memory for strings")?;
     }
     Ok(())
 }

@@ -51,6 +51,9 @@ pub fn print(
     platform: &Platform,
     overhead: &[u32; 2],
 ) -> Result<usize, Failure> {
+    if case.is_bulk() {
+        return Ok(print_bulk(case, mode, figures, platform, overhead));
+    }
     let mut rows = 0;
     for time in figures.iter().filter(|figure| figure.clock == Clock::Time) {
         let count = |clock| figures.iter().find(|figure| figure.words == time.words && figure.clock == clock);
@@ -97,6 +100,37 @@ pub fn print(
         }
     }
     Ok(rows)
+}
+
+/// Prints the rows of bytes that get from one task to the other, user's instructions included: of a string those of both sides, and the answer.
+fn print_bulk(case: &Case, mode: Isolation, figures: &[Figure], platform: &Platform, overhead: &[u32; 2]) -> usize {
+    if platform.counts {
+        return 0;
+    }
+    for figure in figures {
+        let bytes = 1_u64 << figure.words;
+        let size = match bytes {
+            0..0x400 => format!("{bytes} B"),
+            0x400..0x10_0000 => format!("{} KiB", bytes >> 10),
+            _ => format!("{} MiB", bytes >> 20),
+        };
+        let cost = if platform.instructions {
+            format!("\"instructions\":{}", figure.there.saturating_sub(MEASURING_INSTRUCTIONS))
+        } else {
+            let overhead = overhead[usize::from(case.from != kind::SMALL)];
+            format!("\"ticks\":{}", figure.there.saturating_sub(overhead))
+        };
+        let isolation = if case.has_small() { format!("\"{}\"", mode.name()) } else { String::from("null") };
+        say!(
+            "@row {{\"name\":\"{}, {size}\",\"from\":\"{}\",\"to\":\"{}\",\"words\":4,\"isolation\":{isolation},{cost},\
+             \"limits_enforced\":{}}}",
+            case.names().0,
+            kind::name(case.from),
+            kind::name(case.to),
+            platform.limits_enforced
+        );
+    }
+    figures.len()
 }
 
 impl Way<'_> {

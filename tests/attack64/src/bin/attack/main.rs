@@ -50,6 +50,7 @@ const CONTROL: Routines = &[("control-nothing", || Ok(())), ("control-own-fault"
 const GIVEN: Routines = &[
     ("written-registers", given::written_registers::<Native>),
     ("nothing-of-others", given::nothing_of_others::<Native>),
+    ("nothing-by-messages", given::nothing_by_messages::<Native>),
     ("no-more-time", given::no_more_time::<Native>),
 ];
 
@@ -59,6 +60,7 @@ fn start(role: Word, number: Word) -> Word {
     match role {
         role::ATTACK => run(number),
         role::CATCHER => catcher::run::<Native>(),
+        role::TAKER => given::take::<Native>(number),
         _ => panic!("an attack has no role {role}"),
     }
     0
