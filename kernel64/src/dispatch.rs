@@ -7,6 +7,7 @@ use lilliput_abi::{Error, ObjectType, Operation, Rights, Selector};
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::foreign::Entry;
 use lilliput_core::ipc::general::Sending;
 use lilliput_core::ipc::{carry, general, notify, timed};
 use lilliput_core::machine::Machine;
@@ -17,16 +18,17 @@ use crate::cpu::percpu::{self, PerCpu};
 use crate::state::{self, Kernel};
 use crate::{fault, invariants, invoke, switch, timer, vector};
 
-/// A system call of the running thread. `wide` says which instruction it came by: one that only 64-bit
-/// code can execute, or one that only 32-bit code should.
+/// A system call of the running thread. `entry` says which instruction it came by ([`Entry`]): one that only 64-bit
+/// code can execute, or one that only 32-bit code should; `cx` is what that had in ECX.
 ///
 /// Returns the block of the thread to leave to, or 0.
-pub extern "C" fn system_call(wide: bool) -> u64 {
+pub extern "C" fn system_call(entry: u32, cx: u32) -> u64 {
     let now = timestamp();
     // SAFETY: an entry into the kernel: GS is the kernel's, interrupts are off, nobody holds a reference.
     let (kernel, this) = unsafe { (state::get(), percpu::this()) };
     enter(kernel, this, now);
-    perform(kernel, this, wide)
+    let entry = Entry::from_number(entry);
+    perform(kernel, this, entry, cx)
 }
 
 /// What every entry to the general path begins with: notes what the fast path left to be told from links.
@@ -39,14 +41,18 @@ pub fn enter(kernel: &mut Kernel, this: &mut PerCpu, now: u64) {
     }
 }
 
-/// Does what the running thread's registers ask for.
+/// Does what the running thread's registers ask for, or tells the handler of a foreign one.
 #[inline(never)]
-pub fn perform(kernel: &mut Kernel, this: &mut PerCpu, wide: bool) -> u64 {
+pub fn perform(kernel: &mut Kernel, this: &mut PerCpu, entry: Entry, cx: u32) -> u64 {
     let entered = this.cpu.current;
-    let decision = if kernel.machine.threads[entered].kind.is_wide() == wide {
-        operate(kernel, this)
-    } else {
+    let thread = &mut kernel.machine.threads[entered];
+    let decision = if thread.kind.is_wide() != entry.is_wide() {
         fault::wrong_mode(kernel, this)
+    } else if thread.is_foreign() {
+        let call = thread.foreign_call(entry, cx);
+        fault::raise(kernel, this, call)
+    } else {
+        operate(kernel, this)
     };
     leave_to(kernel, this, entered, decision)
 }

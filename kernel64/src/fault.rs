@@ -17,12 +17,12 @@ use crate::state::Kernel;
 
 const INVALID_OPCODE: u8 = 6;
 
-/// The running thread raised an exception: its handler is told, and its answer decides. Without a handler the
+/// The running thread raised an exception, or made a foreign system call: its handler is told, and its answer decides. Without a handler the
 /// task's threads stop.
 pub fn raise(kernel: &mut Kernel, this: &mut PerCpu, raised: Fault) -> Decision {
     let machine = &mut kernel.machine;
     let running = this.cpu.current;
-    machine.threads[running].account.faults += 1;
+    machine.threads[running].account.faults += u64::from(!raised.is_foreign_call());
     let Some((endpoint, badge)) = machine.handler(running) else {
         report(&machine.threads[running], running, raised, "no handler");
         return stop_task(kernel, this, running);

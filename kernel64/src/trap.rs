@@ -1,8 +1,10 @@
 //! What an interrupt or exception does.
 
+use lilliput_abi::foreign;
 use lilliput_abi::layout::SYSTEM_CALL_VECTOR;
 use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_core::cpu::Decision;
+use lilliput_core::foreign::{BY_INTERRUPT, Entry};
 use lilliput_core::thread::{Fault, Interrupted, Kind};
 use x86_64::registers::control::Cr2;
 
@@ -73,7 +75,15 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
         });
     }
     let decision = match vector {
-        SYSTEM_CALL_VECTOR if faulted_return.is_none() => return interrupt_system_call(kernel, this),
+        SYSTEM_CALL_VECTOR | foreign::VECTOR if faulted_return.is_none() => {
+            if kernel.machine.threads[entered].is_foreign() != (vector == foreign::VECTOR) {
+                not_its_gate(kernel, this, vector)
+            } else if vector == foreign::VECTOR {
+                fault::raise(kernel, this, BY_INTERRUPT)
+            } else {
+                return interrupt_system_call(kernel, this);
+            }
+        }
         number::TIMER => {
             apic::end_of_interrupt();
             timer::rang(kernel, this)
@@ -109,7 +119,16 @@ fn unexpected(trap: &TrapFrame) -> ! {
 /// `int 0x40`: a system call that works from both widths on every CPU.
 fn interrupt_system_call(kernel: &mut Kernel, this: &mut PerCpu) -> u64 {
     let wide = kernel.machine.threads[this.cpu.current].kind.is_wide();
-    dispatch::perform(kernel, this, wide)
+    dispatch::perform(kernel, this, if wide { Entry::Syscall64 } else { Entry::Syscall32 }, 0)
+}
+
+/// An `int` that is for threads of other ways: what it is where a gate is not for users (Intel SDM vol. 2, INT n).
+#[cold]
+fn not_its_gate(kernel: &mut Kernel, this: &mut PerCpu, vector: u8) -> Decision {
+    const FROM_IDT: u32 = 2;
+    kernel.machine.threads[this.cpu.current].step_back();
+    let code = u32::from(vector) << 3 | FROM_IDT;
+    fault::raise(kernel, this, Fault { vector: number::PROTECTION, code, address: 0 })
 }
 
 fn exception(kernel: &mut Kernel, this: &mut PerCpu, vector: u8, code: u64) -> Decision {

@@ -6,6 +6,8 @@
 #![cfg_attr(not(target_arch = "x86"), allow(unused))]
 
 #[cfg(target_arch = "x86")]
+mod foreign;
+#[cfg(target_arch = "x86")]
 mod fuzz;
 #[cfg(target_arch = "x86")]
 mod machine;

@@ -6,6 +6,8 @@
 #![cfg_attr(not(all(target_arch = "x86_64", target_os = "none")), allow(unused))]
 
 #[cfg(target_arch = "x86_64")]
+mod foreign;
+#[cfg(target_arch = "x86_64")]
 mod fuzz;
 #[cfg(target_arch = "x86_64")]
 mod machine;

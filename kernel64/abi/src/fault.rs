@@ -43,6 +43,7 @@ pub const fn vector_name(vector: u8) -> &'static str {
         19 => "SIMD error",
         20 => "virtualization",
         21 => "control protection",
+        crate::foreign::VECTOR => "foreign system call",
         _ => "exception",
     }
 }

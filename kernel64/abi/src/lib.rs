@@ -9,6 +9,7 @@
 pub mod boot;
 pub mod error;
 pub mod fault;
+pub mod foreign;
 pub mod isolation;
 pub mod layout;
 pub mod object;

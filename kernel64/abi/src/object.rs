@@ -231,6 +231,9 @@ methods! {
         /// Bounds what may be used on its time: `(microseconds, of each period of so many)`, see [`budget`]. Both zero for as much as the
         /// caller may give, which is no more than its task's ceiling.
         SetBudget = 9,
+        /// Makes a thread that is stopped foreign, or no longer: `(1 or 0, where a 32-bit one goes on after SYSENTER)`, see
+        /// [`foreign`](crate::foreign).
+        SetForeign = 10,
     }
 }
 

@@ -8,7 +8,7 @@ use lilliput_abi::boot::{capability, exit};
 use lilliput_abi::object::{
     ArenaMethod, DevicesMethod, FactoryMethod, InterruptMethod, PortsMethod, SystemMethod, TaskMethod, ThreadMethod,
 };
-use lilliput_abi::{Error, ObjectType, Operation, Rights, layout};
+use lilliput_abi::{Error, ObjectType, Operation, Rights, fault, foreign, layout};
 
 const README: &str = include_str!("../README.md");
 /// The examples, with the options of the compiler that are theirs.
@@ -88,6 +88,12 @@ fn addresses_and_codes_are_those_documented() {
     assert_eq!(layout::MAX_SMALL_SIZE, 4_286_578_688);
     assert_eq!((layout::USER_END, layout::HOST_START), (0x7fff_ffff_f000, 0x80_0000_0000));
     has("Exceptions", &format!("`{:#x}`", lilliput_abi::fault::FAULT_LABEL));
+    for label in [foreign::INTERRUPT_LABEL, foreign::SYSCALL_LABEL, foreign::SYSENTER_LABEL] {
+        has("Foreign threads", &format!("| `{label:#x}` | `"));
+    }
+    has("Foreign threads", &format!("`int {:#x}`", foreign::VECTOR));
+    has("Foreign threads", &format!("| {} | the thread goes on", fault::RESUME));
+    has("Foreign threads", &format!("| {} | the same, with the {} words", foreign::ANSWER, foreign::WORDS));
     let last = "The first task, and the end of the machine";
     for code in [exit::SUCCESS, exit::FAILURE, exit::PANIC, exit::DEADLOCK, exit::UNSUPPORTED] {
         has(last, &format!("| {code:#x} | {} |", 2 * code + 1));

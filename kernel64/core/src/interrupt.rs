@@ -15,10 +15,10 @@ mod tests;
 
 pub use line::{IsaLines, Line, Redirection, Trigger};
 
-/// Vectors that devices can have: between the kernel's own and the spurious one. The object with number N has the Nth.
-pub const FIRST_VECTOR: u8 = 0x50;
+/// Vectors that devices can have: between those of system calls and the spurious one. The object with number N has the Nth.
+pub const FIRST_VECTOR: u8 = 0x90;
 /// How many those are.
-pub const VECTORS: u8 = 0xa0;
+pub const VECTORS: u8 = 0x60;
 
 /// The vector of the interrupt with this number in its table.
 pub const fn vector(number: u32) -> u8 {

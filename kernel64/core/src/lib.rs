@@ -17,6 +17,7 @@ pub mod clock;
 pub mod cpu;
 pub mod endpoint;
 pub mod factory;
+pub mod foreign;
 pub mod frames;
 pub mod interrupt;
 pub mod ipc;

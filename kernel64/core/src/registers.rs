@@ -61,7 +61,7 @@ impl Thread {
     }
 
     /// Makes it go on as if it had been interrupted right after its system call.
-    fn leave_system_call(&mut self) {
+    pub(crate) fn leave_system_call(&mut self) {
         if !self.has_full_frame() {
             let Frame { ip, sp, .. } = self.frame;
             self.interrupt(Interrupted { ip, sp, flags: FLAGS });
@@ -108,18 +108,21 @@ impl Thread {
     pub fn again(&mut self) {
         (self.registers.rcx, self.registers.r11) = (0, 0);
         let Frame { ip, sp, .. } = self.frame;
-        let again = match (self.kind, self.has_full_frame()) {
+        if self.has_full_frame() {
             // By `int`: from wherever that stands.
-            (Kind::Small, true) => Interrupted {
-                ip: u64::from(self.interrupted.ip.wrapping_sub(SYSTEM_CALL_BYTES) as u32),
-                ..self.interrupted
-            },
-            (_, true) => Interrupted { ip: self.interrupted.ip.wrapping_sub(SYSTEM_CALL_BYTES), ..self.interrupted },
+            return self.step_back();
+        }
+        self.interrupt(match self.kind {
             // A small task's others return to a fixed place, hence begin at one.
-            (Kind::Small, false) => Interrupted { ip: u64::from(ENTRY_PAGE), sp, flags: FLAGS },
-            (_, false) => Interrupted { ip: ip.wrapping_sub(SYSTEM_CALL_BYTES), sp, flags: FLAGS },
-        };
-        self.interrupt(again);
+            Kind::Small => Interrupted { ip: u64::from(ENTRY_PAGE), sp, flags: FLAGS },
+            _ => Interrupted { ip: ip.wrapping_sub(SYSTEM_CALL_BYTES), sp, flags: FLAGS },
+        });
+    }
+
+    /// Makes it go on at its system call instead of behind it, where it was interrupted by that.
+    pub fn step_back(&mut self) {
+        let ip = self.interrupted.ip.wrapping_sub(SYSTEM_CALL_BYTES);
+        self.interrupted.ip = if self.kind.is_wide() { ip } else { u64::from(ip as u32) };
     }
 }
 

@@ -6,8 +6,9 @@
 
 use bitflags::bitflags;
 use lilliput_abi::error::Error;
+use lilliput_abi::operation::OPERATION_SHIFT;
 use lilliput_abi::tag::{MAX_WORDS, Tag};
-use lilliput_abi::{ObjectType, Selector};
+use lilliput_abi::{ObjectType, Operation, Selector};
 
 use crate::budget::Budget;
 use crate::capability::Capability;
@@ -163,6 +164,49 @@ pub struct Home {
     pub previous: Index<Thread>,
 }
 
+/// A selector: see [`Thread::null_call`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct NullCall(u32);
+
+impl NullCall {
+    const OWN: Self = Self((Operation::Null as u32) << OPERATION_SHIFT);
+    /// What is compared before, and goes another way.
+    pub(crate) const FOREIGN: Self = Self((Operation::ReplyReceive as u32) << OPERATION_SHIFT);
+}
+
+impl Ways {
+    /// Those of a thread that is not foreign.
+    pub const fn own(kind: Kind) -> Self {
+        match kind {
+            Kind::Small => Self::Own32,
+            Kind::Host => Self::OwnHost,
+            Kind::Wide => Self::Own64,
+        }
+    }
+}
+
+impl Default for NullCall {
+    fn default() -> Self {
+        Self::OWN
+    }
+}
+
+/// By whose rules a thread makes system calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Ways {
+    /// The kernel's, from 32-bit code. Only this one's SYSENTER is believed without a look at it.
+    #[default]
+    Own32 = 0,
+    /// The kernel's, from 64-bit code.
+    Own64 = 1,
+    /// The kernel's, from a host, whose calls take a way of their own.
+    OwnHost = 2,
+    /// Its handler's: see [`foreign`](crate::foreign).
+    Foreign = 3,
+}
+
 /// What the fast path grants a thread that enters. Empty while it could use vector registers: who runs next could as well, unless the way
 /// there takes care.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,6 +233,8 @@ pub struct Fault {
 impl Fault {
     /// Whether it comes again where the thread goes on: it is none of the traps, which are raised behind their instruction (AMD64 APM
     /// vol. 2, 8.2: #DB, #BP, #OF).
+    ///
+    /// A foreign system call does: see [`Thread::forsake`].
     pub const fn is_raised_again(&self) -> bool {
         !matches!(self.vector, 1 | 3 | 4)
     }
@@ -266,8 +312,10 @@ pub struct Thread {
     pub code_descriptor: u64,
     /// Where it goes on after a system call.
     pub frame: Frame,
-    /// Address of its task's first capability. Only the assembly of the fast path reads through it.
-    pub capabilities: u64,
+    /// The selector that the fast path takes for a null call; of a foreign thread one that never comes to be compared.
+    pub null_call: NullCall,
+    /// By whose rules it makes system calls.
+    pub ways: Ways,
     /// What the fast path grants.
     pub gate: Gate,
     /// The arena whose root it runs in; 0 if its task has a root of its own. With the three bytes after it, one word that the fast path
@@ -295,6 +343,8 @@ pub struct Thread {
     pub next: Index<Thread>,
     /// Its neighbour in the one queue that it is in.
     pub previous: Index<Thread>,
+    /// Address of its task's first capability. Only the assembly of the fast path reads through it.
+    pub capabilities: u64,
     /// CR3 while it runs, with the bit that keeps the TLB where the root is tagged.
     pub cr3: u64,
     /// What it has used.
@@ -422,6 +472,16 @@ impl Thread {
     pub fn set_fault(&mut self, fault: Option<Fault>) {
         self.obstacles.set(Obstacles::FAULT, fault.is_some());
         self.raised = fault.unwrap_or_default();
+    }
+
+    /// Its message about an exception is answered by nobody. A foreign system call is made again where the thread goes on.
+    pub fn forsake(&mut self) -> Option<Fault> {
+        let fault = self.fault();
+        if fault.is_some_and(|fault| fault.is_foreign_call()) {
+            self.step_back();
+        }
+        self.set_fault(None);
+        fault
     }
 
     /// It owes no answer to a thread any more.

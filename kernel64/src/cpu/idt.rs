@@ -1,5 +1,6 @@
 //! The interrupt descriptor table: the same for all CPUs, and not written after boot.
 
+use lilliput_abi::foreign;
 use lilliput_abi::layout::SYSTEM_CALL_VECTOR;
 use lilliput_compat32::gdt::KERNEL_CODE;
 use spin::Once;
@@ -56,11 +57,11 @@ const OWN_STACK: [u8; 7] = [
 const ANYWHERE: [u8; 4] = [vector::DEBUG, vector::NMI, vector::DOUBLE_FAULT, vector::MACHINE_CHECK];
 
 /// What `int n` may raise from user mode. Any other vector is a general protection fault there.
-const FOR_USERS: [u8; 3] = [vector::BREAKPOINT, vector::OVERFLOW, SYSTEM_CALL_VECTOR];
+const FOR_USERS: [u8; 4] = [vector::BREAKPOINT, vector::OVERFLOW, SYSTEM_CALL_VECTOR, foreign::VECTOR];
 
 /// Whether it is a device that raises this vector: not an exception, and not a user's system call.
 pub const fn is_interrupt(vector: u8) -> bool {
-    vector >= 32 && vector != SYSTEM_CALL_VECTOR
+    vector >= 32 && vector != SYSTEM_CALL_VECTOR && vector != foreign::VECTOR
 }
 
 /// A gate (AMD64 APM volume 2, 4.8.4).

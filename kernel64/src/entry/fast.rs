@@ -46,7 +46,7 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use lilliput_abi::fault::FAULT_LABEL;
-use lilliput_abi::operation::{INDEX_MASK, LONG, OPERATION_SHIFT};
+use lilliput_abi::operation::{LONG, OPERATION_SHIFT};
 use lilliput_abi::tag::{LONG_WORDS, SHORT_WORDS};
 use lilliput_abi::{ObjectType, Operation, Rights, Tag};
 use lilliput_compat32::descriptor::Descriptor;
@@ -59,7 +59,7 @@ use lilliput_core::registers::FLAGS;
 use lilliput_core::scheduler::ReadyQueue;
 use lilliput_core::slab::Object;
 use lilliput_core::thread::{
-    Account, Fault, Frame, Gate, Home, Interrupted, Kind, Obstacles, Registers, State, Thread, class,
+    Account, Fault, Frame, Gate, Home, Interrupted, Kind, Obstacles, Registers, State, Thread, Ways, class,
 };
 use x86_64::registers::control::Cr0Flags;
 
@@ -90,6 +90,10 @@ const _: () = {
     // A capability's place, scaled; a call's selector is the bare index, and a long message's none.
     assert!(size_of::<Capability>() == 1 << 4);
     assert!(Operation::Call as u32 == 0 && LONG == 1 << 31);
+    // What a signal's selector has above its place is taken off by one subtraction.
+    assert!(operation(Operation::Signal) < LONG as u64);
+    // Who is above is foreign.
+    assert!(Ways::Foreign as u8 == Ways::OwnHost as u8 + 1);
     assert!(offset_of!(Queue, head) == 0);
     // Two descriptors and a frame follow each other: what is popped.
     assert!(offset_of!(Thread, code_descriptor) == offset_of!(Thread, data_descriptor) + 8);
@@ -155,7 +159,11 @@ global_asm!(
     code64_upper = const Descriptor::USER_CODE64.0 >> 32,
     flags = const FLAGS,
     reply_receive = const operation(Operation::ReplyReceive),
-    null_call = const operation(Operation::Null),
+    null_call = const offset_of!(Thread, null_call),
+    ways = const offset_of!(Thread, ways),
+    own32 = const Ways::Own32 as u8,
+    own_host = const Ways::OwnHost as u8,
+    foreign = const Ways::Foreign as u8,
     task_switched = const Cr0Flags::TASK_SWITCHED.bits(),
     preempted = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, preempted),
     preempted_at = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, preempted_at),
@@ -193,12 +201,11 @@ global_asm!(
     task_handler = const offset_of!(Thread, task_handler),
     base = const offset_of!(Thread, base),
     long_words = const LONG_WORDS,
-    long_bit = const LONG.trailing_zeros(),
-    index_mask = const INDEX_MASK,
-    operation_shift = const OPERATION_SHIFT,
-    signal = const Operation::Signal as u8,
+    long = const LONG,
+    signal = const operation(Operation::Signal),
     page_fault_stub = sym trap::page_fault_stub,
     leave = sym exit::leave,
     general32 = sym system_call::general32,
     general64 = sym system_call::general64,
+    general_sysenter = sym system_call::general_sysenter,
 );

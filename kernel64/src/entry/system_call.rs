@@ -7,6 +7,8 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
+use lilliput_core::foreign::Entry;
+
 use super::exit;
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch;
@@ -27,16 +29,38 @@ pub extern "C" fn general64() {
         "push rsi",
         "push rbx",
         "mov rsp, gs:[{kernel_stack_top}]",
-        "mov edi, 1",
+        "mov edi, {syscall64}",
         "call {body}",
         "jmp {exit}",
         kernel_stack_top = const offset_of!(PerCpu, kernel_stack_top),
+        syscall64 = const Entry::Syscall64 as u32,
         body = sym dispatch::system_call,
         exit = sym exit::leave,
     )
 }
 
-/// From compatibility mode, or by SYSENTER. R8-R15, which don't exist there, are passed over already.
+/// By SYSENTER, from a thread whose SYSENTER is not the kernel's.
+#[unsafe(naked)]
+pub extern "C" fn general_sysenter() {
+    naked_asm!(
+        "push rbp",
+        "push rdi",
+        "push rsi",
+        "push rbx",
+        "mov rsp, gs:[{kernel_stack_top}]",
+        "mov edi, {sysenter}",
+        "mov esi, ecx",
+        "call {body}",
+        "jmp {exit}",
+        kernel_stack_top = const offset_of!(PerCpu, kernel_stack_top),
+        sysenter = const Entry::Sysenter as u32,
+        body = sym dispatch::system_call,
+        exit = sym exit::leave,
+    )
+}
+
+/// From compatibility mode, or by a SYSENTER that is the kernel's. R8-R15, which don't exist there, are passed over already. ECX matters to
+/// foreign threads only, which come with that of theirs.
 #[unsafe(naked)]
 pub extern "C" fn general32() {
     naked_asm!(
@@ -46,6 +70,7 @@ pub extern "C" fn general32() {
         "push rbx",
         "mov rsp, gs:[{kernel_stack_top}]",
         "xor edi, edi",
+        "mov esi, ecx",
         "call {body}",
         "jmp {exit}",
         kernel_stack_top = const offset_of!(PerCpu, kernel_stack_top),

@@ -75,46 +75,61 @@ impl TrapFrame {
 /// The flag of virtual-8086 mode.
 const VM: u64 = 1 << 17;
 
-/// Bytes between two stubs.
-const STUB_SIZE: u64 = 16;
+/// Bytes of a stub: a push and a short jump.
+const STUB_SIZE: u64 = 4;
+/// Stubs from which a short jump reaches the way out of their group.
+const GROUP: u64 = 16;
+/// That way, a long jump.
+const WAY_OUT: u64 = 8;
+
+/// Where the stub of a vector is, among all.
+const fn stub_offset(vector: u8) -> u64 {
+    let vector = vector as u64;
+    STUB_SIZE * vector + WAY_OUT * (vector / GROUP)
+}
 
 /// Where a vector's gate leads: to its stub, but for page faults, which have a faster way.
 pub fn gate(vector: u8) -> VirtAddr {
     VirtAddr::new(match vector {
         PAGE_FAULT => lilliput_page_fault as *const () as u64,
-        _ => stubs as *const () as u64 + STUB_SIZE * u64::from(vector),
+        _ => stubs as *const () as u64 + stub_offset(vector),
     })
 }
 
 /// The stub of page faults.
 #[unsafe(naked)]
 pub extern "C" fn page_fault_stub() {
-    naked_asm!("jmp {stubs} + {offset}", stubs = sym stubs, offset = const STUB_SIZE * PAGE_FAULT as u64)
+    naked_asm!("jmp {stubs} + {offset}", stubs = sym stubs, offset = const stub_offset(PAGE_FAULT))
 }
 
-/// The 256 stubs. Vectors 8, 10-14, 17, 21, 29 and 30 come with an error code (AMD64 APM vol. 2, table 8-1); the
-/// others push a zero.
+/// The 256 stubs, which push their vector, sign-extended.
 #[unsafe(naked)]
 extern "C" fn stubs() {
     naked_asm!(
-        ".balign {size}",
         ".set lilliput_vector, 0",
-        ".rept 256",
-        ".balign {size}",
-        ".if lilliput_vector == 8 || (lilliput_vector >= 10 && lilliput_vector <= 14) || lilliput_vector == 17 || lilliput_vector == 21 || lilliput_vector == 29 || lilliput_vector == 30",
-        ".else",
-        "push 0",
-        ".endif",
-        "push lilliput_vector",
-        "jmp {common}",
+        "3:",
+        ".rept 256 / {group}",
+        ".rept {group}",
+        // An error where what stands before is too long.
+        ".org 3b + lilliput_vector * {size} + lilliput_vector / {group} * {way_out}",
+        "push lilliput_vector - (lilliput_vector & 0x80) * 2",
+        "jmp 2f",
         ".set lilliput_vector, lilliput_vector + 1",
         ".endr",
+        "2:",
+        "jmp {common}",
+        ".endr",
         size = const STUB_SIZE,
+        group = const GROUP,
+        way_out = const WAY_OUT,
         common = sym common,
     )
 }
 
 /// Stores the registers, makes GS the kernel's, calls the handler.
+///
+/// Some exceptions come with an error code, for the others a zero is put in its place: the CPU aligns the stack to 16 bytes before it
+/// pushes five words, or six (AMD64 APM vol. 2, 8.9.3), which tells.
 ///
 /// The CPU clears TF, NT and RF of the flags, and IF; the user's DF and AC, which would suspend SMAP, go with the POPFQ.
 ///
@@ -125,6 +140,11 @@ extern "C" fn stubs() {
 #[unsafe(naked)]
 extern "C" fn common() {
     naked_asm!(
+        "test spl, 8",
+        "jnz 5f",
+        "push qword ptr [rsp]",
+        "mov qword ptr [rsp + 8], 0",
+        "5:",
         "push r11",
         "push rcx",
         "push rax",

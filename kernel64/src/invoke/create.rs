@@ -11,7 +11,7 @@ use lilliput_core::factory::Factory;
 use lilliput_core::paging::{self, ENTRIES, TableMemory, UPPER_HALF};
 use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
-use lilliput_core::thread::{Frame as ReturnFrame, Interrupted, Kind, PRIORITIES, Thread};
+use lilliput_core::thread::{Frame as ReturnFrame, Interrupted, Kind, PRIORITIES, Thread, Ways};
 
 use super::space;
 use crate::entry::FLAGS;
@@ -171,6 +171,7 @@ pub fn new_thread(
     let mut thread = Thread {
         capabilities: capabilities.address(),
         places: capabilities.places(),
+        ways: Ways::own(kind),
         code_descriptor: space.code_descriptor,
         data_descriptor: space.data_descriptor,
         frame: ReturnFrame {

@@ -2,6 +2,7 @@
 
 use lilliput_abi::object::{ThreadMethod, account};
 use lilliput_abi::{Error, Tag};
+use lilliput_compat32::entry_page::RETURN_ADDRESS;
 use lilliput_core::budget::Budget;
 use lilliput_core::ipc::end;
 use lilliput_core::slab::Index;
@@ -42,6 +43,7 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
         ThreadMethod::WriteRegisters => write_registers(kernel, thread, call),
         ThreadMethod::Stop => stop(kernel, this, thread),
         ThreadMethod::Resume => resume(kernel, this, thread),
+        ThreadMethod::SetForeign => set_foreign(kernel, thread, call),
     }
 }
 
@@ -119,6 +121,18 @@ fn stop(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer
         kernel.machine.threads[thread].finish(Err(Error::Gone));
     }
     Ok(DONE)
+}
+
+/// # Errors
+/// `BadArgument`, `BadAddress` for an address outside of its task's, `Busy` where it is not stopped.
+fn set_foreign(kernel: &mut Kernel, thread: Index<Thread>, call: &Call) -> Answer {
+    let [foreign @ 0..=1, address, ..] = call.words else { return Err(Error::BadArgument) };
+    let machine = &mut kernel.machine;
+    let after_sysenter = if foreign == 1 { address } else { u64::from(RETURN_ADDRESS) };
+    if after_sysenter >= machine.tasks[machine.threads[thread].task].space.size {
+        return Err(Error::BadAddress);
+    }
+    machine.set_foreign(thread, foreign == 1, after_sysenter).map(|()| DONE)
 }
 
 fn resume(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> Answer {

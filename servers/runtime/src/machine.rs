@@ -4,6 +4,7 @@ use lilliput_abi::Selector;
 
 use crate::invoke::Invoke;
 use crate::message::{Message, Word};
+use crate::trial::foreign::Way;
 
 /// A part of the vector state: what both widths have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,10 @@ pub trait Machine: Invoke {
     /// The address is one that the program reads at its own risk: where nothing is mapped, the read is an
     /// exception that somebody handles, or the end of the task.
     fn stamped_read(address: Word, stamps: &mut Stamps);
+
+    /// Where a foreign thread of a trial begins that enters so, and where it goes on after SYSENTER: see
+    /// [`crate::trial::foreign::REGISTERS`].
+    fn foreign(way: Way) -> [Word; 2];
 
     /// Where threads of this program begin.
     fn entry() -> Word;

@@ -90,6 +90,8 @@ impl Layout {
             frame.sp,
             frame.ss,
             capabilities,
+            null_call,
+            ways,
             gate.places,
             gate.home,
             root,

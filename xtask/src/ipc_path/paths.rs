@@ -5,7 +5,7 @@ use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_abi::operation::OPERATION_SHIFT;
 use lilliput_abi::tag::LONG_WORDS;
 use lilliput_core::slab::Object;
-use lilliput_core::thread::{Kind, Thread, class};
+use lilliput_core::thread::{Kind, Thread, Ways, class};
 
 use super::budgets;
 
@@ -156,7 +156,7 @@ fn neither() -> Vec<Branch> {
 }
 
 fn null_call(yes: bool) -> Branch {
-    branch(format!("cmp eax, {:#x}", selector(Operation::Null)), "jne", !yes)
+    branch("cmp eax, sender.null_call", "jne", !yes)
 }
 
 /// A host calls: its gate is always closed.
@@ -165,8 +165,8 @@ fn host_call() -> Vec<Branch> {
     branches.extend([
         null_call(false),
         branch("test eax, eax", "js", false),
-        branch(format!("cmp r11d, {:#x}", Operation::Signal as u32), "jne", true),
-        branch(format!("cmp sender.kind, {:#x}", Kind::Host as u8), "je", true),
+        branch(format!("cmp sender.ways, {:#x}", Ways::OwnHost as u8), "ja", false),
+        branch(format!("cmp sender.ways, {:#x}", Ways::OwnHost as u8), "jb", false),
         branch("cmp eax, sender.places", "jae", false),
         branch("cmp cpu.vector_enabled, 0x0", "jne", false),
         branch("cmp cpu.attention, 0x0", "jne", false),
@@ -192,14 +192,14 @@ fn long() -> Vec<Branch> {
 }
 
 fn long_call() -> [Branch; 4] {
-    let places = branch("cmp r13d, sender.gate.places", "jae", false);
+    let places = branch("cmp r11d, sender.gate.places", "jae", false);
     [places, branch("cmp r11d, endpoint.header", "jne", false), is_peer(true), same_root(false)]
 }
 
 fn long_reply() -> [Branch; 5] {
     [
-        branch("cmp r13d, sender.gate.places", "jae", true),
-        branch(format!("cmp r13d, {:#x}", selector(Operation::ReplyReceive)), "jne", false),
+        branch("cmp r11d, sender.gate.places", "jae", true),
+        branch(format!("cmp r11d, {:#x}", selector(Operation::ReplyReceive)), "jne", false),
         branch(format!("cmp endpoint.queue, {:#x}", Thread::BASE), "jne", false),
         is_peer(true),
         same_root(false),

@@ -193,10 +193,17 @@ impl Walker<'_> {
         self.resolve(instruction.memory_segment(), base, index, instruction.memory_displacement64())
     }
 
+    /// Whether it accesses nothing but adds to a register that points nowhere.
+    fn is_sum(&self, instruction: &Instruction) -> bool {
+        let base = instruction.memory_base().full_register();
+        instruction.mnemonic() == Mnemonic::Lea && !self.registers.contains_key(&base)
+    }
+
     /// What the registers that it writes hold afterwards.
     fn execute(&mut self, instruction: &Instruction, info: &InstructionInfo) -> Result<()> {
         let target = instruction.op0_register().full_register();
         let pointer = match (instruction.mnemonic(), instruction.op1_kind()) {
+            (Mnemonic::Lea, _) if self.is_sum(instruction) => None,
             (Mnemonic::Lea, _) => Some(self.operand(instruction)?),
             // Of a sum with the address of a table it is not known which entry it is; all look alike.
             (Mnemonic::Mov | Mnemonic::Movsxd | Mnemonic::Add, OpKind::Memory) if target != Register::None => {
@@ -241,6 +248,9 @@ impl Walker<'_> {
         let Some((before, rest)) = text.rfind('[').filter(|_| has_memory).map(|at| text.split_at(at)) else {
             return Ok(text);
         };
+        if self.is_sum(instruction) {
+            return Ok(text);
+        }
         let (structure, offset) = self.operand(instruction)?;
         let field = self.layout.field(structure, offset)?;
         let after = rest.split_once(']').map_or("", |(_, after)| after);

@@ -10,7 +10,7 @@ fn every_number_has_a_vector_of_its_own() {
     let others = (0..=u8::MAX).filter(|&vector| super::number(vector).is_none());
     assert_eq!(others.count(), 256 - usize::from(VECTORS));
     // The kernel's timer, system calls, the spurious vector.
-    for vector in [0, 31, 0x30, lilliput_abi::layout::SYSTEM_CALL_VECTOR, 0xff] {
+    for vector in [0, 31, 0x30, lilliput_abi::layout::SYSTEM_CALL_VECTOR, lilliput_abi::foreign::VECTOR, 0xff] {
         assert_eq!(super::number(vector), None);
     }
 }

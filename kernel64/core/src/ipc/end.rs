@@ -26,7 +26,7 @@ pub fn detach(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
     }
     let thread = &mut machine.threads[thread];
     thread.state = State::Stopped;
-    thread.set_fault(None);
+    thread.forsake();
     thread.obstacles.remove(Obstacles::PAGING | Obstacles::TRANSFER);
     thread.transfer = Transfer::default();
 }

@@ -56,7 +56,7 @@ pub fn raise(
     thread.set_fault(Some(raised));
     thread.account.delivered();
     // Every 64-bit thread can have it.
-    let message = Message::of(thread).fit(thread.kind, kind).unwrap_or_else(|_| unreachable!());
+    let message = Message::of(thread).fit(kind).unwrap_or_else(|_| unreachable!());
     message.deliver(&mut machine.threads[receiver], badge);
     Some(hand_over(machine, endpoint, sender, receiver))
 }

@@ -4,8 +4,7 @@
 //! written into the thread that made the mistake, which may be one that waited.
 
 use lilliput_abi::error::Error;
-use lilliput_abi::fault;
-use lilliput_abi::{Operation, Selector};
+use lilliput_abi::{Operation, Selector, fault, foreign};
 
 use super::carry::{self, Lack, Part, Progress};
 use super::message::Message;
@@ -13,7 +12,7 @@ use crate::cpu::{Cpu, Decision};
 use crate::endpoint::Endpoint;
 use crate::machine::Machine;
 use crate::slab::Index;
-use crate::thread::{Fault, Kind, Obstacles, State, Thread};
+use crate::thread::{Fault, Obstacles, State, Thread};
 
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,10 +79,12 @@ fn wait_for_receiver(
 
 /// The running thread raised an exception: a call of the kernel's on its behalf.
 pub fn raise(machine: &mut Machine, cpu: &mut Cpu, handler: Index<Endpoint>, badge: u32, raised: Fault) -> Decision {
+    let registers = machine.threads[cpu.current].registers;
     machine.threads[cpu.current].set_fault(Some(raised));
     let decision = send(machine, cpu, handler, badge, Sending { call: true, blocking: true });
     if decision == Decision::Stay {
-        // The handler can't be told: it is a 32-bit task, and an address does not fit. Nobody else can help.
+        // The handler can't be told: it is a 32-bit task, and what it would hear does not fit. Nobody else can help.
+        machine.threads[cpu.current].registers = registers;
         machine.threads[cpu.current].set_fault(None);
         stop(machine, cpu, cpu.current);
         return Decision::Block;
@@ -270,11 +271,19 @@ fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Answer, Error> {
             return Err(Error::BadMessage);
         }
         let resumes = message.tag.label() == fault::RESUME;
+        let raised = machine.threads[caller].fault();
+        let sets = raised.is_some_and(|raised| raised.is_foreign_call()) && message.tag.label() == foreign::ANSWER;
+        if sets && !(message.long && message.tag.words() == foreign::WORDS) {
+            return Err(Error::BadMessage);
+        }
         machine.threads[server].account.delivered();
         let thread = &mut machine.threads[caller];
-        if thread.fault().is_some() {
+        if raised.is_some() {
             thread.set_fault(None);
-            resumes
+            if sets {
+                thread.set_arguments(&message.words);
+            }
+            resumes || sets
         } else {
             go_on(thread, !resumes);
             true
@@ -312,9 +321,7 @@ fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Answer, Error> {
 /// Copies a message from one thread to another, all or nothing; a string of it a step at a time. `bound` is the one of the two that waits.
 fn transfer(machine: &mut Machine, [from, to, bound]: [Index<Thread>; 3], status: u32) -> Result<Progress, Error> {
     let sender = &machine.threads[from];
-    // A page that is missing may be another's, of any width.
-    let kind = if sender.obstacles.contains(Obstacles::PAGING) { Kind::Wide } else { sender.kind };
-    let message = Message::of(sender).fit(kind, machine.threads[to].kind);
+    let message = Message::of(sender).fit(machine.threads[to].kind);
     let result = message.and_then(|mut message| {
         if message.carries.is_some() {
             match carry::carry(machine, [from, to, bound], &mut message)? {
@@ -353,7 +360,7 @@ fn stop(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
 
 /// Ends the wait of a thread that was taken out of its queue, or whose server forgot it, with an error.
 ///
-/// If it is its fault's handler that is gone, it makes the instruction again, and whoever handles its faults by then is told: the next
+/// If it is its fault's handler that is gone, it makes the instruction or foreign system call again, and whoever handles its faults by then is told: the next
 /// handler, or the one that somebody started in place of the first. Otherwise a thread whose fault is not handled can't go on: it stops. Then
 /// the one that waits for its answer is next, which may be such a thread as well.
 pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index<Thread>, error: Error) {
@@ -384,7 +391,7 @@ pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index
             caller = other;
             continue;
         }
-        let fault = thread.fault();
+        let fault = if error == Error::Gone { thread.forsake() } else { thread.fault() };
         thread.set_fault(None);
         if fault.is_none() {
             thread.finish(Err(error));

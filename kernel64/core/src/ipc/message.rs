@@ -5,7 +5,7 @@ use lilliput_abi::error::Error;
 use lilliput_abi::fault;
 use lilliput_abi::tag::{LONG_WORDS, MAX_WORDS, SHORT_WORDS, Tag, carried};
 
-use crate::thread::{Kind, Thread};
+use crate::thread::{Kind, Obstacles, Thread};
 
 const LOW: u64 = u32::MAX as u64;
 const SHORT: usize = SHORT_WORDS as usize;
@@ -19,12 +19,14 @@ pub struct Message {
     pub long: bool,
     /// What it carries: flags of [`carried`]; `None` where its selector does not say so. The words that name it are what arrives.
     pub carries: Option<u8>,
+    /// What kind of thread sends it, or might have.
+    pub from: Kind,
     /// Its words; those beyond the tag's length are not part of it.
     pub words: [u64; MAX_WORDS as usize],
 }
 
 impl Message {
-    /// What a thread sends: its registers, or the fault that it tells of.
+    /// What a thread sends: its registers, or the fault that it tells of, which may be a foreign system call.
     pub fn of(sender: &Thread) -> Self {
         let mut words = sender.registers.words;
         if !sender.tells_fault() {
@@ -39,16 +41,21 @@ impl Message {
                     words[carried::CAPABILITY_WORD] = 0;
                 }
             }
-            return Self { tag, long: sender.sends_long(), carries, words };
+            return Self { tag, long: sender.sends_long(), from: sender.kind, carries, words };
         }
         let raised = sender.raised;
+        if sender.fault().is_some() && raised.is_foreign_call() {
+            return sender.foreign_message(raised);
+        }
         words = [0; MAX_WORDS as usize];
         words[fault::VECTOR] = u64::from(raised.vector) | u64::from(raised.code & 0xff_ffff) << 8;
         words[fault::ADDRESS] = raised.address;
         if sender.fault().is_some() {
             (words[fault::IP], words[fault::SP]) = sender.goes_on_at();
         }
-        Self { tag: Tag::new(fault::FAULT_LABEL, SHORT_WORDS), long: false, carries: None, words }
+        // A page that is missing may be another's, of any width.
+        let from = if sender.obstacles.contains(Obstacles::PAGING) { Kind::Wide } else { sender.kind };
+        Self { tag: Tag::new(fault::FAULT_LABEL, SHORT_WORDS), long: false, from, carries: None, words }
     }
 
     /// Whether nobody could have it: a tag of a long message that no pair of tasks exchanges, or flags of nothing that can be carried.
@@ -69,7 +76,8 @@ impl Message {
     ///
     /// # Errors
     /// `BadMessage` for more words than these two can exchange, `WordTooWide`. Both are the sender's.
-    pub fn fit(mut self, from: Kind, to: Kind) -> Result<Self, Error> {
+    pub fn fit(mut self, to: Kind) -> Result<Self, Error> {
+        let from = self.from;
         let wide = from.is_wide() && to.is_wide();
         let most = if wide { MAX_WORDS } else { SHORT_WORDS };
         if self.is_malformed() || self.long && self.tag.words() > most {

@@ -241,7 +241,7 @@ fn budget() -> impl Strategy<Value = Units> {
 }
 
 fn raised() -> impl Strategy<Value = Raised> {
-    (any::<u8>(), any::<u32>(), word(), word(), word()).prop_map(|(vector, code, address, ip, sp)| Raised {
+    (0..32u8, any::<u32>(), word(), word(), word()).prop_map(|(vector, code, address, ip, sp)| Raised {
         vector,
         code,
         address,

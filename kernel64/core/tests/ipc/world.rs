@@ -2,7 +2,7 @@
 
 use lilliput_abi::layout::ENTRY_PAGE;
 use lilliput_abi::operation::{CARRIES, LONG, TIMED};
-use lilliput_abi::{Error, Operation, Rights};
+use lilliput_abi::{Error, Operation, Rights, foreign};
 use lilliput_core::budget::{Budget, Share};
 use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::clock::Clock;
@@ -300,7 +300,8 @@ impl World {
                 let notification = admit(&self.machine.notifications, self.notifications[notification])?;
                 fast::signal(&mut self.machine, &mut self.cpu, notification, bits)
             }
-            Step::Fault { raised, handler: Some(handler), badge } => {
+            // A foreign system call goes the general way.
+            Step::Fault { raised, handler: Some(handler), badge } if raised.vector != foreign::VECTOR => {
                 let endpoint = admit(&self.machine.endpoints, self.endpoints[handler])?;
                 let Self { machine, cpu, .. } = self;
                 let before = machine.threads[cpu.current].obstacles;

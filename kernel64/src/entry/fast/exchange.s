@@ -60,7 +60,7 @@ lilliput_compat_entry:
     CLEAR_KEPT
     LEAVE_SMALL lilliput_return_reply32_other
 
-30: cmp eax, {null_call}
+30: cmp eax, [rsp + {null_call}]
     jne lilliput_signal32
     STAGE exit
     xor eax, eax
@@ -71,6 +71,19 @@ lilliput_compat_entry:
     .globl lilliput_return_null32
 lilliput_return_null32:
     retfq
+
+# The host's guest becomes its caller. R8 = the root in force: the guest's, or else what was noted.
+.macro RECEIVE_GUEST
+    STAGE guest
+    mov r8, gs:[{loaded_cr3}]
+    movsxd r11, dword ptr [rsp + {guest}]
+    cmp r11d, {nobody}
+    je 8f
+    mov r8, [r11 + {cr3}]
+    mov [rsp + {caller}], r11d
+    mov dword ptr [rsp + {guest}], {nobody}
+8:
+.endm
 
 .globl lilliput_syscall64
 .type lilliput_syscall64, @function
@@ -132,8 +145,8 @@ lilliput_wide_entry:
     COMMIT_REPLY {caller}
     LEAVE_TO_OTHER_HOST
 
-60: cmp eax, {null_call}
-    jne lilliput_signal64
+60: cmp eax, [rsp + {null_call}]
+    jne 61f
     STAGE exit
     xor eax, eax
     mov rsp, r11
@@ -141,10 +154,43 @@ lilliput_wide_entry:
     swapgs
     sysretq
 
+# A host calls. Its guest is a caller like others from here on: what the CPU has loaded changes.
+61: test eax, eax
+    # A long message has the uppermost bit.
+    js lilliput_long
+    cmp byte ptr [rsp + {ways}], {own_host}
+    ja lilliput_general64_long
+    jb lilliput_signal64
+lilliput_host_call:
+    cmp eax, [rsp + {places}]
+    jae lilliput_general64_long
+    cmp byte ptr gs:[{vector_enabled}], 0
+    jne lilliput_general64_long
+    cmp byte ptr gs:[{attention}], 0
+    jne lilliput_general64_long
+    CHECK_CALL lilliput_general64
+    cmp r11d, {class_wide}
+    jne 71f
+    RECEIVE_GUEST
+    COMMIT_CALL {caller}
+    LEAVE_WIDE_WITH_SEGMENTS
+71: cmp r11d, {any_small}
+    ja lilliput_general64
+    FITS lilliput_general64
+    RECEIVE_GUEST
+    COMMIT_CALL {caller}
+    STAGE root
+    # What is loaded was noted by whoever switched to the host, unless its guest came.
+    cmp r8, [r10 + {cr3}]
+    je 72f
+    ROOT
+72: CLEAR_KEPT
+    LEAVE_SMALL lilliput_return_host_call
+
 # SYSENTER keeps nothing and clears IF only (Intel SDM vol. 2, SYSENTER): the entry page passes the stack pointer in ECX, the
 # return address is fixed, and NT, TF, AC and DF arrive as the user left them. A single step that was pending is
 # taken at the first instruction, on the stack of #DB, whose handler clears TF; the POPFQ clears the rest. 64-bit code can come
-# here too, and is not believed: the general path takes it for hostile.
+# here too, and is not believed: the general path takes it for hostile, and a foreign thread's for its handler's.
 .globl lilliput_sysenter
 .type lilliput_sysenter, @function
 .balign 64
@@ -156,8 +202,13 @@ lilliput_sysenter:
     mov rsp, gs:[{current}]
     mov ecx, ecx
     mov [rsp + {sp}], rcx
-    cmp byte ptr [rsp + {kind}], {kind_small}
+    cmp byte ptr [rsp + {ways}], {own32}
     je lilliput_compat_entry
+    lea rsp, [rsp + {registers_end}]
+    push rax
+    push rdx
+    sub rsp, 7 * 8
+    jmp {general_sysenter}
 
 # ---- To the general path -------------------------------------------------------------------------------------
 
@@ -168,19 +219,6 @@ lilliput_general32:
     push rdx
     sub rsp, 7 * 8
     jmp {general32}
-
-# The host's guest becomes its caller. R8 = the root in force: the guest's, or else what was noted.
-.macro RECEIVE_GUEST
-    STAGE guest
-    mov r8, gs:[{loaded_cr3}]
-    movsxd r11, dword ptr [rsp + {guest}]
-    cmp r11d, {nobody}
-    je 8f
-    mov r8, [r11 + {cr3}]
-    mov [rsp + {caller}], r11d
-    mov dword ptr [rsp + {guest}], {nobody}
-8:
-.endm
 
 # A call or an answer of a thread that could use vector registers: if that is why its gate is closed, the next one must not use them
 # (CR0.TS), and it is tried again. Everything else is for the general path.
@@ -217,32 +255,6 @@ lilliput_gate64:
     je lilliput_host_call
     OPEN_GATE lilliput_general64_long, lilliput_wide_entry
 
-# A host calls. Its guest is a caller like others from here on: what the CPU has loaded changes.
-lilliput_host_call:
-    cmp eax, [rsp + {places}]
-    jae lilliput_general64_long
-    cmp byte ptr gs:[{vector_enabled}], 0
-    jne lilliput_general64_long
-    cmp byte ptr gs:[{attention}], 0
-    jne lilliput_general64_long
-    CHECK_CALL lilliput_general64
-    cmp r11d, {class_wide}
-    jne 71f
-    RECEIVE_GUEST
-    COMMIT_CALL {caller}
-    LEAVE_WIDE_WITH_SEGMENTS
-71: cmp r11d, {any_small}
-    ja lilliput_general64
-    FITS lilliput_general64
-    RECEIVE_GUEST
-    COMMIT_CALL {caller}
-    STAGE root
-    # What is loaded was noted by whoever switched to the host, unless its guest came.
-    cmp r8, [r10 + {cr3}]
-    je 72f
-    ROOT
-72: CLEAR_KEPT
-    LEAVE_SMALL lilliput_return_host_call
 lilliput_general64:
     xor r9d, r9d
     xor r10d, r10d

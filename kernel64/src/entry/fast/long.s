@@ -19,11 +19,12 @@
 lilliput_long:
     cmp dx, {long_words}
     ja lilliput_gate64
-    mov r13d, eax
-    btr r13d, {long_bit}
-    cmp r13d, [rsp + {gate_places}]
+    # Less the uppermost bit.
+    lea r11d, [rax - {long}]
+    cmp r11d, [rsp + {gate_places}]
     jae 1f
     STAGE capability
+    mov r13d, r11d
     shl r13d, 4
     add r13, [rsp + {capabilities}]
     movsxd r14, dword ptr [r13 + {object}]
@@ -44,8 +45,8 @@ lilliput_long:
     EXCHANGE other=r15, keep=r11d
     mov eax, [r13 + {badge}]
     LEAVE_LONG
-1:  cmp r13d, {reply_receive}
-    jne 2f
+1:  cmp r11d, {reply_receive}
+    jne lilliput_gate64
     STAGE home
     movsxd r14, dword ptr [rsp + {gate_home}]
     cmp dword ptr [r14 + {queue}], {nobody}

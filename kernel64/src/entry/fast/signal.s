@@ -4,12 +4,9 @@
 # waited, alone and served by nobody, runs on its own time; it has the bits as word 0, and nothing else of the other's. What this means for turns
 # and for who pays is made up for at the next entry to the general path, which a second signal takes: it is told who made way, and when.
 
-# RCX = capability, R9 = index of the endpoint with the number of the notification, R10 = who waits there.
+# R11D = place of a capability, which is in the table. RCX = capability, R9 = index of the endpoint with the number of the notification, R10 = who waits there.
 .macro CHECK_SIGNAL general
-    mov ecx, eax
-    and ecx, {index_mask}
-    cmp ecx, [rsp + {gate_places}]
-    jae \general
+    mov ecx, r11d
     shl ecx, 4
     add rcx, [rsp + {capabilities}]
     movsxd r9, dword ptr [rcx + {object}]
@@ -76,23 +73,23 @@
     xor ebp, ebp
 .endm
 
+# A selector less that of a signal is the place, or too large for one.
+.macro IS_SIGNAL otherwise
+    lea r11d, [rax - {signal}]
+    cmp r11d, [rsp + {gate_places}]
+    jae \otherwise
+.endm
+
 lilliput_signal32:
-    mov r11d, eax
-    shr r11d, {operation_shift}
-    cmp r11d, {signal}
-    jne lilliput_gate32
+    cmp byte ptr [rsp + {ways}], {foreign}
+    je lilliput_general32
+    IS_SIGNAL lilliput_gate32
     CHECK_SIGNAL lilliput_general32
     COMMIT_SIGNAL
     LEAVE_SMALL lilliput_return_signal32
 
-# A long message has the uppermost bit.
 lilliput_signal64:
-    test eax, eax
-    js lilliput_long
-    mov r11d, eax
-    shr r11d, {operation_shift}
-    cmp r11d, {signal}
-    jne lilliput_gate64
+    IS_SIGNAL lilliput_gate64
     CHECK_SIGNAL lilliput_general64
     COMMIT_SIGNAL
     ROOT_IF_OTHER

@@ -108,6 +108,14 @@ impl<K: Invoke> Thread<K> {
         self.method(ThreadMethod::Resume, &[]).map(drop)
     }
 
+    /// Makes it foreign, or no longer; `after_sysenter` is where a 32-bit one goes on after SYSENTER.
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Busy`] where it is not stopped.
+    pub fn set_foreign(self, foreign: bool, after_sysenter: Word) -> Result<(), Error> {
+        self.method(ThreadMethod::SetForeign, &[foreign as Word, after_sysenter]).map(drop)
+    }
+
     /// What it has used so far.
     ///
     /// # Errors

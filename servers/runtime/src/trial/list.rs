@@ -145,6 +145,13 @@ pub const TRIALS: &[Trial] = &[
     alone("fault-registers", BOTH),
     alone("thread-fault-handler", BOTH),
     alone("narrow-registers", LONG),
+    // Foreign threads.
+    with("foreign-calls", BOTH, &[HOST, WIDE]),
+    with("foreign-control", BOTH, &[HOST, WIDE]),
+    with("foreign-unanswered", BOTH, &[HOST, WIDE]),
+    with("foreign-narrow-handler", BOTH, NARROW),
+    with("foreign-refusals", BOTH, &[HOST, WIDE]),
+    with("foreign-at-end-of-space", NARROW, &[HOST, WIDE]),
     // Small spaces that change.
     alone("resize-refusals", BOTH),
     alone("grows-by-faults", NARROW),
@@ -202,6 +209,7 @@ pub const TRIALS: &[Trial] = &[
     ends("fault-port", BOTH, Fault(&[PROTECTION])),
     ends("fault-control-register", BOTH, Fault(&[PROTECTION])),
     ends("fault-interrupt-gate", BOTH, Fault(&[PROTECTION])),
+    ends("fault-foreign-interrupt", BOTH, Fault(&[PROTECTION])),
     ends("fault-foreign-selector", BOTH, Fault(&[PROTECTION])),
     ends("fault-far-jump", BOTH, Fault(&[PROTECTION])),
     ends("fault-far-jump-to-kernel", BOTH, Fault(&[PROTECTION])),

@@ -15,6 +15,7 @@ mod death;
 mod devices;
 mod errors;
 mod factories;
+pub mod foreign;
 mod growth;
 mod memory;
 mod messages;
@@ -67,6 +68,12 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "server-death" => waiting::server_death::<K>,
         "destroyed-while-waiting" => waiting::destroyed_while_waiting::<K>,
         "queue-order" => waiting::queue_order::<K>,
+        "foreign-calls" => foreign::calls::<K>,
+        "foreign-control" => foreign::control::<K>,
+        "foreign-unanswered" => foreign::unanswered::<K>,
+        "foreign-narrow-handler" => foreign::narrow_handler::<K>,
+        "foreign-refusals" => foreign::refusals::<K>,
+        "foreign-at-end-of-space" => foreign::at_end_of_space::<K>,
         "fault-message" => waiting::fault_message::<K>,
         "signal-bits" => waiting::signal_bits::<K>,
         "stale-capability" => objects::stale_capability::<K>,

@@ -2,10 +2,11 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use lilliput_abi::foreign as abi;
 use lilliput_abi::tag::SHORT_WORDS;
-use lilliput_abi::{Error, Rights};
+use lilliput_abi::{Error, Rights, fault};
 
-use super::{death, growth, kit};
+use super::{death, foreign, growth, kit};
 use crate::invoke::Invoke;
 use crate::message::{Message, WORDS, Word};
 use crate::object::{Endpoint, Notification, Parcel, Received, Task, accept, reply};
@@ -39,6 +40,8 @@ pub const ISOLATE: u16 = 12;
 pub const READ: u16 = 13;
 /// Ends all threads of the partner, without an answer.
 pub const EXIT: u16 = 14;
+/// Answers with what the last exception was that it handled: `(vector and error code, instruction pointer)`
+pub const LAST_FAULT: u16 = 20;
 /// Signals the notification whose capability came along, and gives that back, in place of its own: `-> (error or 0)`
 pub const RETURN: u16 = 15;
 /// Keeps the capability that came along: `-> (1 if one did)`
@@ -68,6 +71,7 @@ pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
     let mut last_error = 0;
     let string = STRING.as_ptr() as Word;
     accept::<K>(KEPT, string, MOST_BYTES)?;
+    let mut last_fault = [0; 2];
     loop {
         let received = Endpoint::<K>::at(place::SERVICE).next(answer.as_ref())?;
         arrived += 1;
@@ -131,6 +135,16 @@ pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
                 let client = Task::<K>::at(kit::CLIENT).info()?;
                 Some(Message::new(READ, &[read(client.base + received.message.words[0]) as Word]))
             }
+            abi::INTERRUPT_LABEL | abi::SYSCALL_LABEL | abi::SYSENTER_LABEL => match foreign::answer::<K>(&received) {
+                Ok(answer) => answer,
+                Err(_) => return Ok(()),
+            },
+            fault::FAULT_LABEL => {
+                let Message { words, .. } = received.message;
+                last_fault = [words[fault::VECTOR], words[fault::IP]];
+                Some(foreign::answer_fault(&received.message))
+            }
+            LAST_FAULT => Some(Message::new(LAST_FAULT, &last_fault)),
             other => Some(Message::new(other, &[])),
         };
     }

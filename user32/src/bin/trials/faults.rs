@@ -29,6 +29,7 @@ pub fn find(name: &str) -> Option<fn() -> Outcome> {
         "fault-port" => || raise!("in al, 0x60"),
         "fault-control-register" => || raise!("mov eax, cr0"),
         "fault-interrupt-gate" => || raise!("int 0x0e"),
+        "fault-foreign-interrupt" => || raise!("int 0x80"),
         "fault-foreign-selector" => || raise!("mov eax, 0x10", "mov ds, eax"),
         // To where a 64-bit code descriptor would be, if there were one beside the 32-bit one.
         "fault-far-jump" => || far_jump(0x33),

@@ -4,6 +4,7 @@ mod carrying;
 mod deadlines;
 mod ends;
 mod faults;
+mod foreign;
 mod messages;
 mod notifications;
 mod replies;

@@ -22,7 +22,7 @@ struct Budget {
 const BUDGETS: &[Budget] = &[
     budget("call", SMALL, SMALL, 42),
     budget("call", SMALL, HOST, 45),
-    budget("call", HOST, SMALL, 80),
+    budget("call", HOST, SMALL, 77),
     budget("call", SMALL, WIDE, 58),
     budget("call", WIDE, SMALL, 58),
     budget("call", WIDE, WIDE, 48),
@@ -38,8 +38,8 @@ const BUDGETS: &[Budget] = &[
     budget("reply in one task", WIDE, WIDE, 47),
     budget("null call", SMALL, SMALL, 17),
     budget("null call", WIDE, WIDE, 17),
-    budget("signal", SMALL, SMALL, 84),
-    budget("signal", WIDE, WIDE, 92),
+    budget("signal", SMALL, SMALL, 82),
+    budget("signal", WIDE, WIDE, 91),
     budget("page fault", SMALL, HOST, 86),
     budget("page fault", SMALL, WIDE, 92),
     budget("page fault", WIDE, WIDE, 92),
@@ -47,9 +47,9 @@ const BUDGETS: &[Budget] = &[
     budget("page fault answer", SMALL, WIDE, 93),
     budget("page fault answer", WIDE, WIDE, 92),
     long("call", WIDE, WIDE, 55),
-    long("reply", WIDE, WIDE, 53),
+    long("reply", WIDE, WIDE, 52),
     long("call in one task", WIDE, WIDE, 54),
-    long("reply in one task", WIDE, WIDE, 52),
+    long("reply in one task", WIDE, WIDE, 51),
 ];
 
 /// For messages of the words that every pair of tasks can exchange.

@@ -79,7 +79,7 @@ impl Fixture {
         let child = supervisor.child_mut(self.trial);
         child.grant(place::SERVICE, own.place(), Rights::all(), 0)?;
         child.grant(kit::SILENCE, silence.place(), Rights::RECEIVE, 0)?;
-        child.grant(place::SERVER, served.place(), Rights::SEND, kit::BADGE)?;
+        child.grant(place::SERVER, served.place(), Rights::SEND | Rights::GRANT, kit::BADGE)?;
         child.grant(place::NOTIFICATION, notification.place(), Rights::all(), kit::BITS)?;
         child.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
         child.grant(place::TASK, child.task.place(), Rights::all(), 0)?;

@@ -1,0 +1,75 @@
+//! What foreign threads of trials execute.
+
+use core::arch::naked_asm;
+
+use lilliput_runtime::Word;
+use lilliput_runtime::trial::foreign::{REGISTERS, STOP, Way};
+
+unsafe extern "C" {
+    static lilliput_foreign_after_sysenter: u8;
+}
+
+/// Where a foreign thread begins that enters so, and where it goes on after SYSENTER.
+pub fn routine(way: Way) -> [Word; 2] {
+    let start = match way {
+        Way::Interrupt => by_interrupt,
+        Way::Syscall => by_syscall,
+        Way::Sysenter => by_sysenter,
+        Way::Own => by_own_interrupt,
+    };
+    [start as *const () as Word, &raw const lilliput_foreign_after_sysenter as Word]
+}
+
+/// Loads registers, enters, stores them and the flags, and asks for its stop, again and again. The stack is its own, and it is alone in its routine.
+macro_rules! routine {
+    ($name:ident, $($line:literal),+) => {
+        #[unsafe(naked)]
+        extern "C" fn $name() -> ! {
+            naked_asm!(
+                "2:",
+                "leal {stack} + 1024, %esp",
+                "movl {registers} + 3*4, %eax",
+                "movl {registers} + 4*4, %ebx",
+                "movl {registers} + 5*4, %ecx",
+                "movl {registers} + 6*4, %edx",
+                "movl {registers} + 7*4, %esi",
+                "movl {registers} + 8*4, %edi",
+                "movl {registers} + 9*4, %ebp",
+                "pushl {registers} + 2*4",
+                "popfl",
+                $($line,)+
+                "movl %esp, {registers} + 1*4",
+                "movl %eax, {registers} + 3*4",
+                "movl %ebx, {registers} + 4*4",
+                "movl %ecx, {registers} + 5*4",
+                "movl %edx, {registers} + 6*4",
+                "movl %esi, {registers} + 7*4",
+                "movl %edi, {registers} + 8*4",
+                "movl %ebp, {registers} + 9*4",
+                "pushfl",
+                "popl {registers} + 2*4",
+                "movl ${stop}, %ebx",
+                "int $0x80",
+                "jmp 2b",
+                registers = sym REGISTERS,
+                stack = sym STACK,
+                stop = const STOP,
+                options(att_syntax),
+            )
+        }
+    };
+}
+
+static STACK: [core::sync::atomic::AtomicU32; 256] = [const { core::sync::atomic::AtomicU32::new(0) }; 256];
+
+routine!(by_interrupt, "int $0x80");
+routine!(by_syscall, "syscall");
+routine!(
+    by_sysenter,
+    "movl %esp, %ebp",
+    "sysenter",
+    "ud2",
+    ".globl lilliput_foreign_after_sysenter",
+    "lilliput_foreign_after_sysenter:"
+);
+routine!(by_own_interrupt, "int $0x40");

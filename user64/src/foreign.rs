@@ -1,0 +1,77 @@
+//! What foreign threads of trials execute.
+
+use core::arch::naked_asm;
+
+use lilliput_runtime::Word;
+use lilliput_runtime::trial::foreign::{REGISTERS, STOP, Way};
+
+/// Where a foreign thread begins that enters so. There is no SYSENTER from 64-bit code.
+pub fn routine(way: Way) -> [Word; 2] {
+    let start = match way {
+        Way::Interrupt | Way::Sysenter => by_interrupt,
+        Way::Syscall => by_syscall,
+        Way::Own => by_own_interrupt,
+    };
+    [start as *const () as Word, 0]
+}
+
+/// Loads registers, enters, stores them and the flags, and asks for its stop, again and again. The stack is its own, and it is alone in its routine.
+macro_rules! routine {
+    ($name:ident, $line:literal) => {
+        #[unsafe(naked)]
+        extern "C" fn $name() -> ! {
+            naked_asm!(
+                "2:",
+                "lea rsp, [rip + {stack} + 1024]",
+                "mov rax, [rip + {registers} + 3*8]",
+                "mov rbx, [rip + {registers} + 4*8]",
+                "mov rcx, [rip + {registers} + 5*8]",
+                "mov rdx, [rip + {registers} + 6*8]",
+                "mov rsi, [rip + {registers} + 7*8]",
+                "mov rdi, [rip + {registers} + 8*8]",
+                "mov rbp, [rip + {registers} + 9*8]",
+                "mov r8, [rip + {registers} + 10*8]",
+                "mov r9, [rip + {registers} + 11*8]",
+                "mov r10, [rip + {registers} + 12*8]",
+                "mov r11, [rip + {registers} + 13*8]",
+                "mov r12, [rip + {registers} + 14*8]",
+                "mov r13, [rip + {registers} + 15*8]",
+                "mov r14, [rip + {registers} + 16*8]",
+                "mov r15, [rip + {registers} + 17*8]",
+                "push qword ptr [rip + {registers} + 2*8]",
+                "popfq",
+                $line,
+                "mov [rip + {registers} + 1*8], rsp",
+                "mov [rip + {registers} + 3*8], rax",
+                "mov [rip + {registers} + 4*8], rbx",
+                "mov [rip + {registers} + 5*8], rcx",
+                "mov [rip + {registers} + 6*8], rdx",
+                "mov [rip + {registers} + 7*8], rsi",
+                "mov [rip + {registers} + 8*8], rdi",
+                "mov [rip + {registers} + 9*8], rbp",
+                "mov [rip + {registers} + 10*8], r8",
+                "mov [rip + {registers} + 11*8], r9",
+                "mov [rip + {registers} + 12*8], r10",
+                "mov [rip + {registers} + 13*8], r11",
+                "mov [rip + {registers} + 14*8], r12",
+                "mov [rip + {registers} + 15*8], r13",
+                "mov [rip + {registers} + 16*8], r14",
+                "mov [rip + {registers} + 17*8], r15",
+                "pushfq",
+                "pop qword ptr [rip + {registers} + 2*8]",
+                "mov eax, {stop}",
+                "int 0x80",
+                "jmp 2b",
+                registers = sym REGISTERS,
+                stack = sym STACK,
+                stop = const STOP,
+            )
+        }
+    };
+}
+
+static STACK: [core::sync::atomic::AtomicU64; 128] = [const { core::sync::atomic::AtomicU64::new(0) }; 128];
+
+routine!(by_interrupt, "int 0x80");
+routine!(by_syscall, "syscall");
+routine!(by_own_interrupt, "int 0x40");
