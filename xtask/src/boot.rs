@@ -6,6 +6,8 @@ mod output;
 mod record;
 mod script;
 mod show;
+mod streams;
+mod tail;
 mod terminal;
 
 use std::collections::VecDeque;
@@ -21,13 +23,16 @@ use anyhow::{Context, Result, bail};
 
 pub use self::bochs::BochsBoot;
 pub use self::ending::Ending;
-pub use self::record::{End, Outcome, Record, unmarked};
+pub use self::record::{End, LinuxEnd, Outcome, Record, unmarked};
 use self::script::Script;
 pub use self::script::Step;
 pub use self::show::Show;
+pub use self::streams::Streams;
+pub use self::terminal::size as terminal_size;
 use crate::build::Symbols;
 use crate::machine::Machine;
 use crate::machine::qmp::Monitor;
+use crate::machine::serial::{self, Console};
 use crate::process::KilledOnDrop;
 
 /// How long the kernel has for its report after the watchdog's interrupt.
@@ -69,6 +74,18 @@ pub struct Report {
 }
 
 impl Report {
+    /// From what a boot in this folder has written to a file.
+    pub fn read(folder: &Path, ending: Ending) -> Result<Self> {
+        let mut listener = Listener::new(folder.join("serial.log"), Show::Nothing)?;
+        let file = folder.join(serial::FIRST);
+        let stream = File::open(&file).with_context(|| format!("can't read {}", file.display()))?;
+        output::read(stream, |line| {
+            listener.take(line);
+            true
+        });
+        Ok(listener.report(ending))
+    }
+
     /// The rows of the table that this boot measured.
     pub fn rows(&self) -> impl Iterator<Item = &crate::report::Row> {
         self.records.iter().filter_map(|record| match record {
@@ -107,7 +124,7 @@ impl Report {
     }
 
     /// What the guest said last, as the likely cause.
-    fn cause(&self) -> String {
+    pub fn cause(&self) -> String {
         let panic = self.last_lines.iter().find(|line| line.contains("KERNEL PANIC"));
         match panic.or(self.last_lines.back()) {
             Some(line) => format!("; the guest said: {}", line.trim()),
@@ -118,10 +135,10 @@ impl Report {
 
 impl Boot<'_> {
     /// The emulator's command line, and the file that its messages go to.
-    fn command(&self) -> Result<(Command, PathBuf)> {
+    fn command(&self, console: Console) -> Result<(Command, PathBuf)> {
         fs::create_dir_all(self.folder).with_context(|| format!("can't make {}", self.folder.display()))?;
         let errors = self.folder.join("emulator.log");
-        let mut command = self.machine.command(self.image, self.folder)?;
+        let mut command = self.machine.command(self.image, self.folder, console)?;
         command.current_dir(self.folder).arg("-qmp").arg(format!("unix:{CONTROL},server=on,wait=off"));
         command.stderr(File::create(&errors).with_context(|| format!("can't write {}", errors.display()))?);
         Ok((command, errors))
@@ -129,7 +146,7 @@ impl Boot<'_> {
 
     /// Boots, and returns when the emulator has ended, which it does in time in any case.
     pub fn run(&self) -> Result<Report> {
-        let (mut command, errors) = self.command()?;
+        let (mut command, errors) = self.command(Console::First)?;
         // A socket's full name may have 107 bytes only, so both sides name it relative to the open folder.
         let folder = File::open(self.folder).with_context(|| format!("can't open {}", self.folder.display()))?;
         let socket = PathBuf::from(format!("/proc/self/fd/{}/{CONTROL}", folder.as_raw_fd()));

@@ -10,6 +10,7 @@ use clap::Args;
 use object::Object;
 
 use crate::build::{Config, Scenario};
+use crate::machine::serial::Console;
 use crate::options::{ConfigOptions, MachineOptions};
 use crate::prepare::Prepared;
 use crate::process::{self, KilledOnDrop};
@@ -50,7 +51,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
     let config = arguments.config.apply(Config::new(arguments.scenarios), machine.accelerator)?;
     let image = prepared.image("gdb", &machine, &config)?;
     let folder = prepared.folder("gdb");
-    let mut command = machine.command(&image, &folder)?;
+    let mut command = machine.command(&image, &folder, Console::First)?;
     command.args(["-S", "-gdb", &format!("tcp:127.0.0.1:{}", arguments.port)]);
     command.stdin(Stdio::null()).stdout(log(&folder.join("serial.log"))?).stderr(log(&folder.join("emulator.log"))?);
     // In a process group of its own: Ctrl-C is for gdb, which passes it on to the guest.

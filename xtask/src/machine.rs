@@ -5,6 +5,7 @@ pub mod bochs;
 mod emulator;
 pub mod firmware;
 pub mod qmp;
+pub mod serial;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +15,7 @@ use anyhow::{Context, Result};
 use self::accelerator::Accelerator;
 pub use self::emulator::Emulator;
 pub use self::firmware::Firmware;
+use self::serial::Console;
 use crate::process;
 
 /// The emulator's program.
@@ -56,14 +58,14 @@ impl Machine {
         Self { accelerator: Accelerator::Tcg, firmware, cpus: 1, cpu, ..self.clone() }
     }
 
-    /// The emulator's command line for a boot of this image: serial port on standard output, no screen, no
-    /// network, and an end when the guest says so or resets. `folder` is for files of this boot.
-    pub fn command(&self, image: &Path, folder: &Path) -> Result<Command> {
+    /// The emulator's command line for a boot of this image: one serial port on standard input and output, the others to files, no
+    /// screen, no network, and an end when the guest says so or resets. `folder` is for files of this boot.
+    pub fn command(&self, image: &Path, folder: &Path, console: Console) -> Result<Command> {
         let mut command = Command::new(process::find_program(PROGRAM).unwrap_or_else(|| PROGRAM.into()));
         command.args(["-machine", "q35", "-accel", self.accelerator.word(), "-cpu", &self.cpu]);
         command.args(["-smp", &self.cpus.to_string(), "-m", &self.memory]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot"]);
-        command.args(["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]);
+        command.args(console.options(folder));
         let port = lilliput_abi::boot::exit::PORT;
         command.args(["-device", &format!("isa-debug-exit,iobase={port:#x},iosize=4")]);
         // A snapshot, so that firmware and guest can't change the image.
@@ -117,7 +119,7 @@ mod tests {
         };
         let counting = machine.counting_instructions();
         assert_eq!((counting.accelerator, counting.cpus, counting.cpu.as_str()), (Accelerator::Tcg, 1, "max"));
-        let command = counting.command(Path::new("/a,b.img"), Path::new("/")).unwrap();
+        let command = counting.command(Path::new("/a,b.img"), Path::new("/"), Console::First).unwrap();
         let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
         assert!(words.contains(&"shift=0,sleep=off") && words.contains(&"isa-debug-exit,iobase=0xf4,iosize=4"));
         assert!(words.contains(&"format=raw,snapshot=on,file=/a,,b.img"));

@@ -10,8 +10,10 @@ mod fuzz;
 mod gdb;
 mod image;
 mod ipc_path;
+mod linux;
 mod machine;
 mod options;
+mod platform;
 mod prepare;
 mod process;
 mod progress;
@@ -44,6 +46,7 @@ enum Command {
     Build(build::Arguments),
     Image(image::Arguments),
     Run(run::Arguments),
+    Linux(linux::Arguments),
     Test(test::Arguments),
     Attack(attack::Arguments),
     Bench(bench::Arguments),
@@ -61,6 +64,10 @@ fn main() -> ExitCode {
         Command::Image(arguments) => image::main(arguments),
         // A program that it runs has a status of its own.
         Command::Run(arguments) => match run::main(arguments) {
+            Ok(status) => return status,
+            Err(error) => Err(error),
+        },
+        Command::Linux(arguments) => match linux::main(arguments) {
             Ok(status) => return status,
             Err(error) => Err(error),
         },

@@ -92,7 +92,7 @@ impl MachineOptions {
     pub fn machine(&self) -> Machine {
         let (accelerator, remark) = accelerator::choose(self.accel);
         if let Some(remark) = remark {
-            println!("accelerator: {remark}");
+            eprintln!("accelerator: {remark}");
         }
         let usual = match accelerator {
             Accelerator::Tcg => "max",

@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::boot::{BochsBoot, Boot, Ending, Report, Show, Step};
 use crate::build::{Build, Config};
 use crate::image::ImageMaker;
+use crate::machine::serial::Console;
 use crate::machine::{Emulator, Firmware, Machine};
 use crate::setup::{self, Needs, Toolchain};
 use crate::workspace::Workspace;
@@ -94,10 +95,16 @@ impl Prepared {
         Boot { machine, image: &image, folder: &folder, limit, show: show.into(), symbols, typed }.run()
     }
 
+    /// The same with somebody at a terminal on the second port, and a report of what came from the first.
+    pub fn boot_terminal(&self, name: &str, machine: &Machine, config: &Config) -> Result<Report> {
+        let ending = self.boot_interactive(name, machine, config, Console::Second)?;
+        Report::read(&self.folder(name), ending)
+    }
+
     /// The same with somebody at the terminal.
-    pub fn boot_interactive(&self, name: &str, machine: &Machine, config: &Config) -> Result<Ending> {
+    pub fn boot_interactive(&self, name: &str, machine: &Machine, config: &Config, console: Console) -> Result<Ending> {
         let (image, folder, symbols) = (self.image(name, machine, config)?, self.folder(name), &self.build.symbols);
         let (limit, show) = (Duration::MAX, Show::Everything);
-        Boot { machine, image: &image, folder: &folder, limit, show, symbols, typed: &[] }.interact()
+        Boot { machine, image: &image, folder: &folder, limit, show, symbols, typed: &[] }.interact(console)
     }
 }

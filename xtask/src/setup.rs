@@ -1,7 +1,9 @@
 //! `cargo xtask setup`: what has to be on the machine beside the compiler itself.
 
+mod apt;
 mod apt_sources;
 mod debian;
+mod linux_programs;
 mod llvm_tools;
 mod packages;
 mod rust_src;
@@ -9,6 +11,7 @@ mod toolchain;
 
 use anyhow::Result;
 
+pub use self::linux_programs::LinuxPrograms;
 pub use self::toolchain::Toolchain;
 use crate::progress::Step;
 use crate::workspace::Workspace;

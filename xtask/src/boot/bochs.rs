@@ -1,23 +1,19 @@
 //! One boot in Bochs: as in QEMU, but that the serial port is a file and the exit code a line.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use lilliput_abi::boot::exit;
 
+use super::tail::{PAUSE, Tail, Writer};
 use super::{Ending, Listener, Report, Show, output};
-use crate::machine::bochs::{Bochs, SERIAL, Screen};
+use crate::machine::bochs::{Bochs, Screen};
+use crate::machine::serial;
 use crate::process::KilledOnDrop;
-
-/// How often it is looked whether there is more to read, or the emulator has ended.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// What the kernel prints before it ends a machine that has no status to end with.
 const LAST_WORDS: &str = "halted with exit code 0x";
@@ -46,10 +42,10 @@ impl BochsBoot<'_> {
         let file = File::create(&console).with_context(|| format!("can't write {}", console.display()))?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let mut emulator = KilledOnDrop::spawn(&mut command).context("can't start Bochs")?;
-        let ended = Arc::new(AtomicBool::new(false));
-        let tail = Tail { path: self.folder.join(SERIAL), file: None, ended: Arc::clone(&ended) };
+        let writer = Writer::default();
+        let tail = Tail::new(self.folder.join(serial::FIRST), &writer);
         let (sender, lines) = mpsc::channel();
-        // The thread ends with the stream, at the latest when the flag is set.
+        // The thread ends with the stream, at the latest when its writer has ended.
         std::thread::spawn(move || output::read(tail, |line| sender.send(line).is_ok()));
         let mut listener = Listener::new(self.folder.join("serial.log"), self.show)?;
         let deadline = Instant::now() + self.limit;
@@ -63,7 +59,7 @@ impl BochsBoot<'_> {
             }
         };
         drop(emulator);
-        ended.store(true, Ordering::Release);
+        writer.end();
         listener.take_until(&lines, Instant::now() + super::GRACE);
         let ending = match (exit_code(&listener), status) {
             (Some(exit::SUCCESS), _) => Ending::Success,
@@ -90,34 +86,8 @@ fn exit_code(listener: &Listener) -> Option<u32> {
     })
 }
 
-/// A file that somebody else is still writing: its end is the end only once that one has ended.
-struct Tail {
-    path: PathBuf,
-    file: Option<File>,
-    ended: Arc<AtomicBool>,
-}
-
-impl Read for Tail {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            // What was written before the end is there when the end is seen, so the flag is looked at first.
-            let ended = self.ended.load(Ordering::Acquire);
-            if self.file.is_none() {
-                self.file = File::open(&self.path).ok();
-            }
-            let count = self.file.as_mut().map_or(Ok(0), |file| file.read(buffer))?;
-            if count > 0 || ended {
-                return Ok(count);
-            }
-            std::thread::sleep(PAUSE);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     #[test]
@@ -128,24 +98,5 @@ mod tests {
         assert_eq!(exit_code(&listener), None);
         listener.take("[  1.234] halted with exit code 0x11: the machine can be switched off".to_owned());
         assert_eq!(exit_code(&listener), Some(exit::FAILURE));
-    }
-
-    #[test]
-    fn a_tail_goes_on_until_its_writer_has_ended() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("serial");
-        let ended = Arc::new(AtomicBool::new(false));
-        let mut tail = Tail { path: path.clone(), file: None, ended: Arc::clone(&ended) };
-        let reader = std::thread::spawn(move || {
-            let mut text = String::new();
-            tail.read_to_string(&mut text).map(|_| text)
-        });
-        let mut file = File::create(&path).unwrap();
-        for piece in ["one\n", "tw", "o\n"] {
-            file.write_all(piece.as_bytes()).unwrap();
-            std::thread::sleep(2 * PAUSE);
-        }
-        ended.store(true, Ordering::Release);
-        assert_eq!(reader.join().unwrap().unwrap(), "one\ntwo\n");
     }
 }

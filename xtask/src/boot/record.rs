@@ -5,14 +5,18 @@
 //! - `@attack NAME MODE contained`, `@attack NAME MODE ESCAPED reason`, `... unexpected reason`, `... skipped reason`
 //! - `@program NAME MODE END ...` with `exit CODE`, `exception ...`, `overtime SECONDS`, `interrupted` or `refused REASON` for END
 //! - `@witnesses NAME whole`, `@witnesses NAME HARMED ...`: what became of those beside that program
+//! - `@linux END`, and for one command of many `@line NAME END`, with `exit STATUS`, `signal NUMBER`, `refused ERRNO REASON` or
+//!   `overtime SECONDS` for END: how a Linux program ended
 //! - `@budget NAME MEASURED LIMIT`: a count, of instructions unless it says otherwise, that must not exceed its limit
 //!
 //! Where small tasks are not confined, every line ends with a mark that says so: see [`unmarked`].
 
 use lilliput_abi::boot::UNENFORCED;
 
+mod linux;
 mod visit;
 
+pub use self::linux::LinuxEnd;
 pub use self::visit::End;
 use crate::report::Row;
 
@@ -53,6 +57,13 @@ pub enum Record {
         /// What is wrong with them, or with the kernel.
         damage: Option<String>,
     },
+    /// How a Linux program ended.
+    Linux {
+        /// The name of the command line, where many are run.
+        line: Option<String>,
+        /// How it ended.
+        end: LinuxEnd,
+    },
     /// Something that begins like a record but is none, and why.
     Malformed(String),
 }
@@ -84,6 +95,10 @@ impl Record {
             "attack" => attack(rest).ok_or_else(|| "it names no outcome".to_owned()),
             "program" => visit::end(rest).ok_or_else(|| "it names no end".to_owned()),
             "witnesses" => visit::witnesses(rest).ok_or_else(|| "it does not say how they are".to_owned()),
+            "linux" => {
+                linux::end(rest).map(|end| Self::Linux { line: None, end }).ok_or_else(|| "it names no end".to_owned())
+            }
+            "line" => linux::line(rest).ok_or_else(|| "it names no end".to_owned()),
             "budget" => budget(rest).ok_or_else(|| "it is not a name and two numbers".to_owned()),
             _ => Err("its kind is unknown".to_owned()),
         };

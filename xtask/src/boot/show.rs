@@ -13,13 +13,17 @@ pub enum Show {
     Quoted,
     /// All but records.
     Everything,
+    /// The same, to standard error, where standard output belongs to somebody else.
+    Aside,
 }
 
 impl Show {
     /// Passes a line on that is to be seen.
     pub(super) fn line(self, line: &str) {
-        if self.shows(line) {
-            println!("{line}");
+        match self {
+            Self::Aside => eprintln!("{line}"),
+            _ if self.shows(line) => println!("{line}"),
+            _ => {}
         }
     }
 
@@ -27,7 +31,7 @@ impl Show {
         match self {
             Self::Nothing => false,
             Self::Quoted => quoted(line).is_some(),
-            Self::Everything => true,
+            Self::Everything | Self::Aside => true,
         }
     }
 }

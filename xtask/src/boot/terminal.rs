@@ -8,31 +8,50 @@ use std::{fs, thread};
 use anyhow::{Context, Result};
 
 use super::{Boot, Ending};
+use crate::machine::serial::Console;
 use crate::process;
 
 /// The key that ends the machine whatever the guest does: ^].
 pub const ESCAPE: u8 = 0x1d;
-/// What the guest's shell prints when it waits for a command.
-const PROMPT: &[u8] = b"\n> ";
 /// What ends the guest's shell: ^D.
 const END_OF_INPUT: u8 = 0x04;
 
+impl Console {
+    /// What the shell that is there prints when it waits for a command.
+    fn prompt(self) -> &'static [u8] {
+        match self {
+            Self::First => b"\n> ",
+            // Of Linux's shells, for root.
+            Self::Second => b"# ",
+        }
+    }
+
+    /// Name of the file in the boot's folder that takes what comes to the terminal.
+    fn log(self) -> &'static str {
+        match self {
+            Self::First => "serial.log",
+            Self::Second => "terminal.log",
+        }
+    }
+}
+
 impl Boot<'_> {
-    /// Boots, with this process's standard input and output on the serial port, and returns when the emulator has ended: by the guest, or
+    /// Boots, with this process's standard input and output on a serial port, and returns when the emulator has ended: by the guest, or
     /// by the escape key.
-    pub fn interact(&self) -> Result<Ending> {
-        let (mut command, errors) = self.command()?;
+    pub fn interact(&self, console: Console) -> Result<Ending> {
+        let (mut command, errors) = self.command(console)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut emulator = process::KilledOnDrop::spawn(&mut command).context("can't start the emulator")?;
         let (keys, screen) = (emulator.take_stdin(), emulator.take_stdout());
         let (keys, screen) = keys.zip(screen).context("the emulator has no standard input or output")?;
-        let log = fs::File::create(self.folder.join("serial.log")).context("can't write the log of the serial port")?;
+        let log =
+            fs::File::create(self.folder.join(console.log())).context("can't write the log of the serial port")?;
         let raw = RawMode::enter()?;
         let (events, happened) = mpsc::channel();
         let (ready, prompted) = mpsc::channel();
         let ended = events.clone();
         thread::spawn(move || {
-            show(screen, log, &ready);
+            show(screen, log, console.prompt(), &ready);
             let _ = ended.send(Event::Ended);
         });
         // This thread may wait for a key for ever: it ends with the process.
@@ -56,7 +75,7 @@ enum Event {
 }
 
 /// Passes on what the guest prints, to the screen and to the log, and tells of its first prompt.
-fn show(mut guest: impl Read, mut log: impl Write, ready: &Sender<()>) {
+fn show(mut guest: impl Read, mut log: impl Write, prompt: &[u8], ready: &Sender<()>) {
     let (mut screen, mut buffer, mut seen) = (io::stdout(), [0; 4096], Vec::new());
     while let Ok(count @ 1..) = guest.read(&mut buffer) {
         let bytes = &buffer[..count];
@@ -64,10 +83,10 @@ fn show(mut guest: impl Read, mut log: impl Write, ready: &Sender<()>) {
         let _ = screen.write_all(bytes).and_then(|()| screen.flush());
         let _ = log.write_all(bytes);
         seen.extend_from_slice(bytes);
-        if seen.windows(PROMPT.len()).any(|window| window == PROMPT) {
+        if seen.windows(prompt.len()).any(|window| window == prompt) {
             let _ = ready.send(());
         }
-        seen.drain(..seen.len().saturating_sub(PROMPT.len()));
+        seen.drain(..seen.len().saturating_sub(prompt.len()));
     }
 }
 
@@ -94,6 +113,13 @@ fn type_in(mut guest: ChildStdin, prompted: &Receiver<()>, events: &Sender<Event
             return;
         }
     }
+}
+
+/// Rows and columns of the terminal; of a usual one, where there is none or it does not know.
+pub fn size() -> (u16, u16) {
+    const USUAL: (u16, u16) = (24, 80);
+    let size = rustix::termios::tcgetwinsize(io::stdout()).map(|size| (size.ws_row, size.ws_col));
+    size.ok().filter(|&(rows, columns)| rows > 0 && columns > 0).unwrap_or(USUAL)
 }
 
 /// The terminal in raw mode: each key comes at once and is not shown.
@@ -142,11 +168,11 @@ mod tests {
             let (ready, prompted) = mpsc::channel();
             let (head, tail) = text.split_at(cut);
             let mut log = Vec::new();
-            show(head.chain(tail), &mut log, &ready);
+            show(head.chain(tail), &mut log, Console::First.prompt(), &ready);
             assert_eq!((prompted.try_recv().is_ok(), log.as_slice()), (true, &text[..]), "cut at {cut}");
         }
         let (ready, prompted) = mpsc::channel();
-        show(&b"a > b\r\n"[..], Vec::new(), &ready);
+        show(&b"a > b\r\n"[..], Vec::new(), Console::First.prompt(), &ready);
         assert!(prompted.try_recv().is_err());
     }
 }

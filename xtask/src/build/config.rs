@@ -34,6 +34,9 @@ pub enum Scenario {
     /// Other people's programs.
     #[value(skip)]
     Program,
+    /// Linux's programs.
+    #[value(skip)]
+    Linux,
 }
 
 impl Scenario {
@@ -52,6 +55,7 @@ impl Scenario {
             Self::Growth => "growth",
             Self::Pager => "pager",
             Self::Program => "program",
+            Self::Linux => "linux",
         }
     }
 }

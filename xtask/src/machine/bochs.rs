@@ -3,7 +3,7 @@
 //! It is slow, and an oracle: what it lets pass, a processor would. It wants a screen, which a server without one
 //! (Xvfb) gives it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::serial;
 use crate::process::{self, KilledOnDrop};
 
 /// The emulator's program.
@@ -20,9 +21,7 @@ const SCREEN: &str = "Xvfb";
 /// Firmware of the machine and of its graphics.
 const BIOS: &str = "/usr/share/bochs/BIOS-bochs-latest";
 const VGA_BIOS: &str = "/usr/share/vgabios/vgabios.bin";
-/// Name of the file in a boot's folder that takes what the guest writes to its serial port.
-pub const SERIAL: &str = "serial.raw";
-/// Names of others.
+/// Names of files in a boot's folder.
 const CONFIGURATION: &str = "bochsrc";
 const DEBUGGER: &str = "bochs-debugger";
 const DISK: &str = "bochs-disk.img";
@@ -86,8 +85,9 @@ impl Bochs {
         write(CONFIGURATION, &self.configuration(cylinders))?;
         // Debian's Bochs has its debugger built in, which waits for a command first.
         write(DEBUGGER, "c\n")?;
-        let serial = folder.join(SERIAL);
-        File::create(&serial).with_context(|| format!("can't write {}", serial.display()))?;
+        for name in serial::FILES {
+            write(name, "")?;
+        }
         let mut command = Command::new(program().unwrap_or_else(|| PROGRAM.into()));
         command.current_dir(folder).args(["-q", "-f", CONFIGURATION, "-rc", DEBUGGER]).env("DISPLAY", &screen.display);
         Ok(command)
@@ -108,7 +108,6 @@ impl Bochs {
             "display_library: x".to_owned(),
             // By this port the kernel knows Bochs, and how to end it.
             "port_e9_hack: enabled=1".to_owned(),
-            format!("com1: enabled=1, mode=file, dev={SERIAL}"),
             // A triple fault is a panic of the machine, and its end. Every fault that a selector gives is an `error`, which
             // takes longer to write down than to emulate.
             "log: bochs.log".to_owned(),
@@ -117,7 +116,9 @@ impl Bochs {
             "info: action=ignore".to_owned(),
             "debug: action=ignore".to_owned(),
         ];
-        lines.join("\n") + "\n"
+        let port = |(port, file): (usize, &&str)| format!("com{}: enabled=1, mode=file, dev={file}", port + 1);
+        let ports = serial::FILES.iter().enumerate().map(port);
+        lines.into_iter().chain(ports).map(|line| line + "\n").collect()
     }
 
     /// What a report says about where its figures come from.
@@ -190,5 +191,8 @@ mod tests {
     fn the_configuration_names_model_and_disk() {
         let text = Bochs::AMD.configuration(7);
         assert!(text.contains("model=ryzen,") && text.contains("path=bochs-disk.img, cylinders=7, heads=16, spt=63"));
+        assert!(
+            text.contains("\ncom1: enabled=1, mode=file, dev=serial.raw\ncom2: ") && text.ends_with("errors.raw\n")
+        );
     }
 }

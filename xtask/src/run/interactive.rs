@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::boot::Ending;
 use crate::build::{Config, Scenario};
+use crate::machine::serial::Console;
 use crate::options::{ConfigOptions, MachineOptions};
 use crate::prepare::Prepared;
 use crate::setup::Needs;
@@ -19,7 +20,7 @@ pub fn run(machine: &MachineOptions, config: &ConfigOptions) -> Result<ExitCode>
         config.extra.push(("disk".to_owned(), "yes".to_owned()));
     }
     println!("The terminal is the machine's serial port now; ^] ends it.");
-    match prepared.boot_interactive("interactive", &machine, &config)? {
+    match prepared.boot_interactive("interactive", &machine, &config, Console::First)? {
         Ending::Escaped => println!("\nended by ^]"),
         ending => {
             if let Some(complaint) = ending.complaint() {

@@ -4,31 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
-use clap::{Args, ValueEnum};
-use lilliput_abi::boot::UNENFORCED;
+use anyhow::Result;
+use clap::Args;
 
 use crate::boot::Show;
-use crate::build::Config;
-use crate::machine::Emulator;
-use crate::machine::accelerator::Accelerator;
-use crate::machine::bochs::Bochs;
-use crate::options::{ConfigOptions, Isolation, MachineOptions, Timeout};
+use crate::options::{ConfigOptions, MachineOptions, Timeout};
+use crate::platform::{Platform, mark, settings};
 use crate::prepare::Prepared;
 use crate::progress::Step;
 use crate::setup::Needs;
 use crate::visit::{self, Program, Verdict};
-
-/// Where to run it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Platform {
-    /// QEMU, with the machine that the options below describe.
-    Qemu,
-    /// Bochs with a model of AMD: enforces segment limits, and is slow.
-    BochsAmd,
-    /// Bochs with a model of Intel, which has PCIDs.
-    BochsIntel,
-}
 
 /// A program of the user's.
 #[derive(Clone, Debug, Args)]
@@ -62,7 +47,7 @@ pub fn run(
         Ok(visitor) => visitor,
         Err(refusal) => return Ok(tell(&Verdict::refused(&program.name, refusal), "")),
     };
-    let emulator = emulator(options.platform, machine)?;
+    let emulator = options.platform.emulator(machine)?;
     let settings = settings(visit::config(std::slice::from_ref(&program), options.limit), config, &emulator)?;
     let mark = mark(&settings, &emulator);
     let prepared = Prepared::new(Needs { bochs: emulator.is_bochs(), ..Needs::EMULATOR })?;
@@ -85,35 +70,6 @@ pub fn run(
     Ok(tell(&Verdict::of(&program.name, &report), mark))
 }
 
-fn emulator(platform: Platform, machine: &MachineOptions) -> Result<Emulator> {
-    let bochs = match platform {
-        Platform::Qemu => return Ok(Emulator::Qemu(machine.machine())),
-        Platform::BochsAmd => Bochs::AMD,
-        Platform::BochsIntel => Bochs::INTEL,
-    };
-    match machine.chosen() {
-        Some(option) => bail!("`{option}` is for QEMU; Bochs has a machine of its own"),
-        None => Ok(Emulator::Bochs(bochs)),
-    }
-}
-
-/// Adds what the user asks for to what the program takes.
-fn settings(config: Config, options: &ConfigOptions, emulator: &Emulator) -> Result<Config> {
-    let own = config.extra.clone();
-    let mut config = match emulator {
-        Emulator::Qemu(machine) => options.apply(config, machine.accelerator)?,
-        Emulator::Bochs(_) => options.fill(config),
-    };
-    config.extra.extend(own);
-    Ok(config)
-}
-
-/// What each line ends with: a word where nothing will confine small tasks.
-fn mark(config: &Config, emulator: &Emulator) -> String {
-    let tcg = matches!(emulator, Emulator::Qemu(machine) if machine.accelerator == Accelerator::Tcg);
-    if tcg && config.isolation == Isolation::Segment { format!(" {UNENFORCED}") } else { String::new() }
-}
-
 fn tell(verdict: &Verdict, mark: &str) -> ExitCode {
     verdict.lines().iter().for_each(|line| println!("{line}{mark}"));
     ExitCode::from(verdict.status() as u8)
@@ -129,10 +85,6 @@ mod tests {
     struct Line {
         #[command(flatten)]
         program: ProgramOptions,
-        #[command(flatten)]
-        machine: MachineOptions,
-        #[command(flatten)]
-        config: ConfigOptions,
     }
 
     fn line(words: &str) -> Result<Line, clap::Error> {
@@ -150,36 +102,5 @@ mod tests {
         {
             assert!(line(words).is_err(), "{words}");
         }
-    }
-
-    #[test]
-    fn bochs_has_its_own_machine() {
-        for words in ["--accel tcg", "--firmware uefi", "--cpus 2", "--memory 1G", "--cpu max"] {
-            let error = emulator(Platform::BochsAmd, &line(words).unwrap().machine).unwrap_err();
-            assert!(words.starts_with(error.to_string().split('`').nth(1).unwrap()), "{error}");
-        }
-        assert!(emulator(Platform::BochsAmd, &line("").unwrap().machine).unwrap().is_bochs());
-    }
-
-    #[test]
-    fn segments_that_nothing_enforces_take_a_word() {
-        let settings = |words: &str, platform| {
-            let line = line(words).unwrap();
-            let emulator = emulator(platform, &line.machine).unwrap();
-            settings(visit::config(&[], 1), &line.config, &emulator).map(|config| mark(&config, &emulator))
-        };
-        assert_eq!(settings("--accel tcg", Platform::Qemu).unwrap(), "");
-        assert!(settings("--accel tcg --isolation segment", Platform::Qemu).is_err());
-        let allowed = "--accel tcg --isolation segment --allow-unenforced";
-        assert_eq!(settings(allowed, Platform::Qemu).unwrap(), " UNENFORCED");
-        assert_eq!(settings("--isolation segment", Platform::BochsAmd).unwrap(), "");
-    }
-
-    #[test]
-    fn further_settings_are_kept() {
-        let line = line("--accel tcg --set small=3").unwrap();
-        let emulator = emulator(Platform::Qemu, &line.machine).unwrap();
-        let config = settings(visit::config(&[], 1), &line.config, &emulator).unwrap().to_string();
-        assert!(config.contains("small = 3\n") && config.contains("visit_seconds = 1\n"), "{config}");
     }
 }

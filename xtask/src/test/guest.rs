@@ -224,7 +224,11 @@ impl GuestBoot {
             let (name, outcome) = match record {
                 Record::Test { name, outcome } => (name.as_str(), outcome.clone()),
                 Record::Malformed(complaint) => ("record", Outcome::Failed(complaint.clone())),
-                Record::Row(_) | Record::Attack { .. } | Record::Visit { .. } | Record::Witnesses { .. } => continue,
+                Record::Row(_)
+                | Record::Attack { .. }
+                | Record::Visit { .. }
+                | Record::Witnesses { .. }
+                | Record::Linux { .. } => continue,
             };
             tests += 1;
             failed |= matches!(outcome, Outcome::Failed(_));
