@@ -140,6 +140,13 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32
             machine.threads[cpu.current].finish(Ok(()));
             Decision::Stay
         }),
+        Operation::Bind => {
+            let named = if index == 0 { Ok(Index::NONE) } else { notification(machine, Rights::RECEIVE) };
+            named.and_then(|at| machine.bind(cpu.current, at)).map(|()| {
+                machine.threads[cpu.current].finish(Ok(()));
+                Decision::Stay
+            })
+        }
         Operation::Signal => notification(machine, Rights::SEND).map(|at| {
             machine.threads[cpu.current].finish(Ok(()));
             notify::signal(machine, cpu, at, capability.badge)

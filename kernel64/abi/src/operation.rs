@@ -80,11 +80,14 @@ pub enum Operation {
     /// Says where what messages to this thread carry is to arrive, until it is said again: `(place or 0, address, bytes)`. The index is
     /// ignored.
     Accept = 17,
+    /// Binds a notification to this thread, or none with index 0: its bits are had where the thread receives, in place of a message:
+    /// [`SIGNALS`](crate::tag::carried::SIGNALS).
+    Bind = 18,
 }
 
 impl Operation {
     /// All operations, in the order of their numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Call,
         Self::Send,
         Self::SendNonBlocking,
@@ -103,6 +106,7 @@ impl Operation {
         Self::Sleep,
         Self::Exit,
         Self::Accept,
+        Self::Bind,
     ];
 
     /// Whether it sends a message, which may be one that [`CARRIES`].
@@ -214,7 +218,7 @@ mod tests {
 
     #[test]
     fn unknown_operations_decode_to_none() {
-        assert_eq!(Selector(18 << OPERATION_SHIFT).operation(), None);
+        assert_eq!(Selector(19 << OPERATION_SHIFT).operation(), None);
         assert_eq!(Selector(u32::MAX).operation(), None);
     }
 }

@@ -16,6 +16,8 @@ pub mod carried {
     pub const STRING: u8 = 2;
     /// All flags that a sender may set.
     pub const ALL: u8 = CAPABILITY | STRING;
+    /// It is no message: word 0 has the bits of the notification that the receiver is bound to.
+    pub const SIGNALS: u8 = 4;
 
     /// Of a string, where it begins in the sender's memory; as it arrives, where the receiver has it.
     pub const ADDRESS_WORD: usize = 1;

@@ -90,7 +90,12 @@ impl Machine {
         ensure(!pages || waits_for_handler, "a page of which nobody is told")?;
         let gate = thread.gate;
         ensure(gate.places == 0 || gate.places == thread.places, "a gate to places that are not there")?;
-        ensure(gate.home.is_none() || gate.home == thread.home.endpoint, "a gate to an endpoint that is no home")?;
+        ensure(gate.home.is_none() || gate.home == thread.fast_home, "a gate to an endpoint that is no home")?;
+        let bound = &self.notifications[thread.bound];
+        ensure(thread.bound.is_none() || bound.bound == index, "a thread that its notification does not know")?;
+        let fast_home = if bound.bits == 0 { thread.home.endpoint } else { Index::NONE };
+        ensure(thread.fast_home == fast_home, "a home that the fast path is not to go to, or does not know")?;
+        ensure(bound.bits == 0 || state != State::Receiving, "a signal for a thread that receives and has not got it")?;
         let in_queue =
             matches!(state, State::Ready | State::Sending | State::Calling | State::Receiving | State::Waiting)
                 && index != cpu.current;
@@ -144,6 +149,10 @@ impl Machine {
             let notification = &self.notifications[index];
             let idle = notification.bits == 0 || notification.waiters.head.is_none();
             ensure(idle, "a notification with bits and somebody who waits for them")?;
+            if let Some(bound) = notification.bound.some() {
+                ensure(is_live(&self.threads, bound), "a notification that is bound to a thread that is gone")?;
+                ensure(self.threads[bound].bound == index, "a notification that its thread does not know")?;
+            }
             count += self.check_queue(notification.waiters, |_, thread| {
                 thread.state == State::Waiting && thread.notification == index
             })?;

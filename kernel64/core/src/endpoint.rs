@@ -130,6 +130,8 @@ pub struct Notification {
     pub bits: u32,
     /// Threads that wait.
     pub waiters: Queue,
+    /// The thread that has the bits where it receives messages: see [`Machine::bind`](crate::machine::Machine::bind).
+    pub bound: Index<Thread>,
 }
 
 /// Low half of the address of the table of notifications, in the last 2 GiB.

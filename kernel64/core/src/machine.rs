@@ -1,6 +1,6 @@
 //! The objects that IPC and scheduling work on.
 
-use lilliput_abi::Rights;
+use lilliput_abi::{Error, Rights};
 
 use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};
@@ -116,6 +116,7 @@ impl Machine {
 
     /// Takes a thread that ends out of its task.
     pub fn part(&mut self, index: Index<Thread>) {
+        self.unbind(index);
         let Thread { task, sibling, sibling_before, .. } = self.threads[index];
         if let Some(next) = sibling.some() {
             self.threads[next].sibling_before = sibling_before;
@@ -123,6 +124,43 @@ impl Machine {
         match sibling_before.some() {
             Some(before) => self.threads[before].sibling = sibling,
             None => self.tasks[task].threads = sibling,
+        }
+    }
+
+    /// Lets the fast path answer and receive for a thread at its home, unless a signal waits for it. That has to be noted whenever it changes: its
+    /// home, what it is bound to, or whether bits are set there.
+    pub(crate) fn note_home(&mut self, index: Index<Thread>) {
+        let thread = &mut self.threads[index];
+        let signalled = self.notifications[thread.bound].bits != 0;
+        thread.fast_home = if signalled { Index::NONE } else { thread.home.endpoint };
+        if thread.gate.home != thread.fast_home {
+            thread.gate.home = Index::NONE;
+        }
+    }
+
+    /// A thread has the signals of a notification where it receives messages, and those of no other; or of none.
+    ///
+    /// # Errors
+    /// `Occupied`: another thread has them.
+    pub fn bind(&mut self, index: Index<Thread>, notification: Index<Notification>) -> Result<(), Error> {
+        let bound = self.notifications[notification].bound;
+        if !bound.is_none() && bound != index {
+            return Err(Error::Occupied);
+        }
+        self.unbind(index);
+        if let Some(notification) = notification.some() {
+            self.notifications[notification].bound = index;
+            self.threads[index].bound = notification;
+            self.note_home(index);
+        }
+        Ok(())
+    }
+
+    /// A thread has no signals where it receives messages any more.
+    pub fn unbind(&mut self, index: Index<Thread>) {
+        if let Some(notification) = core::mem::take(&mut self.threads[index].bound).some() {
+            self.notifications[notification].bound = Index::NONE;
+            self.note_home(index);
         }
     }
 
@@ -138,12 +176,13 @@ impl Machine {
         }
         self.endpoints[endpoint].residents = index;
         self.threads[index].home = Home { endpoint, next: first, previous: Index::NONE };
+        self.note_home(index);
     }
 
     /// A thread has no home any more: its next answer has to name where to receive.
     pub fn leave_home(&mut self, index: Index<Thread>) {
         let Home { endpoint, next, previous } = core::mem::take(&mut self.threads[index].home);
-        self.threads[index].gate.home = Index::NONE;
+        self.note_home(index);
         if let Some(next) = next.some() {
             self.threads[next].home.previous = previous;
         }

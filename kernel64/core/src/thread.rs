@@ -357,6 +357,10 @@ pub struct Thread {
     pub priority: u8,
     /// Whether its turn was over while a server of a higher priority worked for it: it goes behind its equals when it is back.
     pub late: bool,
+    /// Its arena; 0 for none.
+    pub arena: u8,
+    /// Whose signals it has where it receives messages: see [`Machine::bind`](crate::machine::Machine::bind).
+    pub bound: Index<Notification>,
     /// What is left of its turn, in ticks of the time-stamp counter; 0 for all of it.
     pub turn: u64,
     /// What it may use of each period.
@@ -367,8 +371,6 @@ pub struct Thread {
     pub badge: u32,
     /// Where it receives.
     pub home: Home,
-    /// Its arena; 0 for none.
-    pub arena: u8,
     /// Where it is queued to send.
     pub endpoint: Index<Endpoint>,
     /// Where it is queued.
@@ -383,6 +385,8 @@ pub struct Thread {
     pub task_handler: u64,
     /// For a small thread the linear address of its address zero.
     pub base: u32,
+    /// Where it receives, for the fast path, to which it has no home while a signal waits for it: [`Machine::note_home`](crate::machine::Machine::note_home).
+    pub fast_home: Index<Endpoint>,
     /// Who is told of its faults before its task's handler: an endpoint, with the badge to tell by. Null for nobody.
     pub fault_handler: Capability,
     /// When its wait ends, if it is a timed one.
@@ -454,7 +458,7 @@ impl Thread {
 
     /// Lets the fast path take what this thread asks for, or not.
     pub fn set_gate(&mut self, open: bool) {
-        let Home { endpoint: home, .. } = self.home;
+        let home = self.fast_home;
         self.gate = match (open, self.kind) {
             (false, _) => Gate::default(),
             // A host's calls take a way of their own.
@@ -549,6 +553,7 @@ impl Thread {
     }
 
     /// Ends its system call with nothing but a status.
+    #[inline(never)]
     pub fn finish(&mut self, result: Result<(), Error>) {
         self.registers.status = match result {
             Ok(()) => 0,

@@ -59,7 +59,7 @@ use lilliput_core::registers::FLAGS;
 use lilliput_core::scheduler::ReadyQueue;
 use lilliput_core::slab::Object;
 use lilliput_core::thread::{
-    Account, Fault, Frame, Gate, Home, Interrupted, Kind, Obstacles, Registers, State, Thread, Ways, class,
+    Account, Fault, Frame, Gate, Interrupted, Kind, Obstacles, Registers, State, Thread, Ways, class,
 };
 use x86_64::registers::control::Cr0Flags;
 
@@ -138,7 +138,7 @@ global_asm!(
     host_peer = const offset_of!(Thread, host_peer),
     capabilities = const offset_of!(Thread, capabilities),
     places = const offset_of!(Thread, places),
-    home = const offset_of!(Thread, home) + offset_of!(Home, endpoint),
+    home = const offset_of!(Thread, fast_home),
     gate_places = const offset_of!(Thread, gate) + offset_of!(Gate, places),
     gate_home = const offset_of!(Thread, gate) + offset_of!(Gate, home),
     caller = const offset_of!(Thread, caller),

@@ -92,6 +92,9 @@ fn delete(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, place: u32)
     if let Some(endpoint) = machine.endpoints.admit(deleted.number(), deleted.key, Rights::RECEIVE) {
         end::evict(machine, &mut this.cpu, task, endpoint);
     }
+    if let Some(notification) = machine.notifications.admit(deleted.number(), deleted.key, Rights::RECEIVE) {
+        end::evict_waiters(machine, &mut this.cpu, task, notification);
+    }
     Ok(())
 }
 

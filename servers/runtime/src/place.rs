@@ -54,8 +54,6 @@ pub mod console {
     pub const SENT: u32 = 20;
     /// Signalled when there are keys to make a line of.
     pub const KEYS_PRESSED: u32 = 24;
-    /// Signalled when there is a line to read.
-    pub const LINES: u32 = 21;
     /// The endpoint where lines are asked for.
     pub const READERS: u32 = 22;
     /// Signalled by ^C.

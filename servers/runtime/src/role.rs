@@ -34,10 +34,8 @@ pub const FUZZ_WITNESS: Word = 13;
 pub const CONSOLE_OUTPUT: Word = 14;
 /// The console's driver of keys.
 pub const CONSOLE_KEYS: Word = 15;
-/// Who makes lines of keys.
+/// Who makes lines of keys and hands them out.
 pub const CONSOLE_EDITOR: Word = 18;
-/// Who hands out the lines that were typed.
-pub const CONSOLE_READERS: Word = 16;
 /// Shows something; word 1 says what: see [`crate::demo::DEMOS`].
 pub const DEMO: Word = 17;
 /// A task that is made to end: see [`crate::mortal`]; word 1 is the number of the way.

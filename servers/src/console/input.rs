@@ -1,18 +1,16 @@
 //! Input: keys become lines, and lines go to who asks for them.
 //!
-//! Three threads, so that none waits for what only it could bring about: the driver serves the port's interrupts and never waits for
-//! anything else; the editor makes lines of keys and shows them; the third one hands out whole lines. So what is typed while nobody reads is
-//! shown and kept, and ^C is heard.
-
-use core::sync::atomic::{AtomicBool, Ordering};
+//! Two threads, so that neither waits for what only it could bring about: the driver serves the port's interrupts and never waits for
+//! anything else; the editor makes lines of keys, shows them and hands them out. It hears of keys where it receives from readers. So what is
+//! typed while nobody reads is shown and kept, and ^C is heard.
 
 use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_runtime::console::edit::{Editor, Event, MOST};
 use lilliput_runtime::console::ring::Ring;
 use lilliput_runtime::console::{ECHO, END, PROMPT, READ};
 use lilliput_runtime::message::pack;
-use lilliput_runtime::object::reply;
-use lilliput_runtime::place::console::{BREAK, KEYS_PRESSED, LINES, OUTPUT, READERS, SENT};
+use lilliput_runtime::object::{Received, reply};
+use lilliput_runtime::place::console::{BREAK, KEYS_PRESSED, OUTPUT, READERS, SENT};
 use lilliput_runtime::place::driver::{INTERRUPT, INTERRUPTED};
 use lilliput_runtime::{Interrupt, Message, Word};
 use lilliput_user64::Native;
@@ -30,8 +28,6 @@ const END_OF_INPUT: u8 = 4;
 static KEYS: Ring<1024> = Ring::new();
 /// Whole lines that nobody has read, each with its end.
 static TYPED: Ring<4096> = Ring::new();
-/// Somebody waits for a line.
-static READING: AtomicBool = AtomicBool::new(false);
 
 /// How often the port is looked at for one interrupt: more than it can have to say.
 const MOST_CAUSES: usize = 256;
@@ -61,25 +57,62 @@ pub fn drive() -> ! {
     }
 }
 
-/// Makes lines of keys, for ever.
+/// Makes lines of keys and hands them out, for ever.
 pub fn edit() -> ! {
     let mut editor = Editor::new();
+    // Who waits for a line: how many bytes a word of its has.
+    let mut reader = None;
+    if let Err(error) = Notification::at(KEYS_PRESSED).bind() {
+        panic!("the notification of keys: {error:?}");
+    }
     loop {
-        let mut keys = [0; 64];
+        take_keys(&mut editor, reader.is_some());
+        if let Some(word) = reader
+            && hand_out(word)
+        {
+            reader = None;
+        }
+        let heard = match reader {
+            // Whoever receives leaves its caller without an answer.
+            Some(_) => Notification::at(KEYS_PRESSED).wait().map(drop),
+            None => Endpoint::at(READERS).receive().map(|received| reader = begin(&received)),
+        };
+        if let Err(error) = heard {
+            panic!("readers and keys: {error:?}");
+        }
+    }
+}
+
+/// A message, or the signal that there are keys. Who wants a line waits for it: as many bytes in a word as the reader's has.
+fn begin(received: &Received) -> Option<usize> {
+    if received.signals().is_some() {
+        return None;
+    }
+    if received.message.label() != READ {
+        // Nonsense gets nothing, and so does whoever is gone.
+        let _ = reply::<Native>(&Message::new(0, &[]));
+        return None;
+    }
+    let _ = Endpoint::at(OUTPUT).request(PROMPT, &[received.badge as Word]);
+    Some(received.message.words[0].clamp(1, size_of::<Word>()))
+}
+
+/// All keys that there are.
+fn take_keys(editor: &mut Editor, reading: bool) {
+    let mut keys = [0; 64];
+    loop {
         // No key is 0xff in any encoding of text: as many as there are.
         let count = KEYS.peek_until(0xff, &mut keys);
         KEYS.take(count);
-        keys[..count].iter().for_each(|&key| take(&mut editor, key));
-        if count == 0
-            && let Err(error) = Notification::at(KEYS_PRESSED).wait()
-        {
-            panic!("the notification of keys: {error:?}");
+        keys[..count].iter().for_each(|&key| take(editor, key, reading));
+        if count == 0 {
+            return;
         }
     }
 }
 
 /// A key.
-fn take(editor: &mut Editor, byte: u8) {
+fn take(editor: &mut Editor, byte: u8, reading: bool) {
     let mut line = [0; MOST + 1];
     let length = match editor.feed(byte, &mut show) {
         Event::None => 0,
@@ -97,15 +130,13 @@ fn take(editor: &mut Editor, byte: u8) {
             let _ = Notification::at(BREAK).signal();
             // Who reads gets an empty line, to show its prompt again.
             line[0] = b'\n';
-            usize::from(READING.load(Ordering::SeqCst))
+            usize::from(reading)
         }
     };
     if length == 0 {
         return;
     }
-    if TYPED.put(&line[..length]) {
-        let _ = Notification::at(LINES).signal();
-    } else {
+    if !TYPED.put(&line[..length]) {
         show(b"\x07(nobody reads: the line is lost)\r\n");
     }
 }
@@ -120,48 +151,24 @@ fn show(text: &[u8]) {
     }
 }
 
-/// Hands out lines, for ever.
-pub fn serve() -> ! {
-    loop {
-        let received = match Endpoint::at(READERS).receive() {
-            Ok(received) => received,
-            Err(error) => panic!("the endpoint of readers: {error:?}"),
-        };
-        // As many bytes in a word as the reader's has; nonsense gets one.
-        let word = received.message.words[0].clamp(1, size_of::<Word>());
-        let mut bytes = [0; SHORT_WORDS as usize * size_of::<Word>()];
-        let count = if received.message.label() == READ {
-            let _ = Endpoint::at(OUTPUT).request(PROMPT, &[received.badge as Word]);
-            wait_for(&mut bytes[..SHORT_WORDS as usize * word])
-        } else {
-            0
-        };
-        let end = bytes[..count].iter().position(|&byte| byte == END_OF_INPUT);
-        // A line that is only begun by another one's end.
-        let (count, text) = if end == Some(0) { (1, 0) } else { (end.unwrap_or(count), end.unwrap_or(count)) };
-        let mut words = [0; SHORT_WORDS as usize];
-        for (place, piece) in words.iter_mut().zip(bytes[..text].chunks(word)) {
-            pack(piece, core::slice::from_mut(place));
-        }
-        let answer = Message::new(if end == Some(0) { END } else { 0 }, &words[..text.div_ceil(word)]);
-        // A reader that is gone leaves the line to the next one.
-        if reply::<Native>(&answer).is_ok() {
-            TYPED.take(count);
-        }
+/// Answers the reader with what was typed, a line at most, if there is anything.
+fn hand_out(word: usize) -> bool {
+    let mut bytes = [0; SHORT_WORDS as usize * size_of::<Word>()];
+    let count = TYPED.peek_until(b'\n', &mut bytes[..SHORT_WORDS as usize * word]);
+    if count == 0 {
+        return false;
     }
-}
-
-/// Waits until something was typed, and shows it: a line at most.
-fn wait_for(buffer: &mut [u8]) -> usize {
-    loop {
-        READING.store(true, Ordering::SeqCst);
-        let count = TYPED.peek_until(b'\n', buffer);
-        if count > 0 {
-            READING.store(false, Ordering::SeqCst);
-            return count;
-        }
-        if let Err(error) = Notification::at(LINES).wait() {
-            panic!("the notification of lines: {error:?}");
-        }
+    let end = bytes[..count].iter().position(|&byte| byte == END_OF_INPUT);
+    // A line that is only begun by another one's end.
+    let (count, text) = if end == Some(0) { (1, 0) } else { (end.unwrap_or(count), end.unwrap_or(count)) };
+    let mut words = [0; SHORT_WORDS as usize];
+    for (place, piece) in words.iter_mut().zip(bytes[..text].chunks(word)) {
+        pack(piece, core::slice::from_mut(place));
     }
+    let answer = Message::new(if end == Some(0) { END } else { 0 }, &words[..text.div_ceil(word)]);
+    // A reader that is gone leaves the line to the next one.
+    if reply::<Native>(&answer).is_ok() {
+        TYPED.take(count);
+    }
+    true
 }

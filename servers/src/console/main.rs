@@ -20,7 +20,6 @@ fn main(role: Word, keys: Word) -> Word {
     match role {
         role::CONSOLE_KEYS => input::drive(),
         role::CONSOLE_EDITOR => input::edit(),
-        role::CONSOLE_READERS => input::serve(),
         _ => output::run(keys != 0),
     }
 }

@@ -43,11 +43,7 @@ pub fn start(supervisor: &mut Supervisor, keys: bool) -> Result<(), Failure> {
     let keyboard = if keys { Some(furnish_input(child, console)?) } else { None };
     child.start(OUTPUT_PRIORITY, [role::CONSOLE_OUTPUT, usize::from(keys)])?;
     if keys {
-        for (priority, role) in [
-            (INPUT_PRIORITY, role::CONSOLE_EDITOR),
-            (INPUT_PRIORITY, role::CONSOLE_READERS),
-            (DRIVER_PRIORITY, role::CONSOLE_KEYS),
-        ] {
+        for (priority, role) in [(INPUT_PRIORITY, role::CONSOLE_EDITOR), (DRIVER_PRIORITY, role::CONSOLE_KEYS)] {
             child.start(priority, [role, 0])?;
         }
     }
@@ -67,7 +63,7 @@ fn furnish_input(child: &Child, console: Endpoint<Native>) -> Result<Keyboard, F
     child.grant(place::driver::INTERRUPT, interrupt.place(), Rights::SEND, 0)?;
     child.grant(place::driver::INTERRUPTED, interrupted.place(), Rights::RECEIVE, 0)?;
     child.grant(place::console::OUTPUT, console.place(), Rights::SEND, INPUT_BADGE)?;
-    for place in [place::console::SENT, place::console::KEYS_PRESSED, place::console::LINES] {
+    for place in [place::console::SENT, place::console::KEYS_PRESSED] {
         child.grant(place, notification()?.place(), Rights::SEND | Rights::RECEIVE, 1)?;
     }
     let lines = context(FACTORY.create_endpoint(), "the console's input")?;

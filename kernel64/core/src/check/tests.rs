@@ -82,7 +82,7 @@ fn what_is_sound_passes() {
 #[test]
 fn what_is_broken_is_found() {
     type Break = fn(&mut Sound);
-    let all: [(Break, &str); 32] = [
+    let all: [(Break, &str); 36] = [
         (|s| s.thread(READY).state = State::Stopped, "not the one of its state"),
         (|s| s.thread(READY).priority = 8, "not the one of its state"),
         (|s| s.thread(READY).priority = 64, "not the one of its state"),
@@ -112,6 +112,10 @@ fn what_is_broken_is_found() {
         (|s| s.thread(READY_TOO).previous = Index::NONE, "back and forth"),
         (|s| s.thread(READY_TOO).next = s.threads[READY], "back and forth"),
         (|s| s.machine.notifications[s.notification].bits = 4, "bits and somebody"),
+        (|s| s.thread(STOPPED).bound = s.notification, "its notification does not know"),
+        (|s| s.machine.notifications[s.notification].bound = s.threads[STOPPED], "its thread does not know"),
+        (|s| s.thread(STOPPED).fast_home = s.endpoints[0], "is not to go to"),
+        (|s| s.thread(RECEIVING).fast_home = Index::NONE, "does not know"),
         (|s| s.machine.tasks[s.task].threads = s.threads[READY], "linked differently back and forth"),
         (|s| s.machine.tasks[s.task].threads = Index::NONE, "does not know"),
         (|s| s.thread(STOPPED).task = Index::new(2), "another's thread"),

@@ -89,7 +89,7 @@ pub fn evict(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, endpoint: 
     }
 }
 
-/// A task lost a capability to wait for a notification: its threads that do, don't any more.
+/// A task lost a capability to wait for a notification: its threads that do, or have its signals where they receive, don't any more.
 pub fn evict_waiters(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, notification: Index<Notification>) {
     let mut at = machine.notifications[notification].waiters.head;
     while let Some(waiting) = at.some() {
@@ -98,6 +98,10 @@ pub fn evict_waiters(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, no
             machine.notifications[notification].waiters.remove(&mut machine.threads, waiting);
             release_caller(machine, cpu, waiting, Error::Gone);
         }
+    }
+    let bound = machine.notifications[notification].bound;
+    if machine.threads[bound].task == task {
+        machine.unbind(bound);
     }
 }
 
@@ -119,6 +123,7 @@ pub fn evict_sender(
 
 /// Ends the wait of up to `most` threads at a notification with `Gone`. True when nobody is left.
 pub fn close_notification(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notification>, most: u32) -> bool {
+    machine.unbind(machine.notifications[notification].bound);
     for _ in 0..most {
         let Machine { notifications, threads, .. } = machine;
         let Some(thread) = notifications[notification].waiters.pop_front(threads) else { return true };

@@ -106,11 +106,11 @@ pub fn signal(machine: &mut Machine, cpu: &mut Cpu, notification: Index<Notifica
 #[inline(always)]
 pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> {
     let server = cpu.current;
-    let Thread { caller, home, .. } = machine.threads[server];
+    let Thread { caller, fast_home: home, .. } = machine.threads[server];
     let (from, to) = (&machine.threads[server], &machine.threads[caller]);
     if caller.is_none()
-        || home.endpoint.is_none()
-        || !machine.endpoints[home.endpoint].queue.head.is_none()
+        || home.is_none()
+        || !machine.endpoints[home].queue.head.is_none()
         || cpu.attention
         || from.selector().carries()
     {
@@ -126,7 +126,7 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> {
     } else {
         return None;
     }
-    machine.endpoints[home.endpoint].queue.head = server;
+    machine.endpoints[home].queue.head = server;
     machine.threads[server].caller = Index::NONE;
     Some(Decision::Donate(caller))
 }

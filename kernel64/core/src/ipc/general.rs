@@ -8,6 +8,7 @@ use lilliput_abi::{Operation, Selector, fault, foreign};
 
 use super::carry::{self, Lack, Part, Progress};
 use super::message::Message;
+use super::notify;
 use crate::cpu::{Cpu, Decision};
 use crate::endpoint::Endpoint;
 use crate::machine::Machine;
@@ -100,6 +101,9 @@ pub fn receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, 
     if let Some(forgotten) = under_way.filter(|&caller| machine.threads[caller].transfer.of != Some(Part::Message)) {
         release_caller(machine, cpu, forgotten, Error::Unanswered);
         under_way = None;
+    }
+    if under_way.is_none() && notify::receive_bound(machine, receiver) {
+        return Decision::Stay;
     }
     loop {
         let Some(sender) = under_way.take().or_else(|| take_sender(machine, endpoint)) else {

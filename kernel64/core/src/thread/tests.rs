@@ -72,7 +72,7 @@ fn one_comparison_tells_whom_the_short_way_leads_to() {
 #[test]
 fn a_closed_gate_grants_nothing() {
     let mut thread = Thread { places: 7, ..Thread::default() };
-    thread.home.endpoint = Index::new(3);
+    thread.fast_home = Index::new(3);
     thread.set_gate(true);
     assert_eq!((thread.gate.places, thread.gate.home), (7, Index::new(3)));
     thread.set_gate(false);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use lilliput_abi::Error;
+use lilliput_abi::error::CARRIED;
 use lilliput_core::endpoint::{Endpoint, Queue};
 use lilliput_core::slab::Index;
 use lilliput_core::thread::State;
@@ -113,7 +114,7 @@ fn block(world: &World, name: usize) -> impl PartialEq + std::fmt::Debug + use<>
     let links =
         [thread.caller, world.machine.server(world.threads[name]), thread.next, thread.previous, thread.sibling];
     let endpoint = if matches!(state, State::Sending | State::Calling) { thread.endpoint } else { Index::NONE };
-    let places = (endpoint, thread.home, thread.notification, thread.task, links);
+    let places = (endpoint, (thread.home, thread.fast_home), (thread.notification, thread.bound), thread.task, links);
     let run = (thread.class(), state, thread.priority, (thread.turn, thread.late), thread.badge, thread.fault());
     let counts = (thread.account.messages(), thread.account.switches(), thread.account.faults, thread.budget);
     (thread.registers, thread.interrupted, run, places, counts)
@@ -152,7 +153,7 @@ fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
 fn traces_reach_all_of_it() {
     let mut runner = TestRunner::deterministic();
     let (mut errors, mut decisions, mut states, mut fast) = (HashSet::new(), HashSet::new(), HashSet::new(), 0);
-    let (mut restarted, mut stopped) = (0, 0);
+    let (mut restarted, mut stopped, mut signalled) = (0, 0, 0);
     for _ in 0..250 {
         let mut world = World::new(true);
         for step in trace().new_tree(&mut runner).unwrap().current() {
@@ -165,14 +166,18 @@ fn traces_reach_all_of_it() {
                 errors.extend(Error::from_status(thread.registers.status as u32).err());
                 restarted += usize::from(state == State::Ready && thread.has_full_frame());
                 stopped += usize::from(state == State::Stopped);
+                signalled += usize::from(thread.registers.status as u32 == CARRIED);
             }
         }
         fast += world.fast_taken;
     }
     assert!(fast > 2000 && restarted > 50 && stopped > 50, "{fast} {restarted} {stopped}");
+    assert!(signalled > 50, "{signalled}");
     assert_eq!((decisions.len(), states.len()), (4, 9));
     use Error::*;
-    for error in [BadCapability, WouldBlock, BadMessage, WordTooWide, Gone, NobodyToReplyTo, Unanswered, TimedOut] {
+    for error in
+        [BadCapability, WouldBlock, BadMessage, WordTooWide, Gone, NobodyToReplyTo, Unanswered, TimedOut, Occupied]
+    {
         assert!(errors.contains(&error), "{error:?}");
     }
 }

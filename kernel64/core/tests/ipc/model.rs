@@ -113,6 +113,8 @@ pub struct Endpoint {
 pub struct Notification {
     pub bits: u32,
     pub waiters: VecDeque<usize>,
+    /// Who has its signals where it receives.
+    pub bound: Option<usize>,
 }
 
 #[derive(Debug)]

@@ -99,6 +99,8 @@ pub enum Step {
         notification: usize,
         blocking: bool,
     },
+    /// The running thread has this notification's signals where it receives, or none's.
+    Bind(Option<usize>),
     Yield,
     /// The running thread's next system call is a timed one, and its deadline is so far away.
     Limit(u64),
@@ -267,6 +269,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(notification, bits)| Step::Signal { notification, bits }),
         3 => (0..NOTIFICATIONS, blocking())
             .prop_map(|(notification, blocking)| Step::Wait { notification, blocking }),
+        3 => proptest::option::weighted(0.8, 0..NOTIFICATIONS).prop_map(Step::Bind),
         1 => Just(Step::Yield),
         12 => (0..8_u64).prop_map(Step::Limit),
         2 => (0..8_u64).prop_map(Step::Sleep),

@@ -352,6 +352,13 @@ impl World {
             Step::Wait { notification: at, blocking } => {
                 notification(at).map(|at| notify::wait(machine, cpu, at, blocking))
             }
+            Step::Bind(at) => {
+                let named = at.map_or(Ok(Index::NONE), notification);
+                named.and_then(|at| machine.bind(cpu.current, at)).map(|()| {
+                    machine.threads[cpu.current].finish(Ok(()));
+                    Decision::Stay
+                })
+            }
             _ => {
                 machine.threads[cpu.current].finish(Ok(()));
                 Ok(cpu.give_way(machine))

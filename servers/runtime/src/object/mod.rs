@@ -14,7 +14,7 @@ pub use arena::{Arena, Compacted};
 pub use device::{Devices, Interrupt, IoPorts};
 pub use endpoint::{Endpoint, Received, reply};
 pub use factory::Factory;
-pub use notification::Notification;
+pub use notification::{Notification, unbind};
 pub use parcel::{Parcel, accept};
 pub use system::System;
 pub use task::{MapStopped, Resized, Task, TaskInfo};

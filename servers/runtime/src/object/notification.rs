@@ -21,6 +21,15 @@ impl<K: Invoke> Notification<K> {
         invoke::<K>(Operation::Signal, self.place(), &mut Message::default()).map(drop)
     }
 
+    /// From now on this thread has the bits where it receives messages, see [`Received::signals`](super::Received::signals), and those of no
+    /// other notification.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`]: another thread has them; or what else the kernel says.
+    pub fn bind(self) -> Result<(), Error> {
+        invoke::<K>(Operation::Bind, self.place(), &mut Message::default()).map(drop)
+    }
+
     /// Waits until bits are set and takes them all.
     ///
     /// # Errors
@@ -53,4 +62,10 @@ impl<K: Invoke> Notification<K> {
         invoke::<K>(operation, self.place(), &mut message)?;
         Ok(message.words[0])
     }
+}
+
+/// From now on this thread has no notification's bits where it receives messages.
+pub fn unbind<K: Invoke>() {
+    // It has no way to fail.
+    let _ = invoke::<K>(Operation::Bind, 0, &mut Message::default());
 }

@@ -123,6 +123,11 @@ impl Received {
         if self.has(carried::CAPABILITY) { Some(self.message.words[carried::CAPABILITY_WORD] as u32) } else { None }
     }
 
+    /// It is no message, but the bits of the notification that the thread is [bound](super::Notification::bind) to.
+    pub const fn signals(&self) -> Option<Word> {
+        if self.has(carried::SIGNALS) { Some(self.message.words[0]) } else { None }
+    }
+
     /// How many bytes came along: they are where the thread accepts them.
     pub const fn string(&self) -> Option<Word> {
         if self.has(carried::STRING) { Some(self.message.words[carried::LENGTH_WORD]) } else { None }

@@ -167,6 +167,8 @@ pub enum Work {
     SendStringUntil = 23,
     /// Serves the endpoint at place [`GIVEN`]: works for a while for each message.
     Serve = 24,
+    /// Signals the notification at place [`GIVEN`].
+    Signal = 25,
 }
 
 /// See [`Work::DriveInterrupt`].
@@ -185,7 +187,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 26] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -211,6 +213,7 @@ impl Work {
         Self::ReceiveString,
         Self::SendStringUntil,
         Self::Serve,
+        Self::Signal,
     ];
 
     /// The work with this number.
@@ -227,6 +230,7 @@ impl Work {
             Self::Send => SEEN.store(done(endpoint.send(&Default::default())), Ordering::SeqCst),
             Self::Call => SEEN.store(done(endpoint.call(&Default::default())), Ordering::SeqCst),
             Self::Wait => SEEN.store(done(Notification::<K>::at(given).wait()), Ordering::SeqCst),
+            Self::Signal => SEEN.store(done(Notification::<K>::at(given).signal()), Ordering::SeqCst),
             Self::CountSignals => {
                 while Notification::<K>::at(given).wait().is_ok() {
                     SEEN.fetch_add(1, Ordering::SeqCst);

@@ -95,6 +95,7 @@ pub const TRIALS: &[Trial] = &[
     alone("queue-order", BOTH),
     alone("fault-message", BOTH),
     alone("signal-bits", BOTH),
+    alone("bound-notification", BOTH),
     // Objects and memory.
     alone("stale-capability", BOTH),
     alone("table-full", BOTH),

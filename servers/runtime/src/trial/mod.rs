@@ -76,6 +76,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "foreign-at-end-of-space" => foreign::at_end_of_space::<K>,
         "fault-message" => waiting::fault_message::<K>,
         "signal-bits" => waiting::signal_bits::<K>,
+        "bound-notification" => waiting::bound_notification::<K>,
         "stale-capability" => objects::stale_capability::<K>,
         "table-full" => objects::table_full::<K>,
         "usage-returns" => objects::usage_returns::<K>,

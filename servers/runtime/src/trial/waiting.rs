@@ -8,7 +8,7 @@ use super::kit::{self, PRIORITY, SEEN, Work, copy, partner, service};
 use super::{Outcome, partner as told};
 use crate::machine::Machine;
 use crate::message::Message;
-use crate::object::reply;
+use crate::object::{reply, unbind};
 use crate::place;
 
 pub fn non_blocking<K: Machine>() -> Outcome {
@@ -74,6 +74,44 @@ pub fn signal_bits<K: Machine>() -> Outcome {
     assert_eq!(kit::notification::<K>().wait()?, kit::BITS as usize, "bits of the kit's notification");
     let deaf = copy::<K>(place::NOTIFICATION, Rights::SEND)?;
     crate::Notification::<K>::at(deaf).signal()
+}
+
+pub fn bound_notification<K: Machine>() -> Outcome {
+    let (own, service, bits) = (kit::notification::<K>(), service::<K>(), Some(kit::BITS as usize));
+    let silent = || assert_eq!(service.try_receive().err(), Some(Error::WouldBlock), "there is nothing to receive");
+    own.bind()?;
+    silent();
+    own.signal()?;
+    assert_eq!(service.try_receive()?.signals(), bits, "a signal that was there");
+    silent();
+    // It is signalled while it waits.
+    kit::start::<K>(Work::Signal, place::NOTIFICATION, PRIORITY - 1)?;
+    assert_eq!(service.receive()?.signals(), bits, "a signal that was waited for");
+    let caller = copy::<K>(place::SERVICE, Rights::SEND)?;
+    kit::start::<K>(Work::Call, caller, PRIORITY - 1)?;
+    assert_eq!(service.receive()?.signals(), None, "a message");
+    own.signal()?;
+    let received = service.next(Some(&crate::Message::default()))?;
+    assert_eq!((received.signals(), received.badge), (bits, 0), "a signal behind an answer");
+    // The caller, which has its answer, sends nothing else.
+    silent();
+    kit::start::<K>(Work::Send, caller, PRIORITY - 1)?;
+    assert_eq!(service.receive()?.signals(), None, "a message that needs no answer");
+
+    let signals_only = copy::<K>(place::NOTIFICATION, Rights::SEND)?;
+    assert_eq!(crate::Notification::<K>::at(signals_only).bind().err(), Some(Error::NoRight));
+    assert_eq!(crate::Notification::<K>::at(place::SERVICE).bind().err(), Some(Error::WrongType));
+    own.signal()?;
+    unbind::<K>();
+    silent();
+    assert_eq!(own.poll().ok(), bits, "what it is not bound to any more keeps its bits");
+    // A capability that is lost takes the binding with it.
+    let lent = copy::<K>(place::NOTIFICATION, Rights::RECEIVE)?;
+    crate::Notification::<K>::at(lent).bind()?;
+    kit::task::<K>().delete(lent)?;
+    own.signal()?;
+    silent();
+    Ok(())
 }
 
 pub fn queue_order<K: Machine>() -> Outcome {

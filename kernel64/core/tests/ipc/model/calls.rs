@@ -1,6 +1,8 @@
 //! What system calls do.
 
+use lilliput_abi::error::CARRIED;
 use lilliput_abi::fault::RESUME;
+use lilliput_abi::tag::carried;
 use lilliput_abi::{Error, Tag};
 use lilliput_core::thread::Kind;
 
@@ -23,6 +25,7 @@ impl Model {
             Step::Signal { notification, .. } | Step::Wait { notification, .. } => {
                 self.notifications[notification].is_none()
             }
+            Step::Bind(Some(notification)) => self.notifications[notification].is_none(),
             _ => false,
         };
         if gone {
@@ -46,6 +49,7 @@ impl Model {
             },
             Step::Signal { notification, bits } => self.signal(me, notification, bits),
             Step::Wait { notification, blocking } => self.wait(me, notification, blocking),
+            Step::Bind(notification) => self.bind(me, notification),
             _ => {
                 self.thread(me).succeed();
                 if self.make_way(me) {
@@ -119,6 +123,9 @@ impl Model {
         if let Some(forgotten) = self.thread(me).client {
             self.disappoint(forgotten, Error::Unanswered);
         }
+        if self.receive_bits(me) {
+            return;
+        }
         if let Some(sender) = self.take_message(me, endpoint) {
             return self.wake(sender);
         }
@@ -187,6 +194,9 @@ impl Model {
         };
         let Some(client) = client else { return self.receive(me, endpoint, true) };
         self.thread(me).home = Some(endpoint);
+        if self.receive_bits(me) {
+            return self.wake(client);
+        }
         let sender = self.take_message(me, endpoint);
         if sender.is_none() && self.thread(me).client.is_none() {
             self.endpoints[endpoint].as_mut().unwrap().receivers.push_back(me);
@@ -224,8 +234,44 @@ impl Model {
         {
             let bits = core::mem::take(&mut at.bits);
             self.take_bits(waiter, bits);
-            self.wake(waiter);
+            return self.wake(waiter);
         }
+        let Some(bound) = at.bound else { return };
+        if let Doing::Receiving { endpoint } = self.thread(bound).doing
+            && self.receive_bits(bound)
+        {
+            self.endpoints[endpoint].as_mut().unwrap().receivers.retain(|&other| other != bound);
+            self.wake(bound);
+        }
+    }
+
+    /// A thread has a notification's signals where it receives, unless another one does, and no other's.
+    pub(super) fn bind(&mut self, me: usize, notification: Option<usize>) {
+        let bound = notification.and_then(|name| self.notifications[name].as_ref().unwrap().bound);
+        if bound.is_some_and(|other| other != me) {
+            return self.thread(me).fail(Error::Occupied);
+        }
+        self.unbind(me);
+        if let Some(name) = notification {
+            self.notifications[name].as_mut().unwrap().bound = Some(me);
+        }
+        self.thread(me).succeed();
+    }
+
+    pub(super) fn unbind(&mut self, name: usize) {
+        let all = self.notifications.iter_mut().flatten();
+        all.filter(|at| at.bound == Some(name)).for_each(|at| at.bound = None);
+    }
+
+    /// Takes the bits of the notification that a thread is bound to in place of a message, if there are any.
+    fn receive_bits(&mut self, name: usize) -> bool {
+        let mut all = self.notifications.iter_mut().flatten();
+        let Some(at) = all.find(|at| at.bound == Some(name) && at.bits != 0) else { return false };
+        let bits = core::mem::take(&mut at.bits);
+        self.take_bits(name, bits);
+        let thread = self.thread(name);
+        (thread.status, thread.tag) = (CARRIED, Tag::new(0, 1).with_flags(carried::SIGNALS).0);
+        true
     }
 
     pub(super) fn wait(&mut self, me: usize, notification: usize, blocking: bool) {

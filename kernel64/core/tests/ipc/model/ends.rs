@@ -103,6 +103,7 @@ impl Model {
         self.end(name);
         let task = self.thread(name).new.task;
         self.tasks[task].retain(|&other| other != name);
+        self.unbind(name);
         self.threads[name] = None;
     }
 
