@@ -13,9 +13,14 @@ fn main() {
     for argument in ["--no-pie", "-zmax-page-size=4096", "-znorelro", "--build-id=none"] {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
-    for (program, base) in
-        [("root", PROGRAM), ("console", PROGRAM), ("disk", PROGRAM), ("pager", PROGRAM), ("host", HOST_START + PROGRAM)]
-    {
+    for (program, base) in [
+        ("root", PROGRAM),
+        ("console", PROGRAM),
+        ("disk", PROGRAM),
+        ("pager", PROGRAM),
+        ("keeper", PROGRAM),
+        ("host", HOST_START + PROGRAM),
+    ] {
         println!("cargo:rustc-link-arg-bin={program}=--image-base={base:#x}");
     }
 }

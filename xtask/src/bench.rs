@@ -1,5 +1,8 @@
 //! `cargo xtask bench`: what switching costs.
 
+mod accounting;
+mod scale;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -7,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::boot::Report;
-use crate::build::{Config, Scenario};
+use crate::build::{Config, Scenario, feature};
 use crate::machine::Machine;
 use crate::options::{ConfigOptions, MachineOptions, Timeout};
 use crate::prepare::Prepared;
@@ -33,12 +36,22 @@ use crate::setup::Needs;
 ///   mark               UNENFORCED where it does not, or null
 ///
 /// A figure that was not measured is null.
+///
+/// `--accounting` counts instructions by the kernel as it is and by one built without accounting in its fast path instead, and shows the
+/// difference; `--scale` what making, using and ending tasks, threads and capabilities costs beside up to thousands of others. Their records have what
+/// their tables have.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Arguments {
     /// Write the figures to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Measure what accounting adds to each path.
+    #[arg(long)]
+    accounting: bool,
+    /// Measure what creation, use and death cost beside many others.
+    #[arg(long, conflicts_with = "accounting")]
+    scale: bool,
     #[command(flatten)]
     timeout: Timeout,
     #[command(flatten)]
@@ -48,8 +61,12 @@ pub struct Arguments {
 }
 
 /// Runs the subcommand.
-pub fn main(Arguments { json, machine, config, timeout }: Arguments) -> Result<()> {
+pub fn main(Arguments { json, accounting, scale, machine, config, timeout }: Arguments) -> Result<()> {
     let prepared = Prepared::new(Needs::EMULATOR)?;
+    if accounting || scale {
+        let boots = Boots { prepared: &prepared, machine: machine.machine(), options: &config, timeout };
+        return if scale { scale::run(&boots, json.as_deref()) } else { accounting::run(&boots, json.as_deref()) };
+    }
     let measured = measure(&prepared, &[Scenario::Bench], machine.machine(), &config, timeout)?;
     if let Some(file) = json {
         measured.costs.write_json(&file)?;
@@ -91,12 +108,59 @@ pub fn measure(
     let config = Config { scenarios: vec![Scenario::Bench], instructions: true, ..config };
     let counted = boot(prepared, "counted", &machine.counting_instructions(), &config, timeout)?;
     let config = Config { instructions: false, ..config };
-    let counter = prepared.counting_switches()?;
+    let counter = prepared.with_feature(feature::COUNT_SWITCHES)?;
     let switches = boot(&counter, "switches", &machine.emulated(), &config, timeout)?;
     let complaints = [&free, &counted, &switches].into_iter().flat_map(Report::complaints).collect();
     let [free, counted, switches] = [free, counted, switches].map(|report| report.rows().cloned().collect());
     let costs = SwitchCosts::new(machine, free, counted, switches)?;
     Ok(Measurement { costs, complaints })
+}
+
+/// Boots whose time-stamp counter counts instructions.
+struct Boots<'a> {
+    prepared: &'a Prepared,
+    machine: Machine,
+    options: &'a ConfigOptions,
+    timeout: Timeout,
+}
+
+impl Boots<'_> {
+    /// The benchmark's second boot, by one of two kernels.
+    fn counted(&self, name: &str, prepared: &Prepared) -> Result<Report> {
+        self.counting(name, prepared, Scenario::Bench, &[])
+    }
+
+    fn counting(&self, name: &str, prepared: &Prepared, scenario: Scenario, more: &[(&str, &str)]) -> Result<Report> {
+        let machine = self.machine.counting_instructions();
+        let config = self.options.apply(Config::new([scenario]), machine.accelerator)?;
+        let mut config = Config { instructions: true, ..config };
+        config.extra.extend(more.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())));
+        boot(prepared, name, &machine, &config, self.timeout)
+    }
+}
+
+/// Lines of cells in columns, the first line being the heading: what is a number in every line but that is aligned to the right.
+fn text_table(lines: Vec<Vec<String>>) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |line: &Vec<String>, column: usize| line.get(column).cloned().unwrap_or_default();
+    let widths: Vec<_> = (0..columns)
+        .map(|column| lines.iter().map(|line| cell(line, column).chars().count()).max().unwrap_or(0))
+        .collect();
+    let is_number = |text: String| text == "-" || text.parse::<i64>().is_ok();
+    let right: Vec<_> =
+        (0..columns).map(|column| lines[1..].iter().all(|line| is_number(cell(line, column)))).collect();
+    let rule = widths.iter().map(|&width| "-".repeat(width)).collect();
+    let (heading, rest) = lines.split_at(1.min(lines.len()));
+    let mut text = String::new();
+    for line in heading.iter().chain([&rule]).chain(rest) {
+        let cells = (0..columns).map(|column| match right[column] {
+            true => format!("{:>width$}", cell(line, column), width = widths[column]),
+            false => format!("{:<width$}", cell(line, column), width = widths[column]),
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 fn boot(prepared: &Prepared, name: &str, machine: &Machine, config: &Config, timeout: Timeout) -> Result<Report> {

@@ -44,6 +44,16 @@ pub fn main(Arguments {}: Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Features of kernels that are built to be measured.
+pub mod feature {
+    /// The fast path counts CR3 writes and segment loads, for an instruction each time.
+    pub const COUNT_SWITCHES: &str = "count-switches";
+    /// The fast path charges no time and counts nothing.
+    pub const WITHOUT_ACCOUNTING: &str = "without-accounting";
+    /// All of them.
+    pub const ALL: [&str; 2] = [COUNT_SWITCHES, WITHOUT_ACCOUNTING];
+}
+
 /// What a build gives.
 pub struct Build {
     /// The kernel with its debugging information.
@@ -87,14 +97,14 @@ impl Build {
         Ok(Self { kernel, stripped_kernel, symbols, files })
     }
 
-    /// The same with a kernel whose fast path counts CR3 writes and segment loads, for an instruction each time. Only the kernel is built.
-    pub fn counting_switches(&self, workspace: &Workspace, toolchain: &Toolchain) -> Result<Self> {
+    /// The same with a kernel that has a [`feature`]. Only the kernel is built.
+    pub fn with_feature(&self, feature: &str, workspace: &Workspace, toolchain: &Toolchain) -> Result<Self> {
         let [kind, ..] = &KINDS;
         let programs = workspace.output().join("programs");
-        let step = Step::start("building the kernel that counts switches");
-        let built = kind.build_with("count-switches", workspace, &step)?;
+        let step = Step::start(format!("building the kernel with the feature `{feature}`"));
+        let built = kind.build_with(feature, workspace, &step)?;
         let [program] = built.as_slice() else { bail!("the kernel's package defines not one program") };
-        let kernel = programs.join("lilliput-counting-switches");
+        let kernel = programs.join(format!("lilliput-{feature}"));
         fs::copy(&program.file, &kernel).with_context(|| format!("can't copy {}", program.file.display()))?;
         // Cargo keeps both, but gives them one name, which belongs to the usual one.
         kind.build(workspace, &step)?;

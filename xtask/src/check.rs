@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 
-use crate::build::{KINDS, run_cargo};
+use crate::build::{KINDS, feature, run_cargo};
 use crate::process;
 use crate::progress::Step;
 use crate::setup::{self, Needs};
@@ -38,7 +38,10 @@ pub fn main(Arguments { fix }: Arguments) -> Result<()> {
     maker.current_dir(&workspace.root).args(["clippy", "--package", "lilliput-image", "--target-dir"]);
     maker.arg(workspace.image_maker()).env("RUSTC_BOOTSTRAP", "1");
     let kinds = KINDS.iter().map(|kind| (kind.label, kind.command(&workspace, "clippy")));
-    for (label, mut command) in kinds.chain([("the host's parts", host), ("the image maker", maker)]) {
+    let mut features = KINDS[0].command(&workspace, "clippy");
+    features.args(["--features", &feature::ALL.join(",")]);
+    let more = [("the kernel with all its features", features), ("the host's parts", host), ("the image maker", maker)];
+    for (label, mut command) in kinds.chain(more) {
         if !clippy(label, &mut command) {
             failed.push(label);
         }

@@ -33,9 +33,9 @@ impl Prepared {
         Ok(Self { workspace, build, toolchain, maker })
     }
 
-    /// The same with a kernel whose fast path counts CR3 writes and segment loads.
-    pub fn counting_switches(&self) -> Result<Self> {
-        let build = self.build.counting_switches(&self.workspace, &self.toolchain)?;
+    /// The same with a kernel that has a [`feature`](crate::build::feature).
+    pub fn with_feature(&self, feature: &str) -> Result<Self> {
+        let build = self.build.with_feature(feature, &self.workspace, &self.toolchain)?;
         let (workspace, toolchain, maker) = (self.workspace.clone(), self.toolchain.clone(), self.maker.clone());
         Ok(Self { workspace, build, toolchain, maker })
     }

@@ -9,7 +9,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use self::row::Measured;
-pub use self::row::{Row, merge};
+#[cfg(test)]
+pub use self::row::tests;
+pub use self::row::{Cost, Row, merge};
 use crate::machine::Machine;
 
 /// All figures of a measurement, with what one has to know to read them.

@@ -110,6 +110,7 @@ global_asm!(
     include_str!("fast/signal.s"),
     include_str!("fast/fault.s"),
     counting = const cfg!(feature = "count-switches") as u8,
+    accounting = const !cfg!(feature = "without-accounting") as u8,
     current = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, current),
     attention = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, attention),
     vector_enabled = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, vector_enabled),

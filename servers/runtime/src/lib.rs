@@ -16,6 +16,7 @@ pub mod disk;
 pub mod exchange;
 pub mod fuzz;
 pub mod invoke;
+pub mod keeper;
 pub mod machine;
 pub mod message;
 pub mod mortal;

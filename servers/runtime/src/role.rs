@@ -28,6 +28,12 @@ pub const FUZZ: Word = 10;
 pub const FUZZ_THREAD: Word = 11;
 /// The one that never waits; word 1 is its seed.
 pub const FUZZ_POKER: Word = 12;
+/// A server that the keeper keeps: see [`crate::keeper::ward`].
+pub const WARD: Word = 45;
+/// The same, and it dies at once.
+pub const SHORT_LIVED: Word = 46;
+/// A client of one; word 1 is its number.
+pub const WARD_CLIENT: Word = 47;
 /// A witness of fuzzing; word 1 is the seed of its memory.
 pub const FUZZ_WITNESS: Word = 13;
 /// The console's output, all of it where nobody types.

@@ -3,7 +3,7 @@
 #![no_main]
 
 use lilliput_user64::runtime::work::{client, server};
-use lilliput_user64::runtime::{Word, exchange, pager, role};
+use lilliput_user64::runtime::{Word, exchange, keeper, pager, role};
 use lilliput_user64::{Native, entry};
 
 entry!(main);
@@ -12,6 +12,9 @@ fn main(role: Word, parameter: Word) -> Word {
     let outcome = match role {
         role::WORK_SERVER => server::run::<Native>(&mut server::NoClientMemory),
         role::WORK_CLIENT => client::run::<Native>(),
+        role::WARD => keeper::ward::run::<Native>(false),
+        role::SHORT_LIVED => keeper::ward::run::<Native>(true),
+        role::WARD_CLIENT => keeper::ward::client::<Native>(parameter),
         role::PAGED => pager::client::run::<Native>(parameter),
         role::EXCHANGE_SERVER => exchange::server::run::<Native>(),
         role::EXCHANGE_CLIENT => exchange::client::run::<Native>(true),

@@ -1,6 +1,7 @@
 //! Lines from the guest that are meant for xtask. They begin with `@`.
 //!
 //! - `@row {JSON}`: a row of the switch-cost table
+//! - `@cost {JSON}`: what an operation costs beside so many others
 //! - `@test NAME ok`, `@test NAME FAILED reason`, `@test NAME skipped reason`
 //! - `@attack NAME MODE contained`, `@attack NAME MODE ESCAPED reason`, `... unexpected reason`, `... skipped reason`
 //! - `@program NAME MODE END ...` with `exit CODE`, `exception ...`, `overtime SECONDS`, `interrupted` or `refused REASON` for END
@@ -18,13 +19,15 @@ mod visit;
 
 pub use self::linux::LinuxEnd;
 pub use self::visit::End;
-use crate::report::Row;
+use crate::report::{Cost, Row};
 
 /// A record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A row of the table.
     Row(Row),
+    /// What something costs beside so many others.
+    Cost(Cost),
     /// What came of a test.
     Test {
         /// Its name.
@@ -91,6 +94,7 @@ impl Record {
         let (kind, rest) = line.strip_prefix('@')?.split_once(' ')?;
         let record = match kind {
             "row" => serde_json::from_str(rest).map(Self::Row).map_err(|error| error.to_string()),
+            "cost" => serde_json::from_str(rest).map(Self::Cost).map_err(|error| error.to_string()),
             "test" => test(rest).ok_or_else(|| "it names no outcome".to_owned()),
             "attack" => attack(rest).ok_or_else(|| "it names no outcome".to_owned()),
             "program" => visit::end(rest).ok_or_else(|| "it names no end".to_owned()),

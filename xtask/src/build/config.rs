@@ -19,6 +19,8 @@ pub enum Scenario {
     Growth,
     /// Tasks that end in every way, again and again.
     Death,
+    /// Servers that die on purpose, and are started anew.
+    Keeper,
     /// What making and ending costs beside many others.
     Scale,
     /// Programs that ask the kernel for anything.
@@ -50,6 +52,7 @@ impl Scenario {
             Self::Fuzz => "fuzz",
             Self::Shell => "shell",
             Self::Death => "death",
+            Self::Keeper => "keeper",
             Self::Scale => "scale",
             Self::Disk => "disk",
             Self::Growth => "growth",

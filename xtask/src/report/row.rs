@@ -38,6 +38,19 @@ pub struct Row {
     pub limits_enforced: Option<bool>,
 }
 
+/// What something costs beside so many others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// What those are.
+    pub beside: String,
+    /// How many.
+    pub count: u64,
+    /// What is done; or what is counted, in a unit that it names.
+    pub name: String,
+    /// Instructions, unless the name says otherwise.
+    pub value: u64,
+}
+
 impl Row {
     /// Whether both are about the same operation.
     pub fn same_as(&self, other: &Self) -> bool {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::tally::Tally;
 use crate::attack::Platform;
 use crate::boot::{Ending, Outcome, Record, Report, Step};
-use crate::build::{Config, Scenario};
+use crate::build::{Config, Scenario, feature};
 use crate::machine::accelerator::Accelerator;
 use crate::machine::{Emulator, Firmware, Machine};
 use crate::prepare::Prepared;
@@ -49,7 +49,7 @@ const PLAIN: GuestBoot = GuestBoot {
 };
 
 /// All of them. In software, so that results don't depend on the machine that runs the tests.
-pub const BOOTS: [GuestBoot; 22] = [
+pub const BOOTS: [GuestBoot; 23] = [
     GuestBoot { name: "bios", ..PLAIN },
     GuestBoot { name: "uefi", firmware: Firmware::Uefi, ..PLAIN },
     // The least that a 64-bit processor has.
@@ -142,6 +142,7 @@ pub const BOOTS: [GuestBoot; 22] = [
         settings: &[("death_cycles", "100")],
         ..PLAIN
     },
+    GuestBoot { name: "keeper", scenario: Scenario::Keeper, check_invariants: true, ..PLAIN },
     GuestBoot {
         name: "scale",
         scenario: Scenario::Scale,
@@ -193,7 +194,7 @@ impl GuestBoot {
         limit: Duration,
         verbose: bool,
     ) -> Result<Report> {
-        let counter = self.count_switches.then(|| prepared.counting_switches()).transpose()?;
+        let counter = self.count_switches.then(|| prepared.with_feature(feature::COUNT_SWITCHES)).transpose()?;
         let prepared = counter.as_ref().unwrap_or(prepared);
         match emulator {
             // Bochs' serial port is not connected to anything that types.
@@ -225,6 +226,7 @@ impl GuestBoot {
                 Record::Test { name, outcome } => (name.as_str(), outcome.clone()),
                 Record::Malformed(complaint) => ("record", Outcome::Failed(complaint.clone())),
                 Record::Row(_)
+                | Record::Cost(_)
                 | Record::Attack { .. }
                 | Record::Visit { .. }
                 | Record::Witnesses { .. }

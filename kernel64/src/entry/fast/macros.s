@@ -99,6 +99,7 @@ lilliput_stage_\name\()_\@:
 # What they have in RDX stays meanwhile in a register that may be lost.
 .macro EXCHANGE other=r10, keep=r9d
     STAGE account
+    .if {accounting}
     mov \keep, edx
     rdtsc
     shl rdx, 32
@@ -107,6 +108,9 @@ lilliput_stage_\name\()_\@:
     sub [\other + {user_ticks}], rax
     inc qword ptr [rsp + {exchanges}]
     mov edx, \keep
+    .else
+    mov edx, edx
+    .endif
     STAGE message
 .endm
 
@@ -137,7 +141,9 @@ lilliput_stage_\name\()_\@:
     mov byte ptr [rax + {obstacles}], {faulted}
     mov byte ptr [rax + {raised_vector}], 14
     mov [rax + {raised_code}], r11d
+    .if {accounting}
     inc qword ptr [rax + {faults}]
+    .endif
     mov rsp, rax
     shl r11d, 8
 .endm

@@ -63,9 +63,11 @@
     or rax, rdx
     mov gs:[{preempted}], esp
     mov gs:[{preempted_at}], rax
+    .if {accounting}
     add [rsp + {user_ticks}], rax
     sub [r10 + {user_ticks}], rax
     inc qword ptr [rsp + {switches}]
+    .endif
     xor eax, eax
     mov edx, 1
     xor esi, esi

@@ -7,6 +7,7 @@ mod disk;
 mod exchange;
 mod fuzz;
 mod growth;
+mod keeper;
 mod pager;
 mod program;
 mod scale;
@@ -32,9 +33,10 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "exchange" => exchange::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,
-            "scale" => scale::run(settings)?,
+            "scale" => scale::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,
             "growth" => growth::run(supervisor, settings)?,
+            "keeper" => keeper::run(supervisor)?,
             "pager" => pager::run(supervisor)?,
             "tests" => tests::run(supervisor, settings)?,
             "workload" => workload::run(supervisor, settings)?,

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
+use lilliput_abi::Isolation;
 use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_runtime::Word;
 use lilliput_runtime::bench::operation::{CALL, FAULT, MAP, NULL, SIGNAL, STRING};
@@ -27,7 +28,7 @@ const SHORT: Word = 1 | 1 << 1 | 1 << 4;
 /// 8 words as well.
 const LONG: Word = SHORT | 1 << 8;
 /// 64 bytes to 4 MiB.
-const BYTES: Word = 1 << 6 | 1 << 10 | 1 << 12 | 1 << 14 | 1 << 16 | 1 << 20 | 1 << 22;
+const BYTES: Word = 1 << 6 | 1 << 10 | 1 << 12 | 1 << 16 | 1 << 20 | 1 << 22;
 /// Where the length says nothing.
 const NONE: Word = 1;
 
@@ -71,6 +72,15 @@ impl Case {
     /// Whether it is bytes that get from one task to the other.
     pub const fn is_bulk(&self) -> bool {
         matches!(self.operation, STRING | MAP)
+    }
+
+    /// The modes of small tasks that it is measured in. To those that move bytes, tags of page tables make no difference.
+    pub const fn modes(&self) -> &'static [Isolation] {
+        match (self.has_small(), self.is_bulk()) {
+            (false, _) => &[Isolation::Auto],
+            (true, true) => &[Isolation::Segment, Isolation::Page],
+            (true, false) => &Isolation::MODES,
+        }
     }
 
     /// Names of the rows for the way there and, where there is one, the way back.

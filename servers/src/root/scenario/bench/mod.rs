@@ -9,6 +9,7 @@ use alloc::format;
 
 use lilliput_abi::object::{fact, kind};
 use lilliput_abi::{Error, Isolation};
+use lilliput_runtime::bench::clock::Clock;
 use lilliput_runtime::bench::operation;
 use lilliput_runtime::machine::MEASURING_INSTRUCTIONS;
 
@@ -31,8 +32,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     let overhead = [overhead(supervisor, &platform, kind::SMALL)?, overhead(supervisor, &platform, kind::WIDE)?];
     let mut rows = 0;
     for case in CASES {
-        let modes = if case.has_small() { Isolation::MODES.as_slice() } else { &[Isolation::Auto] };
-        for &mode in modes {
+        for &mode in case.modes() {
             match pair::measure(supervisor, case, mode)? {
                 Ok(figures) => rows += rows::print(case, mode, &figures, &platform, &overhead)?,
                 Err(Error::Unsupported) => {
@@ -47,6 +47,19 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     }
     say!("bench: {rows} rows measured");
     if rows == 0 { Err(Failure::new("nothing could be measured")) } else { Ok(()) }
+}
+
+/// The kernel's instructions for a call of four words between two small tasks and for its answer, where the counter counts these.
+pub fn call_and_reply(supervisor: &mut Supervisor, mode: Isolation) -> Result<[u32; 2], Failure> {
+    let entry = context(SYSTEM.fact(fact::COMPAT_ENTRY), "the way of 32-bit entry")?;
+    let case =
+        Case { operation: operation::CALL, from: kind::SMALL, to: kind::SMALL, same_task: false, lengths: 1 << 4 };
+    let figures = pair::measure(supervisor, &case, mode)?;
+    let figures = figures.map_err(|error| Failure::new(format!("{}: {}", case.title(), error.name())))?;
+    let figure = figures.iter().find(|figure| figure.clock == Clock::Time);
+    let figure = figure.ok_or_else(|| Failure::new("a call and its answer gave no figure"))?;
+    let around = MEASURING_INSTRUCTIONS + rows::stub_instructions(kind::SMALL, entry);
+    Ok([figure.there, figure.back].map(|measured| measured.saturating_sub(around)))
 }
 
 /// What the measuring itself costs in a task of this kind: stamps, and the stub's moves.

@@ -17,6 +17,7 @@ use lilliput_user64::Native;
 use crate::failure::{Failure, context};
 use crate::output::say;
 use crate::settings::Settings;
+use crate::supervisor::Supervisor;
 
 /// How often each is tried.
 const TRIES: usize = 5;
@@ -24,11 +25,11 @@ const TRIES: usize = 5;
 const MORE: (Word, Word) = (10, 100);
 
 /// Measures all of them.
-pub fn run(settings: &Settings) -> Result<(), Failure> {
+pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     if !settings.instructions {
         return Err(Failure::new("scale is measured by counting instructions"));
     }
-    context(tasks::measure(), "measuring beside many tasks")?;
+    tasks::measure(supervisor)?;
     context(capabilities::measure(), "measuring beside many capabilities")?;
     context(capabilities::threads(), "measuring beside many threads")
 }
@@ -64,6 +65,9 @@ impl Table {
         say!("scale: {:<24}{}", format!("beside {beside}"), line(counts));
         for (name, costs) in rows {
             say!("scale: {name:<24}{}", line(costs));
+            for (count, cost) in counts.iter().zip(costs) {
+                say!("@cost {{\"beside\":\"{beside}\",\"count\":{count},\"name\":\"{name}\",\"value\":{cost}}}");
+            }
         }
         for (name, costs) in rows {
             if let [first, .., last] = costs[..]

@@ -8,8 +8,11 @@ use lilliput_runtime::object::Arena;
 use lilliput_runtime::{Endpoint, Frames, Task, Thread, Word};
 use lilliput_user64::Native;
 
+use super::super::bench;
 use super::{Table, cost, least};
+use crate::failure::{Failure, context};
 use crate::output::say;
+use crate::supervisor::Supervisor;
 use crate::{FACTORY, SELF};
 
 /// The smallest space that there is.
@@ -24,32 +27,61 @@ const FRAMES: [(Isolation, Word); 2] = [(Isolation::Segment, 2), (Isolation::Pag
 /// A task with a page and a thread.
 type Tenant = (Task<Native>, Thread<Native>);
 
-pub fn measure() -> Result<(), Error> {
+pub fn measure(supervisor: &mut Supervisor) -> Result<(), Failure> {
     for (isolation, frames) in FRAMES {
-        table(isolation, frames)?;
+        let mut village = context(Village::new(isolation), "what many tasks have in common")?;
+        let mut table = Table::new(if isolation == Isolation::Segment { "segment-tasks" } else { "page-tasks" });
+        for count in COUNTS {
+            context(village.grow(count, frames), "making many tasks")?;
+            let costs = context(village.measure(), "measuring beside many tasks")?;
+            let [call, reply] = bench::call_and_reply(supervisor, isolation)?;
+            let messages = [("call small -> small", call as Word), ("reply small -> small", reply as Word)];
+            let bytes = ("page frames each, bytes", village.frames * 4096);
+            table.enter(count, costs.into_iter().chain(messages).chain([bytes]));
+        }
+        table.print(&["revoke", "destroy factory"]);
+        context(village.end(), "ending many tasks")?;
     }
     Ok(())
 }
 
-fn table(isolation: Isolation, frames: Word) -> Result<(), Error> {
-    let page: Frames<Native> = FACTORY.create_frames(1)?;
-    let endpoint: Endpoint<Native> = FACTORY.create_endpoint()?;
-    let (mut arenas, mut tenants): (Vec<Arena<Native>>, Vec<Tenant>) = (Vec::new(), Vec::new());
-    let name = isolation.name();
-    let mut table = Table::new(if isolation == Isolation::Segment { "segment-tasks" } else { "page-tasks" });
-    for count in COUNTS {
+/// Many tasks, in as many arenas as it takes, and what they have in common.
+struct Village {
+    isolation: Isolation,
+    page: Frames<Native>,
+    endpoint: Endpoint<Native>,
+    arenas: Vec<Arena<Native>>,
+    tenants: Vec<Tenant>,
+    /// Page frames that each of them takes; what they share of an arena's tables is less than a frame each, and left out.
+    frames: Word,
+}
+
+impl Village {
+    fn new(isolation: Isolation) -> Result<Self, Error> {
+        let (page, endpoint) = (FACTORY.create_frames(1)?, FACTORY.create_endpoint()?);
+        Ok(Self { isolation, page, endpoint, arenas: Vec::new(), tenants: Vec::new(), frames: 0 })
+    }
+
+    /// Makes tasks until there are so many; of a thousand, none may take more than `frames` page frames.
+    fn grow(&mut self, count: usize, frames: Word) -> Result<(), Error> {
+        let Self { isolation, page, arenas, tenants, .. } = self;
         let before = (FACTORY.usage()?.0, tenants.len());
         while tenants.len() < count {
             if tenants.len() == arenas.len() * ARENA {
                 arenas.push(FACTORY.create_arena()?);
             }
-            tenants.push(tenant(arenas[arenas.len() - 1], isolation, page)?.1);
+            tenants.push(tenant(arenas[arenas.len() - 1], *isolation, *page)?.1);
         }
+        self.frames = (FACTORY.usage()?.0 - before.0) / (count - before.1);
         if count == 1000 {
-            // What they share of the arena's tables is less than a frame each.
-            let each = (FACTORY.usage()?.0 - before.0) / (count - before.1);
-            say!("@budget frames-of-a-small-task-{name} {each} {frames}");
+            say!("@budget frames-of-a-small-task-{} {} {frames}", isolation.name(), self.frames);
         }
+        Ok(())
+    }
+
+    /// What it costs to make, use and end one more.
+    fn measure(&mut self) -> Result<Vec<(&'static str, Word)>, Error> {
+        let Self { isolation, page, endpoint, ref arenas, ref mut tenants, .. } = *self;
         let arena = arenas[arenas.len() - 1];
         let mut costs = [Word::MAX; 8];
         for _ in 0..super::TRIES {
@@ -78,18 +110,17 @@ fn table(isolation: Isolation, frames: Word) -> Result<(), Error> {
             ("revoke", least(|| Ok(cost(|| SELF.revoke(endpoint.place(), 7))?.0))?),
             ("destroy factory", least(destroy_factory)?),
         ];
-        table.enter(count, names.into_iter().chain(["destroy with both"]).zip(costs).chain(sweeps));
+        Ok(names.into_iter().chain(["destroy with both"]).zip(costs).chain(sweeps).collect())
     }
-    table.print(&["revoke", "destroy factory"]);
-    for (task, thread) in tenants {
-        FACTORY.destroy(task.place())?;
-        SELF.delete(thread.place())?;
+
+    fn end(self) -> Result<(), Error> {
+        for (task, thread) in self.tenants {
+            FACTORY.destroy(task.place())?;
+            SELF.delete(thread.place())?;
+        }
+        let arenas = self.arenas.iter().map(|arena| arena.place());
+        arenas.chain([self.page.place(), self.endpoint.place()]).try_for_each(|it| FACTORY.destroy(it))
     }
-    arenas
-        .iter()
-        .map(|arena| arena.place())
-        .chain([page.place(), endpoint.place()])
-        .try_for_each(|it| FACTORY.destroy(it))
 }
 
 fn destroy_factory() -> Result<Word, Error> {
