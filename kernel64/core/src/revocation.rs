@@ -13,6 +13,9 @@ use crate::machine::Machine;
 use crate::slab::Index;
 use crate::task::Task;
 
+/// What a table that holds nothing takes, in places that are looked at.
+const TABLE_WORK: u32 = 2;
+
 /// A sweep that has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revocation {
@@ -78,10 +81,10 @@ impl Revocation {
             let places = machine.tasks[task].capabilities.places();
             // It may be another table since the last step, and a shorter one.
             let end = places.min(self.place + left).max(self.place);
-            self.sweep_table(machine, cpu, task, end);
-            left -= (end - self.place).max(1);
-            self.place = end;
-            if end >= places {
+            let seen = self.sweep_table(machine, cpu, task, end);
+            left = left.saturating_sub(seen - self.place + TABLE_WORK);
+            self.place = seen;
+            if seen >= places || seen < end {
                 if self.takes(&machine.tasks[task].fault_handler) {
                     machine.tasks[task].fault_handler = Capability::NULL;
                 }
@@ -93,17 +96,29 @@ impl Revocation {
         }
     }
 
-    /// Up to a place of a task's table. Who can't wait for messages or signals any more doesn't.
-    fn sweep_table(&self, machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, end: u32) {
+    /// Up to a place of a task's table, or up to the last capability in it; says which. Who can't wait for messages or signals any more doesn't.
+    fn sweep_table(&self, machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, end: u32) -> u32 {
         let mut lost = Rights::empty();
-        for place in self.place..end {
-            let capability = machine.tasks[task].capabilities.get(place);
-            if self.takes(&capability) && (task, place) != self.spared {
-                let removed = machine.tasks[task].capabilities.remove(place);
+        let table = &mut machine.tasks[task].capabilities;
+        // Tables are filled from the front, so that most of one holds nothing. In a later step it is not known what was seen of it.
+        let mut ahead = if self.place == 0 { table.used() } else { u32::MAX };
+        let mut at = self.place;
+        while at < end && ahead > 0 {
+            let capability = table.get(at);
+            ahead -= u32::from(!capability.is_null());
+            if self.takes(&capability) && (task, at) != self.spared {
+                let removed = table.remove(at);
                 debug_assert_eq!(removed, Ok(capability));
                 lost |= capability.rights();
             }
+            at += 1;
         }
+        self.evict(machine, cpu, task, lost);
+        at
+    }
+
+    /// A task lost capabilities with these rights.
+    fn evict(&self, machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, lost: Rights) {
         if !lost.contains(Rights::RECEIVE) || self.goes_on(task, Rights::RECEIVE) {
             return;
         }

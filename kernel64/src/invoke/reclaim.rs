@@ -124,6 +124,11 @@ const UNMAP: u8 = 11;
 
 /// A step of the end of a factory that is retired. True when it is gone.
 pub(super) fn step(kernel: &mut Kernel, this: &mut PerCpu, of: Index<Factory>) -> bool {
+    if kernel.factories[of].objects.used == 0 {
+        // Nothing of it is left, wherever else one would look.
+        kernel.factories.unmake(of);
+        return true;
+    }
     let mut at = core::mem::take(&mut kernel.factories[of].ending);
     let Some(stage) = STAGES.get(usize::from(at.stage)) else { return true };
     if stage(kernel, this, of, &mut at) {

@@ -15,6 +15,9 @@ use crate::machine::Machine;
 use crate::slab::Index;
 use crate::thread::{Fault, Obstacles, State, Thread};
 
+/// Senders whose messages a receiver can't have that are told so before interrupts have their turn.
+const REFUSED: u32 = 16;
+
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sending {
@@ -105,7 +108,7 @@ pub fn receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, 
     if under_way.is_none() && notify::receive_bound(machine, receiver) {
         return Decision::Stay;
     }
-    loop {
+    for _ in 0..REFUSED {
         let Some(sender) = under_way.take().or_else(|| take_sender(machine, endpoint)) else {
             if !blocking {
                 return refuse(machine, receiver, Error::WouldBlock);
@@ -141,6 +144,12 @@ pub fn receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>, 
             Err(error) => release_caller(machine, cpu, sender, error),
         }
     }
+    // Interrupts have their turn before the others that it can't have.
+    let thread = &mut machine.threads[receiver];
+    let operation = if blocking { Operation::Receive } else { Operation::ReceiveNonBlocking };
+    receive_again(thread, operation, thread.selector().is_timed());
+    thread.again();
+    Decision::Stay
 }
 
 /// The first of the threads that wait to send, out of the queue.
@@ -415,3 +424,6 @@ fn refuse(machine: &mut Machine, thread: Index<Thread>, error: Error) -> Decisio
     machine.threads[thread].finish(Err(error));
     Decision::Stay
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,6 +127,15 @@ proptest! {
 }
 
 #[test]
+fn places_behind_the_last_capability_are_not_looked_at() {
+    let mut world = world();
+    let mut sweep = Revocation::new(world.originals[0], 0, world.tasks[0], 1);
+    // Two places of the first table, and a little for each of them: all in one step, and threads in another.
+    let steps = (1..).find(|_| sweep.step(&mut world.machine, &mut world.cpu, PLACES as u32)).unwrap();
+    assert_eq!(steps, 2);
+}
+
+#[test]
 fn who_waits_by_what_is_taken_learns_it() {
     let mut world = world();
     world.give(1, Rights::SEND, BADGE);

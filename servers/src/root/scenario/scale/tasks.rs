@@ -39,7 +39,7 @@ pub fn measure(supervisor: &mut Supervisor) -> Result<(), Failure> {
             let bytes = ("page frames each, bytes", village.frames * 4096);
             table.enter(count, costs.into_iter().chain(messages).chain([bytes]));
         }
-        table.print(&["revoke", "destroy factory"]);
+        table.print(&["revoke"]);
         context(village.end(), "ending many tasks")?;
     }
     Ok(())
