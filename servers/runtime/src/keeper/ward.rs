@@ -52,8 +52,8 @@ pub fn client<K: Machine>(number: Word) -> Result<(), Error> {
     let server = Endpoint::<K>::at(place::SERVER);
     let (mut deaths, mut told) = (0, 0);
     for request in 0..REQUESTS {
-        if (request + number) % DEATH == 0 {
-            let label = if (request / DEATH) % 2 == 0 { FAULT } else { PANIC };
+        if (request + number).is_multiple_of(DEATH) {
+            let label = if (request / DEATH).is_multiple_of(2) { FAULT } else { PANIC };
             assert_eq!(server.request(label, &[]), Err(Error::Gone), "a call to a server that dies over it");
             deaths += 1;
         }
