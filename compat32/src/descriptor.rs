@@ -79,6 +79,11 @@ impl Descriptor {
         Self(Self::data_access(3) | BIG | Self::place(extent))
     }
 
+    /// A 32-bit data segment of tasks with every offset there is: from `base` on, and around the end of 4 GiB to just below it.
+    pub const fn wrapping32(base: u32) -> Self {
+        Self(0x000f_0000_0000_ffff | Self::data_access(3) | BIG | GRANULAR | Self::base(base))
+    }
+
     /// The two entries of a 64-bit TSS of `bytes` bytes.
     pub const fn tss(base: u64, bytes: u16) -> [Self; 2] {
         let low = Self::base(base as u32) | (bytes - 1) as u64 | TSS_AVAILABLE << 40 | PRESENT;

@@ -1,8 +1,10 @@
-//! The global descriptor table: its layout, what its two user slots hold, and what a task can load from it.
+//! The global descriptor table: its layout, what its user slots hold, and what a task can load from it.
 //!
-//! Only two entries have privilege level 3, and they are rewritten as tasks change: whatever selector a task
-//! loads, it gets its own segments or a fault. There is no LDT, no gate, no conforming code and no
+//! Only three entries have privilege level 3, and they are rewritten as tasks and threads change: whatever selector a task
+//! loads, it gets its own segments or a fault. The third is empty but for a thread with thread-local storage. There is no LDT, no gate, no conforming code and no
 //! 16-bit segment.
+
+use lilliput_abi::layout::TLS_SELECTOR;
 
 use crate::descriptor::{Decoded, Descriptor, Extent};
 use crate::loading::{self, GENERAL_PROTECTION};
@@ -11,7 +13,7 @@ use crate::loading::{self, GENERAL_PROTECTION};
 mod tests;
 
 /// Entries of the table.
-pub const ENTRIES: usize = 8;
+pub const ENTRIES: usize = 9;
 /// Selector of the kernel's code. SYSCALL and SYSENTER load it.
 pub const KERNEL_CODE: u16 = 0x08;
 /// Selector of the kernel's data, which must follow its code (APM vol. 2, section 6.1.1).
@@ -24,8 +26,10 @@ pub const USER_CODE_ENTRY: usize = 5;
 pub const USER_DATA: u16 = 0x23;
 /// Selector of user code, of both widths.
 pub const USER_CODE: u16 = 0x2b;
+/// Entry of the running thread's own data descriptor.
+pub const TLS_ENTRY: usize = 6;
 /// Selector of the TSS, which takes two entries.
-pub const TASK_STATE: u16 = 0x30;
+pub const TASK_STATE: u16 = 0x38;
 /// Value of the STAR register. SYSRETQ adds 8 and 16 to its upper selector: the entry there (0x18) is empty, so that
 /// no other return instruction finds anything.
 pub const STAR: u64 = (0x1b << 48) | (KERNEL_CODE as u64) << 32;
@@ -33,6 +37,7 @@ pub const STAR: u64 = (0x1b << 48) | (KERNEL_CODE as u64) << 32;
 const _: () = {
     assert!(USER_DATA_ENTRY as u16 * 8 + 3 == USER_DATA && USER_CODE_ENTRY as u16 * 8 + 3 == USER_CODE);
     assert!((STAR >> 48) as u16 + 8 == USER_DATA && (STAR >> 48) as u16 + 16 == USER_CODE);
+    assert!(TLS_ENTRY as u16 * 8 + 3 == TLS_SELECTOR);
     assert!(KERNEL_CODE + 8 == KERNEL_DATA && TASK_STATE as usize / 8 + 2 == ENTRIES);
 };
 
@@ -68,8 +73,8 @@ impl Running {
     }
 }
 
-/// The whole table, with a TSS from [`Descriptor::tss`].
-pub const fn table(running: Running, tss: [Descriptor; 2]) -> [Descriptor; ENTRIES] {
+/// The whole table, with a descriptor from [`tls`](crate::tls) or none, and a TSS from [`Descriptor::tss`].
+pub const fn table(running: Running, own: Descriptor, tss: [Descriptor; 2]) -> [Descriptor; ENTRIES] {
     [
         Descriptor::EMPTY,
         Descriptor::KERNEL_CODE,
@@ -77,6 +82,7 @@ pub const fn table(running: Running, tss: [Descriptor; 2]) -> [Descriptor; ENTRI
         Descriptor::EMPTY,
         running.data(),
         running.code(),
+        own,
         tss[0],
         tss[1],
     ]

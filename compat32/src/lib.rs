@@ -16,3 +16,4 @@ pub mod gdt;
 pub mod loading;
 pub mod slots;
 pub mod space;
+pub mod tls;

@@ -69,9 +69,9 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
     } else {
         // Whom the fast path goes on to later finds the gate open: it does so only while nothing speaks against it.
         kernel.machine.threads[entered].set_gate(true);
-        let open = !this.cpu.attention && !this.cpu.vector_enabled;
-        kernel.machine.threads[next].set_gate(open);
         switch::to(this, &mut kernel.machine.threads[next]);
+        let open = !this.cpu.attention && !this.cpu.vector_enabled && !this.cpu.has_local;
+        kernel.machine.threads[next].set_gate(open);
         switch::welcome_guest(this, &mut kernel.machine);
         if kernel.facts.check_invariants {
             invariants::check(kernel, this);

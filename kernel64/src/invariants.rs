@@ -3,12 +3,16 @@
 //! Only where the boot configuration says `check_invariants = yes`: it costs time by the number of threads. What the fast
 //! path left is checked before the thread that it left to executes an instruction: see `entry/checked.rs`.
 
+use lilliput_abi::Isolation;
+use lilliput_abi::layout::TLS_SELECTOR;
 use lilliput_compat32::descriptor::{Descriptor, Extent};
-use lilliput_compat32::gdt::{self, Running, TASK_STATE, USER_CODE, USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY};
+use lilliput_compat32::gdt::{
+    self, Running, TASK_STATE, TLS_ENTRY, USER_CODE, USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY,
+};
 use lilliput_core::plan::Loaded;
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
-use lilliput_core::thread::{Kind, Thread};
+use lilliput_core::thread::{Gate, Kind, Thread};
 use x86_64::VirtAddr;
 use x86_64::instructions::segmentation::{DS, ES, FS, GS, Segment};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr4};
@@ -40,11 +44,11 @@ pub fn check(kernel: &Kernel, this: &PerCpu) {
         None => Ok(()),
     };
     if let Err(rule) = kernel.machine.check(&this.cpu).and(check_machine(this)).and(running) {
-        let [code, data] = [USER_CODE_ENTRY, USER_DATA_ENTRY].map(|entry| this.gdt.0[entry]);
+        let [code, data, own] = [USER_CODE_ENTRY, USER_DATA_ENTRY, TLS_ENTRY].map(|entry| this.gdt.0[entry]);
         let Loaded { cr3, arena, segments, .. } = this.cpu.loaded;
         let segments = segments.number();
         panic!(
-            "invariant broken: {rule}; descriptors {code:#x}, {data:#x}; CR3 {cr3:#x}, arena {arena}, segments of task {segments}"
+            "invariant broken: {rule}; descriptors {code:#x}, {data:#x}, {own:#x}; CR3 {cr3:#x}, arena {arena}, segments of task {segments}"
         );
     }
 }
@@ -70,7 +74,7 @@ fn check_machine(this: &PerCpu) -> Result<(), &'static str> {
     ensure(stacks.all(|stack| stack.as_u64() >= LOWER_HALF), "a stack of the kernel's")?;
     ensure(usize::from(this.tss.0.iomap_base) >= size_of_val(&this.tss.0), "I/O ports are permitted")?;
     let selectors = [DS::get_reg(), ES::get_reg(), FS::get_reg(), GS::get_reg()];
-    let of_a_user = |selector: u16| matches!(selector | 3, 3 | USER_CODE | USER_DATA);
+    let of_a_user = |selector: u16| matches!(selector | 3, 3 | USER_CODE | USER_DATA | TLS_SELECTOR);
     ensure(selectors.into_iter().all(|selector| of_a_user(selector.0)), "a selector that is no user's")
 }
 
@@ -87,9 +91,11 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
         (Kind::Host, _) => Running::Host { client: extent(owner) },
         _ => Running::Wide,
     };
-    // Every descriptor, the two of the user and all others: so there is no other code segment, gate or flat segment.
+    let owner_kind = if owner.is_none() { Kind::Wide } else { tasks[owner].kind };
+    let own = Descriptor(loaded.local.descriptor(owner_kind));
+    // Every descriptor, those of the user and all others: so there is no other code segment, gate or flat segment.
     let task_state = [this.gdt.0[TASK_STATE as usize / 8], this.gdt.0[TASK_STATE as usize / 8 + 1]].map(Descriptor);
-    let table = gdt::table(running, task_state).map(|descriptor| descriptor.0);
+    let table = gdt::table(running, own, task_state).map(|descriptor| descriptor.0);
     let mut loaded_table = this.gdt.0;
     if thread.kind == Kind::Host {
         // Of a 64-bit code descriptor only the upper half means anything: the lower one may stay a guest's.
@@ -98,6 +104,12 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     }
     ensure(loaded_table == table, "descriptors of another task")?;
 
+    let by_limits = tasks[owner].space.isolation == Some(Isolation::Segment);
+    let reach = own.decode().reach();
+    let confined = !by_limits || extent(owner).is_some_and(|extent| reach.is_within(&extent.linear()));
+    ensure(own == Descriptor::EMPTY || confined, "a thread's own segment beyond its space")?;
+    check_local(kernel, this, thread)?;
+
     let arena = tasks[thread.task].space.arena;
     let is_host = thread.kind == Kind::Host;
     // A host that a 64-bit task went to has FS and GS of nobody, and ignores DS and ES.
@@ -105,8 +117,11 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     ensure(owner == thread.task || shared, "segment registers of another task")?;
     // A null selector leaves the base at zero or as it was.
     let base = VirtAddr::new(tasks[owner].space.base);
-    let may_be = |register| register == base || register == VirtAddr::zero();
-    ensure(may_be(FsBase::read()) && may_be(KernelGsBase::read()), "base of FS or GS of another task")?;
+    let [fs, gs] = loaded.local.bases(owner_kind).map(VirtAddr::new_truncate);
+    // By whichever register the selector was loaded into.
+    let local = VirtAddr::new_truncate(u64::from(own.decode().base));
+    let may_be = |register, own| [base, VirtAddr::zero(), local, own].contains(&register);
+    ensure(may_be(FsBase::read(), fs) && may_be(KernelGsBase::read(), gs), "base of FS or GS of another task")?;
 
     let (root, flags) = Cr3::read_raw();
     let root = root.start_address().as_u64() | u64::from(flags);
@@ -121,6 +136,19 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     ensure(frame.cs == u64::from(USER_CODE) && frame.ss == u64::from(USER_DATA), "selectors that are no user's")?;
     let flags = thread.interrupted.flags & (FLAGS_SET | FLAGS_CLEAR);
     ensure(!thread.has_full_frame() || flags == FLAGS_SET, "flags that are no user's")
+}
+
+/// What is loaded for one thread alone is there for that one and for its host, whose fast path leads to nobody else.
+fn check_local(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), &'static str> {
+    let loaded = this.cpu.loaded.local;
+    ensure(this.cpu.has_local != loaded.is_none(), "segments of one thread that are not noted")?;
+    let local = |thread: Index<Thread>| thread.some().map(|thread| kernel.machine.threads[thread].local);
+    ensure(local(thread.guest).is_none_or(|guest| guest == loaded), "a guest without its own segments")?;
+    // Who was a guest is a caller once the general path is entered.
+    let is_guests = thread.kind == Kind::Host && local(thread.caller).or(local(thread.guest)) == Some(loaded);
+    let closed = thread.gate == Gate::default();
+    ensure(loaded.is_none() || closed || is_guests, "a gate beside the segments of one thread")?;
+    ensure(thread.kind == Kind::Host || loaded == thread.local, "segments of another thread")
 }
 
 fn ensure(holds: bool, rule: &'static str) -> Result<(), &'static str> {

@@ -44,6 +44,20 @@ impl Machine for Native {
         foreign::routine(way)
     }
 
+    fn read_own(offset: i32) -> u32 {
+        let value: u32;
+        // SAFETY: the caller's: the thread has storage of its own, in which these are four bytes.
+        unsafe {
+            asm!("mov {0:e}, gs:[{1}]", out(reg) value, in(reg) offset, options(nostack, preserves_flags, readonly))
+        };
+        value
+    }
+
+    fn write_own(offset: i32, value: u32) {
+        // SAFETY: as above; nobody else uses that storage.
+        unsafe { asm!("mov gs:[{1}], {0:e}", in(reg) value, in(reg) offset, options(nostack, preserves_flags)) };
+    }
+
     fn entry() -> Word {
         start::_start as *const () as Word
     }

@@ -45,6 +45,26 @@ impl Machine for Native {
         foreign::routine(way)
     }
 
+    fn read_own(offset: i32) -> u32 {
+        let value: u32;
+        // SAFETY: the caller's: the thread has storage of its own, in which these are four bytes.
+        unsafe {
+            if offset < 0 {
+                asm!("mov {0:e}, gs:[{1}]", out(reg) value, in(reg) offset as isize, options(nostack, preserves_flags, readonly));
+            } else {
+                asm!("mov {0:e}, fs:[{1}]", out(reg) value, in(reg) offset as isize, options(nostack, preserves_flags, readonly));
+            }
+        }
+        value
+    }
+
+    fn write_own(offset: i32, value: u32) {
+        // SAFETY: as above; nobody else uses that storage.
+        unsafe {
+            asm!("mov fs:[{1}], {0:e}", in(reg) value, in(reg) offset as isize, options(nostack, preserves_flags))
+        };
+    }
+
     fn entry() -> Word {
         start::_start as *const () as Word
     }

@@ -234,6 +234,10 @@ methods! {
         /// Makes a thread that is stopped foreign, or no longer: `(1 or 0, where a 32-bit one goes on after SYSENTER)`, see
         /// [`foreign`](crate::foreign).
         SetForeign = 10,
+        /// Sets what is its own of segments while it holds still as for [`Self::WriteRegisters`]; zeros for nothing. Of a 64-bit thread
+        /// `(base of FS, base of GS)`; of a 32-bit one `(address, limit)` of what GS has by the selector
+        /// [`layout::TLS_SELECTOR`](crate::layout::TLS_SELECTOR).
+        SetTls = 11,
     }
 }
 

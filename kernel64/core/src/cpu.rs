@@ -37,6 +37,10 @@ pub struct Cpu {
     pub attention: bool,
     /// Whether vector instructions work: CR0.TS is clear. Only while the owner runs.
     pub vector_enabled: bool,
+    /// Whether something is loaded for one thread alone: see [`Loaded::local`].
+    pub has_local: bool,
+    /// Clear: with the three before it a word that the fast path compares.
+    clear: u8,
     /// Whom a signal on the fast path took the CPU from, at [`Cpu::preempted_at`], since the last entry to the general one; nobody if there was
     /// none. A second one takes the general path.
     pub preempted: Index<Thread>,
@@ -82,6 +86,8 @@ impl Cpu {
             upper: u32::MAX,
             attention: false,
             vector_enabled: false,
+            has_local: false,
+            clear: 0,
             preempted: Index::NONE,
             stamp: 0,
             loaded: Loaded::new(),

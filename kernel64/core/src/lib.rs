@@ -21,6 +21,7 @@ pub mod foreign;
 pub mod frames;
 pub mod interrupt;
 pub mod ipc;
+pub mod local;
 pub mod machine;
 pub mod paging;
 pub mod plan;

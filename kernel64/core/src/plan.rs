@@ -3,6 +3,7 @@
 //! What it returns is carried out by one `match` in the kernel. The fast path's assembly does the same by itself, and notes nothing:
 //! [`Loaded::by`] says what it left. A kernel that checks its invariants holds both to the same rules.
 
+use crate::local::Local;
 use crate::slab::Index;
 use crate::task::Task;
 use crate::thread::{Kind, Thread};
@@ -21,12 +22,14 @@ pub struct Loaded {
     pub arena: u32,
     /// What the GDT's user code slot holds.
     pub code_descriptor: u64,
+    /// What a thread has for itself: whoever runs, or whoever its host goes on with. The fast path neither loads such nor leaves it to others.
+    pub local: Local,
 }
 
 impl Loaded {
     /// Nothing that any task could use.
     pub const fn new() -> Self {
-        Self { cr3: 0, arena: 0, segments: Index::NONE, segments_arena: 0, code_descriptor: 0 }
+        Self { cr3: 0, arena: 0, segments: Index::NONE, segments_arena: 0, code_descriptor: 0, local: Local::NONE }
     }
 
     /// What the running thread implies about what is loaded, where the fast path may have brought it: `self` is what was noted last.
@@ -41,7 +44,7 @@ impl Loaded {
                 let Thread { task, cr3, arena, kind, .. } = *guest.unwrap_or(thread);
                 let arena = u32::from(arena);
                 let segments_arena = if kind == Kind::Wide { 0 } else { arena };
-                Self { segments: task, segments_arena, cr3, arena, code_descriptor }
+                Self { segments: task, segments_arena, cr3, arena, code_descriptor, local: self.local }
             }
         }
     }
@@ -63,7 +66,7 @@ pub enum Segments {
     Keep,
     /// Write the code descriptor. The data descriptor and the four data segment registers stay.
     Code,
-    /// Write both descriptors and load DS, ES, FS and GS.
+    /// Write all descriptors and load DS, ES, FS and GS, with what the thread has for itself.
     All,
 }
 
@@ -89,13 +92,15 @@ pub struct Target {
     pub arena: u32,
     /// Its code descriptor.
     pub code_descriptor: u64,
+    /// What it has for itself.
+    pub local: Local,
 }
 
 impl From<&Thread> for Target {
     #[inline(always)]
     fn from(thread: &Thread) -> Self {
-        let &Thread { kind, task, cr3, arena, code_descriptor, .. } = thread;
-        Self { kind, task, cr3, arena: u32::from(arena), code_descriptor }
+        let &Thread { kind, task, cr3, arena, code_descriptor, local, .. } = thread;
+        Self { kind, task, cr3, arena: u32::from(arena), code_descriptor, local }
     }
 }
 
@@ -104,10 +109,10 @@ impl SwitchPlan {
     ///
     /// A host runs on any root of its arena, and leaves the segment registers of its arena's small
     /// tasks alone: 64-bit mode ignores DS and ES, and it is trusted with FS and GS (it can reach all of a
-    /// client's memory anyway). Every other task gets segment registers that were loaded for it.
+    /// client's memory anyway). Every other task gets segment registers that were loaded for it, and every thread its own.
     #[inline(always)]
     pub fn new(to: &Target, loaded: &Loaded) -> Self {
-        let own = loaded.segments == to.task;
+        let own = loaded.segments == to.task && loaded.local == to.local;
         let (shared, root) = match to.kind {
             Kind::Host => (loaded.segments_arena == to.arena, loaded.arena != to.arena),
             Kind::Small | Kind::Wide => (false, loaded.cr3 != to.cr3),
@@ -136,6 +141,7 @@ impl SwitchPlan {
             // Segments loaded for a 64-bit task of its own page table are shared with nobody.
             after.segments_arena = if to.kind == Kind::Wide { 0 } else { to.arena };
             after.segments = to.task;
+            after.local = to.local;
         }
         after
     }
@@ -144,16 +150,26 @@ impl SwitchPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::Storage;
     use std::{vec, vec::Vec};
 
     const CODE64: u64 = 0x64;
 
     fn target(kind: Kind, task: u32, cr3: u64, arena: u32, code_descriptor: u64) -> Target {
-        Target { kind, task: Index::new(task), cr3, arena, code_descriptor }
+        Target { kind, task: Index::new(task), cr3, arena, code_descriptor, local: Local::NONE }
+    }
+
+    /// Another thread of the same task, with storage of its own.
+    fn with_storage(of: Target, number: u64) -> Target {
+        let local = match of.kind {
+            Kind::Wide => Local::wide([0x7000 + number, number]).unwrap(),
+            _ => Local::small(Storage { base: 0x1_0000, limit: 7 }, 0xf300 + number),
+        };
+        Target { local, ..of }
     }
 
     /// Two arenas, each with a host, two `segment` tasks on the arena's root and two `page` tasks on
-    /// roots of their own, and two 64-bit tasks.
+    /// roots of their own, and two 64-bit tasks. One of each two has threads with storage of their own, two beside one without.
     fn everybody() -> Vec<Target> {
         let mut all = vec![target(Kind::Wide, 1, 0x1000, 0, CODE64), target(Kind::Wide, 2, 0x2000, 0, CODE64)];
         for arena in 1..=2 {
@@ -165,6 +181,8 @@ mod tests {
                 all.push(target(Kind::Small, first + n, cr3, arena, 0x3200 + u64::from(n)));
             }
         }
+        let with = all.iter().filter(|target| target.kind != Kind::Host && target.task.number() % 2 == 1);
+        all.extend(with.flat_map(|&target| [1, 2].map(|number| with_storage(target, number))).collect::<Vec<_>>());
         all
     }
 
@@ -195,10 +213,13 @@ mod tests {
                     Kind::Host => {
                         assert_eq!(after.arena, to.arena, "a host runs on a root of its arena");
                         assert!(after.segments == to.task || after.segments_arena == to.arena);
+                        // A guest's own may stay with those of its task.
+                        assert!(after.local.is_none() || after.segments != to.task);
                     }
                     Kind::Small | Kind::Wide => {
                         assert_eq!(after.cr3, to.cr3);
                         assert_eq!(after.segments, to.task, "never with another's hidden segment parts");
+                        assert_eq!(after.local, to.local, "never with another's storage");
                     }
                 }
             }
@@ -269,6 +290,7 @@ mod tests {
     #[test]
     fn segment_mode_neighbours_write_no_cr3() {
         let everybody = everybody();
+        // Those without storage come first.
         let small = |task| everybody.iter().find(|target| target.task == Index::new(task)).unwrap();
         for before in reachable() {
             let running = SwitchPlan::new(small(11), &before).loaded(small(11), &before);

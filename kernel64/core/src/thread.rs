@@ -14,6 +14,7 @@ use crate::budget::Budget;
 use crate::capability::Capability;
 use crate::endpoint::{Endpoint, Notification};
 use crate::ipc::carry::{Accept, Part, Transfer};
+use crate::local::Local;
 use crate::slab::{Header, Index, Object};
 use crate::task::Task;
 use crate::timers::Timer;
@@ -147,6 +148,9 @@ impl Default for Obstacles {
 pub const fn class(kind: Kind, root: u8) -> u32 {
     root as u32 | (kind as u32) << 8
 }
+
+/// In place of the arena in the class of a thread with segments of its own: no arena has this number, and no way of the fast path ends at it.
+pub const LOCAL_ROOT: u8 = u8::MAX;
 
 /// Of no thread.
 pub const NO_CLASS: u32 = u32::MAX;
@@ -318,7 +322,7 @@ pub struct Thread {
     pub ways: Ways,
     /// What the fast path grants.
     pub gate: Gate,
-    /// The arena whose root it runs in; 0 if its task has a root of its own. With the three bytes after it, one word that the fast path
+    /// The arena whose root it runs in; 0 if its task has a root of its own; [`LOCAL_ROOT`] if it has segments of its own. With the three bytes after it, one word that the fast path
     /// compares: [`class`].
     pub root: u8,
     /// Width and place of its space.
@@ -395,6 +399,8 @@ pub struct Thread {
     pub accept: Accept,
     /// How far a string has come.
     pub transfer: Transfer,
+    /// What the CPU has loaded for it alone while it runs.
+    pub local: Local,
     /// Table bookkeeping.
     pub header: Header,
     /// Vector state while another thread's is loaded.
@@ -415,7 +421,7 @@ const _: () = {
     assert!(offset_of!(Thread, obstacles) == offset_of!(Thread, root) + 2);
     assert!(offset_of!(Thread, cpu) == offset_of!(Thread, root) + 3);
     assert!(offset_of!(Thread, vector) % 16 == 0);
-    assert!(size_of::<Thread>() <= 1024);
+    assert!(size_of::<Thread>() <= 17 * 64);
 };
 
 impl Object for Thread {
@@ -438,14 +444,18 @@ impl Thread {
         u32::from_le_bytes([self.root, self.kind as u8, self.obstacles.bits(), self.cpu])
     }
 
-    /// Notes whom the fast path reaches how: after a change of kind, arena or root.
+    /// Notes whom the fast path reaches how: after a change of kind, arena, root or segments of its own.
     ///
     /// Of small threads those that have their arena's root and those that have one of their own both reach the host, which runs on any
     /// of these.
     pub const fn set_peers(&mut self, owns_root: bool) {
-        self.root = if owns_root { 0 } else { self.arena };
+        self.root = match owns_root {
+            _ if !self.local.is_none() => LOCAL_ROOT,
+            true => 0,
+            false => self.arena,
+        };
         self.peers = match self.kind {
-            Kind::Small if owns_root => NO_CLASS,
+            Kind::Small if owns_root || !self.local.is_none() => NO_CLASS,
             Kind::Small => class(Kind::Small, self.root),
             Kind::Host => NO_CLASS,
             Kind::Wide => class(Kind::Wide, 0),
@@ -459,7 +469,7 @@ impl Thread {
     /// Lets the fast path take what this thread asks for, or not.
     pub fn set_gate(&mut self, open: bool) {
         let home = self.fast_home;
-        self.gate = match (open, self.kind) {
+        self.gate = match (open && self.local.is_none(), self.kind) {
             (false, _) => Gate::default(),
             // A host's calls take a way of their own.
             (true, Kind::Host) => Gate { places: 0, home },

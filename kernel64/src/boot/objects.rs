@@ -8,7 +8,7 @@ use lilliput_core::frames::FrameAllocator;
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
-use lilliput_core::thread::Thread;
+use lilliput_core::thread::{LOCAL_ROOT, Thread};
 use lilliput_core::timers::{Entry, Timers};
 
 use crate::devices::Devices;
@@ -31,8 +31,8 @@ const _: () = assert!(*THREAD_COUNT.end() * size_of::<Thread>() as u64 <= ENDPOI
 /// Entries of the largest tables for each thread.
 const MOST_OF_A_KIND: usize = 4;
 const FRAMES_PER_MEBIBYTE: u64 = 256;
-/// A thread's block has a byte for the number of one.
-const ARENAS: usize = 256;
+/// A thread's block has a byte for the number of one; none has the last.
+const ARENAS: usize = LOCAL_ROOT as usize;
 
 /// Makes the kernel's state, with one factory.
 pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, facts: Facts) -> Kernel {

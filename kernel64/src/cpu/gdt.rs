@@ -1,6 +1,6 @@
 //! The global descriptor table and the task-state segment of one CPU.
 //!
-//! What stands in the table is `compat32`'s to say; the two user slots are rewritten at switches.
+//! What stands in the table is `compat32`'s to say; the user slots are rewritten at switches.
 
 use lilliput_compat32::descriptor::Descriptor;
 use lilliput_compat32::gdt::{self, Running};
@@ -29,7 +29,7 @@ pub fn fill(table: &mut Table, tss: &mut TaskStateSegment, kernel_stack_top: Vir
     }
     tss.interrupt_stack_table = exception_stacks;
     let descriptor = Descriptor::tss(VirtAddr::from_ptr(tss).as_u64(), size_of::<TaskStateSegment>() as u16);
-    *table = gdt::table(Running::Wide, descriptor).map(|descriptor| descriptor.0);
+    *table = gdt::table(Running::Wide, Descriptor::EMPTY, descriptor).map(|descriptor| descriptor.0);
 }
 
 /// Loads the table, the interrupt table, the task register, and all segment registers. The base of GS is zero

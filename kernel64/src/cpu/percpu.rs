@@ -29,7 +29,7 @@ pub struct PerCpu {
     pub cr3_writes: u64,
     /// Loads of DS, ES, FS and GS since boot.
     pub segment_loads: u64,
-    /// The descriptors. The two user slots are those of the task that runs.
+    /// The descriptors. The user slots are those of the task and thread that run.
     pub gdt: Line<gdt::Table>,
     /// The task-state segment: stacks, and an I/O bitmap that permits nothing.
     pub tss: Line<TaskStateSegment>,

@@ -30,8 +30,9 @@
 //! handed on, in one comparison that also picks the exit; that words fit a 32-bit receiver. An answer goes to the caller that the thread
 //! has, and the thread then waits at its home, if nobody is there.
 //!
-//! Not looked at, since the gate is closed where it would matter: priorities ([`Cpu::attention`]) and vector registers. Not
-//! looked at, since it can't be otherwise: that a home may be received from. Stale afterwards: states ([`Machine::state`]),
+//! Not looked at, since the gate is closed where it would matter: priorities ([`Cpu::attention`]), vector registers, and what is loaded for one
+//! thread alone ([`Loaded::local`]): nobody is taken over who has such segments, nor does anybody enter who has them or could leave them to another
+//! than the one who has them. Not looked at, since it can't be otherwise: that a home may be received from. Stale afterwards: states ([`Machine::state`]),
 //! what the CPU has loaded ([`Loaded::by`]), the account's split in user and kernel (the time up to here is charged to the
 //! account "user" of the thread that entered).
 //!
@@ -40,6 +41,7 @@
 //!
 //! [`Cpu::attention`]: lilliput_core::cpu::Cpu::attention
 //! [`Machine::state`]: lilliput_core::machine::Machine::state
+//! [`Loaded::local`]: lilliput_core::plan::Loaded::local
 //! [`Loaded::by`]: lilliput_core::plan::Loaded::by
 
 use core::arch::global_asm;
@@ -59,7 +61,7 @@ use lilliput_core::registers::FLAGS;
 use lilliput_core::scheduler::ReadyQueue;
 use lilliput_core::slab::Object;
 use lilliput_core::thread::{
-    Account, Fault, Frame, Gate, Interrupted, Kind, Obstacles, Registers, State, Thread, Ways, class,
+    Account, Fault, Frame, Gate, Interrupted, Kind, LOCAL_ROOT, Obstacles, Registers, State, Thread, Ways, class,
 };
 use x86_64::registers::control::Cr0Flags;
 
@@ -78,8 +80,13 @@ unsafe extern "C" {
     pub safe fn lilliput_page_fault();
 }
 
-/// The largest class of a small thread that may be handed on; those of others are greater.
-const ANY_SMALL: u32 = class(Kind::Small, u8::MAX);
+/// The largest class of a small thread that may be handed on; those of others are greater, as is that of one with segments of its own.
+const ANY_SMALL: u32 = class(Kind::Small, LOCAL_ROOT - 1);
+/// A class but for the root, as `shr` by 8 leaves it: of a thread that waits for the answer to its fault.
+const FAULTED_SMALL: u32 = class(Kind::Small, 0) >> 8 | (FAULTED as u32) << 8;
+/// A whole class: the same of a 64-bit thread.
+const FAULTED_WIDE: u32 = class(Kind::Wide, 0) | (FAULTED as u32) << 16;
+const FAULTED: u8 = Obstacles::FULL_FRAME.union(Obstacles::FAULT).bits();
 
 /// An operation in the selector, without an index.
 const fn operation(operation: Operation) -> u64 {
@@ -99,6 +106,10 @@ const _: () = {
     assert!(offset_of!(Thread, code_descriptor) == offset_of!(Thread, data_descriptor) + 8);
     assert!(offset_of!(Thread, frame) == offset_of!(Thread, code_descriptor) + 8);
     assert!(size_of::<Frame>() == 4 * 8);
+    // Compared together.
+    assert!(offset_of!(Cpu, vector_enabled) == offset_of!(Cpu, attention) + 1);
+    assert!(offset_of!(Cpu, has_local) == offset_of!(Cpu, attention) + 2);
+    assert!(offset_of!(Cpu, preempted) == offset_of!(Cpu, attention) + 4);
     // Classes by which exits are picked.
     assert!(ANY_SMALL < class(Kind::Host, 0) && class(Kind::Host, u8::MAX) < class(Kind::Wide, 0));
 };
@@ -155,6 +166,10 @@ global_asm!(
     nobody = const Thread::BASE,
     class_wide = const class(Kind::Wide, 0),
     any_small = const ANY_SMALL,
+    local_root = const LOCAL_ROOT,
+    faulted_small = const FAULTED_SMALL,
+    faulted_wide = const FAULTED_WIDE,
+    only_vectors = const 1 << 8,
     kind_small = const Kind::Small as u8,
     kind_host = const Kind::Host as u8,
     code64_upper = const Descriptor::USER_CODE64.0 >> 32,
@@ -192,7 +207,7 @@ global_asm!(
     user_flags = const !NEVER_OF_A_USER as u32,
     obstacles = const offset_of!(Thread, obstacles),
     full_frame = const Obstacles::FULL_FRAME.bits(),
-    faulted = const Obstacles::FULL_FRAME.union(Obstacles::FAULT).bits(),
+    faulted = const FAULTED,
     raised_vector = const offset_of!(Thread, raised) + offset_of!(Fault, vector),
     raised_code = const offset_of!(Thread, raised) + offset_of!(Fault, code),
     raised_address = const offset_of!(Thread, raised) + offset_of!(Fault, address),

@@ -6,8 +6,10 @@
 use lilliput_abi::layout::SLOT_UNIT;
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_compat32::arena::{Arena, Place, PlacedSpace, Policy, Request, Wanted};
-use lilliput_compat32::descriptor::Descriptor;
+use lilliput_compat32::descriptor::{Descriptor, Extent};
+use lilliput_compat32::tls;
 use lilliput_core::factory::Factory;
+use lilliput_core::local::{Local, Storage};
 use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
 use lilliput_core::thread::Kind;
@@ -115,6 +117,13 @@ pub(super) fn describe(placed: &PlacedSpace, arena: Index<ArenaObject>, cr3: u64
         code_descriptor: Descriptor::code32(space.extent()).0,
         data_descriptor: Descriptor::data32(space.extent()).0,
     }
+}
+
+/// What a small thread has for itself in a space.
+pub(super) fn local(space: &Space, storage: Storage) -> Local {
+    let by_limits = space.isolation == Some(Isolation::Segment);
+    let descriptor = Extent::new(space.base, space.size).map(|extent| tls::descriptor(extent, by_limits, storage).0);
+    Local::small(storage, descriptor.unwrap_or(0))
 }
 
 fn placed(kernel: &Kernel, task: Index<Task>) -> Result<PlacedSpace, Error> {
@@ -233,7 +242,7 @@ fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space
         // There are fewer arenas than that.
         thread.base = space.base as u32;
         (thread.cr3, thread.arena) = (space.cr3, space.arena as u8);
-        thread.set_peers(space.owns_root);
+        thread.set_local(local(&space, thread.local.storage()), space.owns_root);
         next = thread.sibling;
     }
     this.cpu.loaded.forget(task);

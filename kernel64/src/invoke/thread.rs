@@ -5,9 +5,11 @@ use lilliput_abi::{Error, Tag};
 use lilliput_compat32::entry_page::RETURN_ADDRESS;
 use lilliput_core::budget::Budget;
 use lilliput_core::ipc::end;
+use lilliput_core::local::{Local, Storage};
 use lilliput_core::slab::Index;
-use lilliput_core::thread::{Registers, State, Thread};
+use lilliput_core::thread::{Kind, Registers, State, Thread};
 
+use super::space::local;
 use super::task::fault_handler;
 use super::{Answer, Call, DONE, split};
 use crate::cpu::percpu::PerCpu;
@@ -41,6 +43,7 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
         }
         ThreadMethod::ReadRegisters => read_registers(&mut kernel.machine.threads[thread], call.words[0]),
         ThreadMethod::WriteRegisters => write_registers(kernel, thread, call),
+        ThreadMethod::SetTls => set_tls(kernel, thread, call.words[0], call.words[1]),
         ThreadMethod::Stop => stop(kernel, this, thread),
         ThreadMethod::Resume => resume(kernel, this, thread),
         ThreadMethod::SetForeign => set_foreign(kernel, thread, call),
@@ -107,6 +110,26 @@ fn write_registers(kernel: &mut Kernel, thread: Index<Thread>, call: &Call) -> A
     }
     let values = call.words.get(1..call.count as usize).unwrap_or_default();
     thread.set_registers(call.words[0], values, end).map(|()| DONE)
+}
+
+/// # Errors
+/// `WrongType` for a host's thread, which has the segments of its guests; `Busy`; for a 64-bit one `BadAddress`; for a 32-bit one that where its
+/// address is outside of its task's, `WordTooWide`, and `BadArgument` for a limit that no descriptor has.
+fn set_tls(kernel: &mut Kernel, thread: Index<Thread>, first: u64, second: u64) -> Answer {
+    let machine = &mut kernel.machine;
+    let space = &machine.tasks[machine.threads[thread].task].space;
+    let thread = &mut machine.threads[thread];
+    if !thread.holds_still() {
+        return Err(Error::Busy);
+    }
+    let local = match thread.kind {
+        Kind::Host => return Err(Error::WrongType),
+        Kind::Wide => Local::wide([first, second])?,
+        Kind::Small if first >= space.size => return Err(Error::BadAddress),
+        Kind::Small => local(space, Storage::new(first, second)?),
+    };
+    thread.set_local(local, space.owns_root);
+    Ok(DONE)
 }
 
 /// Stops a thread. What it waited for ends with `Gone`, which it learns when it is resumed; if that was the answer to a

@@ -83,6 +83,13 @@ pub trait Machine: Invoke {
     /// [`crate::trial::foreign::REGISTERS`].
     fn foreign(way: Way) -> [Word; 2];
 
+    /// Reads a word of the running thread's own storage, which must be there: by GS in a 32-bit program; in a 64-bit one by FS,
+    /// and by GS with a negative offset, where both have the same base.
+    fn read_own(offset: i32) -> u32;
+
+    /// Writes it.
+    fn write_own(offset: i32, value: u32);
+
     /// Where threads of this program begin.
     fn entry() -> Word;
 

@@ -75,7 +75,7 @@ impl Layout {
     /// The layout, with GDT and [`Cpu`] at these offsets of the CPU's block.
     pub fn with(gdt: u64, cpu: u64) -> Self {
         let mut block = vec![(0, "block"), (gdt, GDT), (gdt + 8 * ENTRIES as u64, "after gdt")];
-        block.extend(fields!(cpu, Cpu, current, attention, vector_enabled, preempted, stamp, loaded, ready));
+        block.extend(fields!(cpu, Cpu, current, attention, vector_enabled, has_local, preempted, stamp, loaded, ready));
         block.sort_unstable();
         let mut thread = fields!(
             0,

@@ -5,7 +5,7 @@ use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_abi::operation::OPERATION_SHIFT;
 use lilliput_abi::tag::LONG_WORDS;
 use lilliput_core::slab::Object;
-use lilliput_core::thread::{Kind, Thread, Ways, class};
+use lilliput_core::thread::{Kind, LOCAL_ROOT, Thread, Ways, class};
 
 use super::budgets;
 
@@ -114,7 +114,7 @@ fn is_own_host(yes: bool) -> Branch {
 }
 
 fn is_small(yes: bool) -> Branch {
-    branch(format!("cmp r11d, {:#x}", class(Kind::Small, u8::MAX)), "ja", !yes)
+    branch(format!("cmp r11d, {:#x}", class(Kind::Small, LOCAL_ROOT - 1)), "ja", !yes)
 }
 
 fn is_wide(yes: bool) -> Branch {
@@ -168,7 +168,6 @@ fn host_call() -> Vec<Branch> {
         branch(format!("cmp sender.ways, {:#x}", Ways::OwnHost as u8), "ja", false),
         branch(format!("cmp sender.ways, {:#x}", Ways::OwnHost as u8), "jb", false),
         branch("cmp eax, sender.places", "jae", false),
-        branch("cmp cpu.vector_enabled, 0x0", "jne", false),
         branch("cmp cpu.attention, 0x0", "jne", false),
         branch("cmp r11d, endpoint.header", "jne", false),
         is_wide(false),

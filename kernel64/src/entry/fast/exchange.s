@@ -154,7 +154,7 @@ lilliput_wide_entry:
     swapgs
     sysretq
 
-# A host calls. Its guest is a caller like others from here on: what the CPU has loaded changes.
+# A host calls. Its guest is a caller like others from here on: what the CPU has loaded changes. Not if anything of it is the guest's alone.
 61: test eax, eax
     # A long message has the uppermost bit.
     js lilliput_long
@@ -164,9 +164,7 @@ lilliput_wide_entry:
 lilliput_host_call:
     cmp eax, [rsp + {places}]
     jae lilliput_general64_long
-    cmp byte ptr gs:[{vector_enabled}], 0
-    jne lilliput_general64_long
-    cmp byte ptr gs:[{attention}], 0
+    cmp dword ptr gs:[{attention}], 0
     jne lilliput_general64_long
     CHECK_CALL lilliput_general64
     cmp r11d, {class_wide}
@@ -223,9 +221,7 @@ lilliput_general32:
 # A call or an answer of a thread that could use vector registers: if that is why its gate is closed, the next one must not use them
 # (CR0.TS), and it is tried again. Everything else is for the general path.
 .macro OPEN_GATE general, again
-    cmp byte ptr gs:[{vector_enabled}], 0
-    je \general
-    cmp byte ptr gs:[{attention}], 0
+    cmp dword ptr gs:[{attention}], {only_vectors}
     jne \general
     cmp eax, {reply_receive}
     je 8f

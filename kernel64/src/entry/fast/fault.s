@@ -63,14 +63,15 @@ lilliput_page_fault:
     swapgs
     jmp {page_fault_stub}
 
-# The caller's fault is answered: it goes on where it was, with all registers, by the general way out. R10 = caller, which is no plain one.
+# The caller's fault is answered: it goes on where it was, with all registers, by the general way out. R10 = caller, which is no plain one,
+# R11D = its class but for the root.
 lilliput_answer:
-    cmp byte ptr [r10 + {obstacles}], {faulted}
-    jne lilliput_general64
-    test edx, {label_mask}
-    jnz lilliput_general64
-    cmp byte ptr [r10 + {kind}], {kind_host}
+    cmp r11d, {faulted_small}
+    jne 4f
+    cmp byte ptr [r10 + {class}], {local_root}
     je lilliput_general64
+3:  test edx, {label_mask}
+    jnz lilliput_general64
     COMMIT_REPLY {caller}
     mov byte ptr [r10 + {obstacles}], {full_frame}
     mov rcx, [r10 + {cr3}]
@@ -90,4 +91,7 @@ lilliput_answer:
     mov gs, word ptr [rsp + {frame_ss}]
     swapgs
     jmp {leave}
+4:  cmp dword ptr [r10 + {class}], {faulted_wide}
+    je 3b
+    jmp lilliput_general64
 .text

@@ -92,6 +92,15 @@ impl<K: Invoke> Thread<K> {
         self.method(ThreadMethod::WriteRegisters, &words[..=values.len()]).map(drop)
     }
 
+    /// Gives it segments of its own, while it holds still; zeros for none. Of a 64-bit thread the bases of FS and GS, of a 32-bit one address and limit of
+    /// what GS has by [`lilliput_abi::layout::TLS_SELECTOR`].
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Busy`] where it runs or waits.
+    pub fn set_tls(self, first: Word, second: Word) -> Result<(), Error> {
+        self.method(ThreadMethod::SetTls, &[first, second]).map(drop)
+    }
+
     /// Stops it.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use lilliput_abi::{Error, Operation, Rights};
 
-use super::{carrying, death, growth, schedule, time};
+use super::{carrying, death, growth, schedule, storage, time};
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::Word;
@@ -169,6 +169,8 @@ pub enum Work {
     Serve = 24,
     /// Signals the notification at place [`GIVEN`].
     Signal = 25,
+    /// Finds its storage in order: see [`storage::use_storage`].
+    UseStorage = 26,
 }
 
 /// See [`Work::DriveInterrupt`].
@@ -187,7 +189,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 26] = [
+    const ALL: [Self; 27] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -214,6 +216,7 @@ impl Work {
         Self::SendStringUntil,
         Self::Serve,
         Self::Signal,
+        Self::UseStorage,
     ];
 
     /// The work with this number.
@@ -270,6 +273,7 @@ impl Work {
                 SEEN.store(done(sent), Ordering::SeqCst);
             }
             Self::ReceiveString => SEEN.store(done(carrying::receive_string::<K>(endpoint)), Ordering::SeqCst),
+            Self::UseStorage => storage::use_storage::<K>(),
             Self::Verify => growth::verify::<K>(),
             Self::Spin => loop {
                 SEEN.fetch_add(1, Ordering::SeqCst);

@@ -153,6 +153,10 @@ pub const TRIALS: &[Trial] = &[
     with("foreign-narrow-handler", BOTH, NARROW),
     with("foreign-refusals", BOTH, &[HOST, WIDE]),
     with("foreign-at-end-of-space", NARROW, &[HOST, WIDE]),
+    // Threads with storage of their own.
+    alone("storage-of-threads", BOTH),
+    with("storage-in-calls", BOTH, ALL),
+    alone("storage-refusals", BOTH),
     // Small spaces that change.
     alone("resize-refusals", BOTH),
     alone("grows-by-faults", NARROW),

@@ -24,6 +24,7 @@ mod revoking;
 mod rights;
 mod schedule;
 mod spaces;
+mod storage;
 mod time;
 mod waiting;
 
@@ -148,6 +149,9 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "deadline-passed" => time::deadline_passed::<K>,
         "deadline-refusals" => time::deadline_refusals::<K>,
         "ends-before-deadline" => time::ends_before_deadline::<K>,
+        "storage-of-threads" => storage::storage_of_threads::<K>,
+        "storage-in-calls" => storage::storage_in_calls::<K>,
+        "storage-refusals" => storage::storage_refusals::<K>,
         "vector-state" => schedule::vector_state::<K>,
         _ => return None,
     };

@@ -22,7 +22,7 @@ struct Budget {
 const BUDGETS: &[Budget] = &[
     budget("call", SMALL, SMALL, 42),
     budget("call", SMALL, HOST, 45),
-    budget("call", HOST, SMALL, 77),
+    budget("call", HOST, SMALL, 75),
     budget("call", SMALL, WIDE, 58),
     budget("call", WIDE, SMALL, 58),
     budget("call", WIDE, WIDE, 48),

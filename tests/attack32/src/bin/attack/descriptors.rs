@@ -99,7 +99,7 @@ fn table_addresses() -> Outcome {
     must!(Native, !has_umip(), "{word:#x} was stored although the CPU has UMIP");
     match kit::variant::<Native>() {
         2 => must!(Native, word & 0xffff == 0, "there is a local table: {word:#x}"),
-        3 => must!(Native, word & 0xffff == 0x30, "the task register is {word:#x}"),
+        3 => must!(Native, word & 0xffff == 0x38, "the task register is {word:#x}"),
         _ => {}
     }
     Ok(())

@@ -99,7 +99,7 @@ fn reverse_gate() -> Outcome {
 }
 
 fn far_call_to_tss() -> Outcome {
-    let pointer: [u16; 3] = [0, 0, 0x30];
+    let pointer: [u16; 3] = [0, 0, 0x38];
     // SAFETY: the instruction ends this task.
     unsafe {
         match kit::variant::<Native>() {
@@ -112,13 +112,13 @@ fn far_call_to_tss() -> Outcome {
 
 fn load_ldt() -> Outcome {
     // SAFETY: the instruction ends this task.
-    unsafe { asm!("lldt {:x}", in(reg) 0x30) };
+    unsafe { asm!("lldt {:x}", in(reg) 0x38) };
     escaped!(Native, "LLDT was executed")
 }
 
 fn load_task_register() -> Outcome {
     // SAFETY: the instruction ends this task.
-    unsafe { asm!("ltr {:x}", in(reg) 0x30) };
+    unsafe { asm!("ltr {:x}", in(reg) 0x38) };
     escaped!(Native, "LTR was executed")
 }
 

@@ -1,0 +1,168 @@
+//! What threads have of segments for themselves: thread-local storage.
+//!
+//! A thread that has none has the segments of its task. One that has is loaded by the general path alone, and only its own host is reached from
+//! it without a change of segments: see [`Thread::set_local`].
+
+use lilliput_abi::Error;
+use lilliput_abi::layout::USER_END;
+
+use crate::thread::{Kind, Thread};
+
+/// What a CPU has loaded for one thread, beside the segments of its task.
+///
+/// Of a small thread a descriptor, and the storage that it was made of; of a 64-bit one the bases of FS and GS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Local([u64; 2]);
+
+impl Local {
+    /// Nothing.
+    pub const NONE: Self = Self([0; 2]);
+
+    /// Whether it is nothing.
+    pub const fn is_none(&self) -> bool {
+        self.0[0] | self.0[1] == 0
+    }
+
+    /// Of a 64-bit thread. Bases of tasks lie in the lower half: by that the kernel's is known.
+    ///
+    /// # Errors
+    /// `BadAddress` for a base that no task has an address for.
+    pub const fn wide(bases: [u64; 2]) -> Result<Self, Error> {
+        if bases[0] >= USER_END || bases[1] >= USER_END {
+            return Err(Error::BadAddress);
+        }
+        Ok(Self(bases))
+    }
+
+    /// Of a small thread: what is made of its storage, 0 where that is not in its space.
+    pub const fn small(storage: Storage, descriptor: u64) -> Self {
+        Self([descriptor, storage.base as u64 | (storage.limit as u64) << 32])
+    }
+
+    /// What the GDT's entry for it holds, which GS has then; 0 for none.
+    pub const fn descriptor(&self, kind: Kind) -> u64 {
+        if kind.is_wide() { 0 } else { self.0[0] }
+    }
+
+    /// Bases of FS and GS that no selector gives; zeros for none.
+    pub const fn bases(&self, kind: Kind) -> [u64; 2] {
+        if kind.is_wide() { self.0 } else { [0; 2] }
+    }
+
+    /// What a small thread's was made of.
+    pub const fn storage(&self) -> Storage {
+        Storage { base: self.0[1] as u32, limit: (self.0[1] >> 32) as u32 }
+    }
+}
+
+/// The thread-local storage that a 32-bit thread asked for, as its task sees it. Where its space lies, and how that is confined, makes a
+/// descriptor of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// Its address.
+    pub base: u32,
+    /// Its highest offset. With `u32::MAX` those are meant, too, that wrap around: negative ones.
+    pub limit: u32,
+}
+
+impl Storage {
+    /// Storage at an address, with this as its highest offset; zeros for none.
+    ///
+    /// # Errors
+    /// `WordTooWide`; `BadArgument` for a limit that no descriptor has: above 1 MiB they are counted in pages.
+    pub const fn new(base: u64, limit: u64) -> Result<Self, Error> {
+        if base | limit > u32::MAX as u64 {
+            return Err(Error::WordTooWide);
+        }
+        if limit >= 1 << 20 && limit & 0xfff != 0xfff {
+            return Err(Error::BadArgument);
+        }
+        Ok(Self { base: base as u32, limit: limit as u32 })
+    }
+
+    /// Whether there is none.
+    pub const fn is_none(&self) -> bool {
+        self.base == 0 && self.limit == 0
+    }
+}
+
+impl Thread {
+    /// From now on it has these segments of its own. They are loaded when it goes on.
+    ///
+    /// Nobody takes it over on the fast path, which loads no such segments, and its own gate is closed, since the path would leave them to
+    /// whoever comes next. Only its host may have them, and answer it as it does any guest.
+    pub fn set_local(&mut self, local: Local, owns_root: bool) {
+        self.local = local;
+        self.set_peers(owns_root);
+        self.set_gate(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::thread::{Gate, LOCAL_ROOT, Obstacles, class};
+
+    #[test]
+    fn bases_are_addresses_of_tasks() {
+        assert!(Local::wide([0; 2]).unwrap().is_none());
+        for base in [1, 0x1000, USER_END - 1] {
+            for bases in [[base, 0], [0, base], [base; 2]] {
+                assert_eq!(Local::wide(bases).unwrap().bases(Kind::Wide), bases);
+                assert!(!Local::wide(bases).unwrap().is_none());
+            }
+        }
+        // The last page, the non-canonical hole, the kernel's half.
+        for base in [USER_END, 1 << 47, (1 << 63) - 1, 0xffff_8000_0000_0000, u64::MAX] {
+            assert_eq!(Local::wide([base, 0]), Err(Error::BadAddress), "{base:#x}");
+            assert_eq!(Local::wide([0, base]), Err(Error::BadAddress), "{base:#x}");
+        }
+    }
+
+    #[test]
+    fn what_is_of_one_width_is_nothing_to_the_other() {
+        let storage = Storage { base: 0x1234_5678, limit: 0x9abc_dfff };
+        let small = Local::small(storage, 0xf3);
+        assert_eq!((small.storage(), small.descriptor(Kind::Small), small.bases(Kind::Small)), (storage, 0xf3, [0; 2]));
+        let wide = Local::wide([0x1000, 0x2000]).unwrap();
+        assert_eq!((wide.descriptor(Kind::Wide), wide.bases(Kind::Wide)), (0, [0x1000, 0x2000]));
+        // Storage that is not in its space any more is asked for all the same.
+        assert!(!Local::small(storage, 0).is_none());
+        assert!(Local::small(Storage::default(), 0).is_none());
+    }
+
+    #[test]
+    fn limits_are_those_that_descriptors_have() {
+        for limit in [0, 1, 0xfff, 0x1000, 0xf_ffff, 0x10_0fff, 0xffff_efff, 0xffff_ffff] {
+            assert_eq!(Storage::new(0x1_0001, limit), Ok(Storage { base: 0x1_0001, limit: limit as u32 }));
+        }
+        for limit in [0x10_0000, 0x10_0ffe, 0xffff_fffe] {
+            assert_eq!(Storage::new(0x1_0000, limit), Err(Error::BadArgument), "{limit:#x}");
+        }
+        for (base, limit) in [(1 << 32, 0), (0, 1 << 32), (u64::MAX, u64::MAX)] {
+            assert_eq!(Storage::new(base, limit), Err(Error::WordTooWide));
+        }
+    }
+
+    /// Neither is such a thread taken over, whoever looks at its class, nor does it enter by the fast path.
+    #[test]
+    fn the_fast_path_has_no_way_to_it_nor_from_it() {
+        let own = Local([1, 0]);
+        for (kind, owns_root) in [(Kind::Small, false), (Kind::Small, true), (Kind::Wide, true)] {
+            let mut thread = Thread { kind, arena: 1, places: 7, obstacles: Obstacles::empty(), ..Thread::default() };
+            thread.set_peers(owns_root);
+            let plain = thread.class();
+            thread.set_gate(true);
+            assert_ne!(thread.gate, Gate::default());
+            thread.set_local(own, owns_root);
+            assert_eq!(thread.gate, Gate::default());
+            assert!(thread.class() > class(Kind::Small, LOCAL_ROOT - 1), "not any small one");
+            assert!(![class(Kind::Wide, 0), thread.peers, plain].contains(&thread.class()));
+            thread.set_gate(true);
+            assert_eq!(thread.gate, Gate::default());
+            thread.set_local(Local::NONE, owns_root);
+            assert_eq!((thread.class(), thread.gate.places), (plain, 7));
+        }
+    }
+}
