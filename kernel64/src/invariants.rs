@@ -105,7 +105,8 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     ensure(loaded_table == table, "descriptors of another task")?;
 
     let by_limits = tasks[owner].space.isolation == Some(Isolation::Segment);
-    let reach = own.decode().reach();
+    let fields = own.decode();
+    let reach = fields.reach();
     let confined = !by_limits || extent(owner).is_some_and(|extent| reach.is_within(&extent.linear()));
     ensure(own == Descriptor::EMPTY || confined, "a thread's own segment beyond its space")?;
     check_local(kernel, this, thread)?;
@@ -119,7 +120,7 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     let base = VirtAddr::new(tasks[owner].space.base);
     let [fs, gs] = loaded.local.bases(owner_kind).map(VirtAddr::new_truncate);
     // By whichever register the selector was loaded into.
-    let local = VirtAddr::new_truncate(u64::from(own.decode().base));
+    let local = VirtAddr::new_truncate(u64::from(fields.base));
     let may_be = |register, own| [base, VirtAddr::zero(), local, own].contains(&register);
     ensure(may_be(FsBase::read(), fs) && may_be(KernelGsBase::read(), gs), "base of FS or GS of another task")?;
 

@@ -92,6 +92,7 @@ impl Thread {
     ///
     /// Nobody takes it over on the fast path, which loads no such segments, and its own gate is closed, since the path would leave them to
     /// whoever comes next. Only its host may have them, and answer it as it does any guest.
+    #[inline(never)]
     pub fn set_local(&mut self, local: Local, owns_root: bool) {
         self.local = local;
         self.set_peers(owns_root);

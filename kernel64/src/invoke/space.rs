@@ -120,6 +120,7 @@ pub(super) fn describe(placed: &PlacedSpace, arena: Index<ArenaObject>, cr3: u64
 }
 
 /// What a small thread has for itself in a space.
+#[inline(never)]
 pub(super) fn local(space: &Space, storage: Storage) -> Local {
     let by_limits = space.isolation == Some(Isolation::Segment);
     let descriptor = Extent::new(space.base, space.size).map(|extent| tls::descriptor(extent, by_limits, storage).0);
