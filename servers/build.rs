@@ -13,14 +13,9 @@ fn main() {
     for argument in ["--no-pie", "-zmax-page-size=4096", "-znorelro", "--build-id=none"] {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
-    for (program, base) in [
-        ("root", PROGRAM),
-        ("console", PROGRAM),
-        ("disk", PROGRAM),
-        ("pager", PROGRAM),
-        ("keeper", PROGRAM),
-        ("host", HOST_START + PROGRAM),
-    ] {
+    let wide = ["root", "console", "disk", "pager", "keeper"].map(|program| (program, PROGRAM));
+    let hosts = ["host", "linux"].map(|program| (program, HOST_START + PROGRAM));
+    for (program, base) in wide.into_iter().chain(hosts) {
         println!("cargo:rustc-link-arg-bin={program}=--image-base={base:#x}");
     }
 }

@@ -17,6 +17,7 @@ pub mod exchange;
 pub mod fuzz;
 pub mod invoke;
 pub mod keeper;
+pub mod linux;
 pub mod machine;
 pub mod message;
 pub mod mortal;

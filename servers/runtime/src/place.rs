@@ -46,6 +46,20 @@ pub mod driver {
     pub const DEVICES: u32 = 26;
 }
 
+/// More places of the Linux server.
+pub mod linux {
+    /// What pays for processes and for the server's own memory.
+    pub const FACTORY: u32 = 16;
+    /// The arena that it is the host of.
+    pub const ARENA: u32 = 17;
+    /// The boot archive's frames.
+    pub const ARCHIVE: u32 = 18;
+    /// The ports of where programs print.
+    pub const OUTPUT: u32 = 19;
+    /// The ports of where they print errors.
+    pub const ERRORS: u32 = 20;
+}
+
 /// More places of the console server: those of its input.
 pub mod console {
     /// Its own output, called under [`INPUT_BADGE`](crate::console::INPUT_BADGE).

@@ -54,6 +54,14 @@ pub struct Settings {
     pub fuzz_tasks: usize,
     /// Tasks that are made and ended one after another.
     pub death_cycles: usize,
+    /// Pages of memory that Linux programs can have.
+    pub linux_pages: usize,
+    /// Seconds that each of several Linux programs may run; 0 for as long as it likes.
+    pub linux_seconds: usize,
+    /// Whether the console of Linux programs is a terminal.
+    pub linux_terminal: bool,
+    /// Seconds since 1970, for Linux programs.
+    pub date: usize,
     /// Tasks that grow at a time.
     pub growth_tasks: usize,
     /// Messages of theirs in a round, between which they are changed.
@@ -108,6 +116,10 @@ impl Settings {
             fuzz_rounds: number("fuzz_rounds", 20)?,
             fuzz_tasks: number("fuzz_tasks", 5)?,
             death_cycles: number("death_cycles", 10_000)?,
+            linux_pages: number("linux_pages", 32 << 10)?,
+            linux_seconds: number("linux_seconds", 0)?,
+            linux_terminal: config.get("linux_terminal").is_some(),
+            date: number("date", 0)?,
             growth_tasks: number("growth_tasks", 300)?,
             growth_steps: number("growth_steps", 6000)?,
         })

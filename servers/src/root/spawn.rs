@@ -72,15 +72,19 @@ impl Supervisor {
     /// Makes a task that runs `program`, with no thread yet.
     pub fn create(&mut self, program: &str, name: &str, space: Space) -> Result<Id, Failure> {
         let id = self.create_empty(name, space)?;
-        let program = self.programs.find(program)?;
-        let (narrow, entry) = (program.narrow, program.entry);
-        let child = self.children.get_mut(&id).expect("it was just made");
-        if narrow != (child.kind == kind::SMALL) {
-            return Err(Failure::new(format!("program {} has not the width of task {name}", program.name)));
-        }
-        child.entry = entry;
-        program.map_into(child.task, &mut child.frames)?;
+        self.load(id, program)?;
         Ok(id)
+    }
+
+    /// Maps `program` into a task that was made empty.
+    pub fn load(&mut self, id: Id, program: &str) -> Result<(), Failure> {
+        let program = self.programs.find(program)?;
+        let child = self.children.get_mut(&id).expect("whoever names it has just made it");
+        if program.narrow != (child.kind == kind::SMALL) {
+            return Err(Failure::new(format!("program {} has not the width of task {}", program.name, child.name)));
+        }
+        child.entry = program.entry;
+        program.map_into(child.task, &mut child.frames)
     }
 
     /// Makes a task with no thread, in which nothing is mapped.

@@ -8,6 +8,7 @@ mod exchange;
 mod fuzz;
 mod growth;
 mod keeper;
+mod linux;
 mod pager;
 mod program;
 mod scale;
@@ -32,6 +33,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "disk" => disk::run(supervisor, settings)?,
             "exchange" => exchange::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
+            "linux" => linux::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,
             "scale" => scale::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,

@@ -1,0 +1,256 @@
+//! Opening, closing, duplicating, and what else is done to descriptors as such.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use linux_raw_sys::general::{
+    AT_FDCWD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, FD_CLOEXEC,
+    O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY, SEEK_CUR,
+    SEEK_END, SEEK_SET,
+};
+use linux_raw_sys::ioctl::{FIONREAD, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGPGRP, TIOCGWINSZ, TIOCSPGRP};
+use syscalls::Errno;
+
+use crate::files::{Data, Device, Found, Kind, Node, Open, Pipe, Walk, path_of};
+use crate::machine::Machine;
+use crate::server::{Outcome, Result, Server};
+
+/// Flags of open files that can be changed.
+const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK;
+/// The directory that relative paths begin at.
+pub(super) const HERE: u64 = AT_FDCWD as u32 as u64;
+
+impl<M: Machine> Server<M> {
+    /// What a descriptor stands for.
+    pub(super) fn file(&self, number: u64) -> Result<Rc<Open>> {
+        self.process().files.get(number).map(|descriptor| descriptor.open.clone())
+    }
+
+    /// The directory that a path begins at, which a descriptor names.
+    pub(super) fn start(&self, directory: u64) -> Result<Rc<Node>> {
+        if directory as u32 as u64 == HERE {
+            return Ok(self.process().directory.clone());
+        }
+        let open = self.file(directory)?;
+        if open.node.is_directory() { Ok(open.node.clone()) } else { Err(Errno::ENOTDIR) }
+    }
+
+    /// Where a path of the process's leads, and the path.
+    pub(super) fn find_path(&mut self, directory: u64, path: u64, follow: bool) -> Result<Found> {
+        let path = self.user().string(path)?;
+        if let Some((node, _)) = self.special(&path).filter(|_| follow) {
+            return Ok(Found { directory: self.root.clone(), name: Vec::new(), node: Some(node) });
+        }
+        let from = if path.first() == Some(&b'/') { self.root.clone() } else { self.start(directory)? };
+        Walk { root: &self.root, from: &from, follow }.find(&path)
+    }
+
+    /// Names of `/proc` that are one thing for each process: what they lead to, and the link's text.
+    pub(crate) fn special(&self, path: &[u8]) -> Option<(Rc<Node>, Vec<u8>)> {
+        let rest = path.strip_prefix(b"/proc/")?;
+        let (who, what) = rest.split_at(rest.iter().position(|&byte| byte == b'/')?);
+        let process = match who {
+            b"self" | b"thread-self" => self.process(),
+            number => {
+                let pid = core::str::from_utf8(number).ok()?.parse().ok()?;
+                self.processes[self.find(pid)?].as_ref()?
+            }
+        };
+        match what {
+            b"/exe" => Some(process.program.clone()),
+            b"/cwd" => Some((process.directory.clone(), path_of(&process.directory, &self.root).ok()?)),
+            _ => {
+                let number = core::str::from_utf8(what.strip_prefix(b"/fd/")?).ok()?.parse().ok()?;
+                let open = process.files.get(number).ok()?.open.clone();
+                Some((open.node.clone(), b"/dev/fd".to_vec()))
+            }
+        }
+    }
+
+    pub(super) fn open(&mut self, &[path, flags, mode, ..]: &[u64; 6]) -> Result {
+        self.openat(&[HERE, path, flags, mode, 0, 0])
+    }
+
+    pub(super) fn creat(&mut self, &[path, mode, ..]: &[u64; 6]) -> Result {
+        self.openat(&[HERE, path, (O_CREAT | O_WRONLY | O_TRUNC).into(), mode, 0, 0])
+    }
+
+    pub(super) fn openat(&mut self, &[directory, path, flags, mode, ..]: &[u64; 6]) -> Result {
+        let flags = flags as u32;
+        let exclusive = flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL;
+        let found = self.find_path(directory, path, flags & O_NOFOLLOW == 0 && !exclusive)?;
+        let node = match found.node {
+            Some(_) if exclusive => return Err(Errno::EEXIST),
+            Some(node) => node,
+            None if flags & O_CREAT == 0 => return Err(Errno::ENOENT),
+            None => {
+                let now = self.wall_clock();
+                let mode = mode as u32 & !self.process().mask;
+                let kind = Kind::File(RefCell::new(Data::Own(Vec::new())));
+                let node = Node::new(self.new_node(), kind, mode, now);
+                found.directory.add(&found.name, node.clone())?;
+                found.directory.changed.set(now);
+                node
+            }
+        };
+        match &node.kind {
+            Kind::Link(_) => return Err(Errno::ELOOP),
+            Kind::Directory { .. } if flags & (O_CREAT | 3) != O_RDONLY => return Err(Errno::EISDIR),
+            Kind::Directory { .. } => {}
+            _ if flags & O_DIRECTORY != 0 => return Err(Errno::ENOTDIR),
+            Kind::File(_) if flags & O_TRUNC != 0 && flags & 3 != O_RDONLY => {
+                node.resize(0)?;
+                node.changed.set(self.wall_clock());
+            }
+            _ => {}
+        }
+        let open = Open::new(node, flags & !(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC));
+        self.process_mut().files.add(open, flags & O_CLOEXEC != 0, 0).map(Outcome::Done)
+    }
+
+    pub(super) fn close_descriptor(&mut self, &[number, ..]: &[u64; 6]) -> Result {
+        let descriptor = self.process_mut().files.remove(number)?;
+        self.close(descriptor.open);
+        Ok(Outcome::Done(0))
+    }
+
+    pub(super) fn dup(&mut self, &[number, ..]: &[u64; 6]) -> Result {
+        let open = self.file(number)?;
+        self.process_mut().files.add(open, false, 0).map(Outcome::Done)
+    }
+
+    pub(super) fn dup2(&mut self, &[old, new, ..]: &[u64; 6]) -> Result {
+        if old as u32 == new as u32 {
+            return self.file(old).map(|_| Outcome::Done(new));
+        }
+        self.dup3(&[old, new, 0, 0, 0, 0])
+    }
+
+    pub(super) fn dup3(&mut self, &[old, new, flags, ..]: &[u64; 6]) -> Result {
+        if old as u32 == new as u32 {
+            return Err(Errno::EINVAL);
+        }
+        let open = self.file(old)?;
+        let before = self.process_mut().files.remove(new);
+        self.process_mut().files.put(new, open, flags as u32 & O_CLOEXEC != 0)?;
+        if let Ok(before) = before {
+            self.close(before.open);
+        }
+        Ok(Outcome::Done(new as u32 as u64))
+    }
+
+    pub(super) fn pipe(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        self.pipe2(&[place, 0, 0, 0, 0, 0])
+    }
+
+    pub(super) fn pipe2(&mut self, &[place, flags, ..]: &[u64; 6]) -> Result {
+        let flags = flags as u32;
+        let now = self.wall_clock();
+        let number = self.new_node();
+        let node = Node::new(number, Kind::Pipe(Pipe::new(number)), 0o600, now);
+        let (status, closes) = (flags & O_NONBLOCK, flags & O_CLOEXEC != 0);
+        let files = &mut self.process_mut().files;
+        let read = files.add(Open::new(node.clone(), O_RDONLY | status), closes, 0)?;
+        let write = match files.add(Open::new(node, O_WRONLY | status), closes, 0) {
+            Ok(write) => write,
+            Err(error) => {
+                let _ = files.remove(read);
+                return Err(error);
+            }
+        };
+        let mut numbers = [0; 8];
+        numbers[..4].copy_from_slice(&(read as u32).to_le_bytes());
+        numbers[4..].copy_from_slice(&(write as u32).to_le_bytes());
+        let written = self.user().write(place, &numbers);
+        if written.is_err() {
+            let files = &mut self.process_mut().files;
+            let _ = (files.remove(read), files.remove(write));
+        }
+        written.map(|()| Outcome::Done(0))
+    }
+
+    pub(super) fn fcntl(&mut self, &[number, command, argument, ..]: &[u64; 6]) -> Result {
+        let open = self.file(number)?;
+        match command as u32 {
+            F_DUPFD => self.process_mut().files.add(open, false, argument).map(Outcome::Done),
+            F_DUPFD_CLOEXEC => self.process_mut().files.add(open, true, argument).map(Outcome::Done),
+            F_GETFD => {
+                let closes = self.process().files.get(number)?.closes;
+                Ok(Outcome::Done(if closes { FD_CLOEXEC.into() } else { 0 }))
+            }
+            F_SETFD => {
+                self.process_mut().files.get_mut(number)?.closes = argument as u32 & FD_CLOEXEC != 0;
+                Ok(Outcome::Done(0))
+            }
+            F_GETFL => Ok(Outcome::Done(open.flags.get().into())),
+            F_SETFL => {
+                open.flags.set(open.flags.get() & !CHANGEABLE | argument as u32 & CHANGEABLE);
+                Ok(Outcome::Done(0))
+            }
+            // Nobody else has locks that are in the way. 12 to 14 are the forms with 64-bit offsets.
+            F_SETLK | F_SETLKW | 13 | 14 => Ok(Outcome::Done(0)),
+            F_GETLK | 12 => self.user().write(argument, &2_u16.to_le_bytes()).map(|()| Outcome::Done(0)),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    pub(super) fn ioctl(&mut self, &[number, request, argument, ..]: &[u64; 6]) -> Result {
+        let open = self.file(number)?;
+        let request = request as u32;
+        if request == FIONREAD {
+            let waiting = match &open.node.kind {
+                Kind::Pipe(pipe) => pipe.bytes.borrow().len() as u64,
+                _ => open.node.size().saturating_sub(open.offset.get()),
+            };
+            return self.user().write(argument, &(waiting as u32).to_le_bytes()).map(|()| Outcome::Done(0));
+        }
+        match &open.node.kind {
+            Kind::Device(Device::Console) if self.has_terminal => match request {
+                TCGETS => self.user().write(argument, &crate::files::TERMINAL).map(|()| Outcome::Done(0)),
+                TCSETS | TCSETSW | TCSETSF => Ok(Outcome::Done(0)),
+                TIOCGWINSZ => self.user().write(argument, &[24, 0, 80, 0, 0, 0, 0, 0]).map(|()| Outcome::Done(0)),
+                TIOCGPGRP => {
+                    let group = self.process().group;
+                    self.user().write(argument, &group.to_le_bytes()).map(|()| Outcome::Done(0))
+                }
+                TIOCSPGRP => Ok(Outcome::Done(0)),
+                _ => Err(Errno::ENOTTY),
+            },
+            _ => Err(Errno::ENOTTY),
+        }
+    }
+
+    pub(super) fn lseek(&mut self, &[number, offset, whence, ..]: &[u64; 6]) -> Result {
+        let offset = self.signed(offset);
+        self.seek(number, offset, whence as u32).map(Outcome::Done)
+    }
+
+    pub(super) fn llseek(&mut self, &[number, high, low, place, whence, _]: &[u64; 6]) -> Result {
+        let at = self.seek(number, (high << 32 | low & 0xffff_ffff) as i64, whence as u32)?;
+        self.user().write(place, &at.to_le_bytes()).map(|()| Outcome::Done(0))
+    }
+
+    /// A signed word of the process's width.
+    pub(super) fn signed(&self, word: u64) -> i64 {
+        match self.thread().arch {
+            crate::Arch::I386 => i64::from(word as i32),
+            crate::Arch::Amd64 => word as i64,
+        }
+    }
+
+    fn seek(&mut self, number: u64, offset: i64, whence: u32) -> Result<u64> {
+        let open = self.file(number)?;
+        let base = match (&open.node.kind, whence) {
+            (Kind::Pipe(_) | Kind::Device(Device::Console | Device::Error), _) => return Err(Errno::ESPIPE),
+            (_, SEEK_SET) => 0,
+            (_, SEEK_CUR) => open.offset.get(),
+            (_, SEEK_END) => open.node.size(),
+            _ => return Err(Errno::EINVAL),
+        };
+        let at = i64::try_from(base).ok().and_then(|base| base.checked_add(offset)).filter(|&at| at >= 0);
+        let at = at.ok_or(Errno::EINVAL)? as u64;
+        open.offset.set(at);
+        Ok(at)
+    }
+}

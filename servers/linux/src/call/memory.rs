@@ -1,0 +1,202 @@
+//! Memory: the heap, mappings, protection, thread-local segments.
+
+use alloc::rc::Rc;
+use core::ops::Range;
+
+use lilliput_abi::Rights;
+use linux_raw_sys::general::{
+    ARCH_SET_FS, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_PRIVATE, MAP_SHARED, MAP_TYPE, MREMAP_FIXED,
+    MREMAP_MAYMOVE, PROT_EXEC, PROT_READ, PROT_WRITE,
+};
+use syscalls::Errno;
+
+use crate::arch::Arch;
+use crate::files::Kind;
+use crate::machine::Machine;
+use crate::memory::{Area, PAGE, Shared, Source, User};
+use crate::server::{Outcome, Result, Server};
+
+/// The code of `arch_prctl` that asks for the base.
+const ARCH_GET_FS: u32 = 0x1003;
+/// Nothing is mapped below: the kernel's entry page is there in a 32-bit space.
+const LOWEST: u64 = 0x1_1000;
+/// The segment descriptor of a 32-bit thread's own, by its number in Linux's terms.
+const TLS_ENTRY: u32 = crate::machine::TLS_ENTRY;
+
+fn rights(protection: u64) -> Rights {
+    let mut rights = Rights::empty();
+    for (flag, right) in [(PROT_READ, Rights::READ), (PROT_WRITE, Rights::WRITE), (PROT_EXEC, Rights::EXECUTE)] {
+        rights.set(right, protection as u32 & flag != 0);
+    }
+    rights
+}
+
+/// A range of whole pages.
+fn pages(address: u64, length: u64) -> Result<Range<u64>> {
+    let end = address.checked_add(length).and_then(|end| end.checked_next_multiple_of(PAGE));
+    match end {
+        Some(end) if address.is_multiple_of(PAGE) && length > 0 => Ok(address..end),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+impl<M: Machine> Server<M> {
+    pub(super) fn brk(&mut self, &[end, ..]: &[u64; 6]) -> Result {
+        let User { memory, pool, machine, .. } = self.user();
+        Ok(Outcome::Done(memory.set_heap_end(end, pool, machine)))
+    }
+
+    pub(super) fn mmap(&mut self, &[address, length, protection, flags, file, offset]: &[u64; 6]) -> Result {
+        self.map((address, length), protection, flags as u32, file, offset)
+    }
+
+    pub(super) fn mmap2(&mut self, &[address, length, protection, flags, file, offset]: &[u64; 6]) -> Result {
+        self.map((address, length), protection, flags as u32, file, offset * PAGE)
+    }
+
+    pub(super) fn old_mmap(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        let mut words = [0; 6];
+        for (number, word) in words.iter_mut().enumerate() {
+            *word = self.user().u32(place + 4 * number as u64)?.into();
+        }
+        self.mmap(&words)
+    }
+
+    fn map(&mut self, (address, length): (u64, u64), protection: u64, flags: u32, file: u64, offset: u64) -> Result {
+        let shared = match flags & MAP_TYPE {
+            MAP_PRIVATE => false,
+            MAP_SHARED | 3 => true,
+            _ => return Err(Errno::EINVAL),
+        };
+        let source = if flags & MAP_ANONYMOUS != 0 {
+            if shared { Source::Shared(Rc::new(Shared::default()), 0) } else { Source::Zero }
+        } else {
+            let open = self.file(file)?;
+            if !matches!(open.node.kind, Kind::File(_)) {
+                return Err(Errno::ENODEV);
+            }
+            // What is written to a mapping of a file does not reach it.
+            if !open.can_read() || shared && protection as u32 & PROT_WRITE != 0 {
+                return Err(Errno::EACCES);
+            }
+            if !offset.is_multiple_of(PAGE) {
+                return Err(Errno::EINVAL);
+            }
+            Source::File(open.node.clone(), offset, open.node.size())
+        };
+        let length = length.checked_next_multiple_of(PAGE).filter(|&length| length > 0).ok_or(Errno::EINVAL)?;
+        let User { memory, pool, machine, .. } = self.user();
+        if length > pool.bytes_in_all() && rights(protection).contains(Rights::WRITE) {
+            return Err(Errno::ENOMEM);
+        }
+        let fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;
+        let wanted = pages(address - address % PAGE, length).ok().filter(|range| range.start >= LOWEST);
+        let range = match wanted {
+            _ if fixed && !address.is_multiple_of(PAGE) => return Err(Errno::EINVAL),
+            Some(range) if fixed && range.end <= memory.size => range,
+            _ if fixed => return Err(Errno::ENOMEM),
+            Some(range) if address != 0 && range.end <= memory.size && memory.is_free(&range) => range,
+            _ => {
+                let start = memory.find(length).ok_or(Errno::ENOMEM)?;
+                start..start + length
+            }
+        };
+        if flags & MAP_FIXED_NOREPLACE != 0 && !memory.is_free(&range) {
+            return Err(Errno::EEXIST);
+        }
+        if fixed {
+            memory.remove(range.clone(), pool, machine);
+        }
+        let start = range.start;
+        memory.add(Area { start, end: range.end, rights: rights(protection), shared, source })?;
+        Ok(Outcome::Done(start))
+    }
+
+    pub(super) fn munmap(&mut self, &[address, length, ..]: &[u64; 6]) -> Result {
+        let range = pages(address, length)?;
+        let User { memory, pool, machine, .. } = self.user();
+        if range.end > memory.size {
+            return Err(Errno::EINVAL);
+        }
+        memory.remove(range, pool, machine);
+        Ok(Outcome::Done(0))
+    }
+
+    pub(super) fn mprotect(&mut self, &[address, length, protection, ..]: &[u64; 6]) -> Result {
+        if length == 0 {
+            return Ok(Outcome::Done(0));
+        }
+        let range = pages(address, length)?;
+        let User { memory, machine, .. } = self.user();
+        memory.protect(range, rights(protection), machine).map(|()| Outcome::Done(0))
+    }
+
+    pub(super) fn mremap(&mut self, &[address, old, new, flags, ..]: &[u64; 6]) -> Result {
+        let flags = flags as u32;
+        let (old, new) = (pages(address, old)?, pages(address, new)?);
+        let User { memory, pool, machine, .. } = self.user();
+        let area = memory.area(old.start).ok_or(Errno::EFAULT)?;
+        if new.end - new.start > pool.bytes_in_all() {
+            return Err(Errno::ENOMEM);
+        }
+        if area.end < old.end || flags & MREMAP_FIXED != 0 {
+            return Err(if area.end < old.end { Errno::EFAULT } else { Errno::EINVAL });
+        }
+        if new.end <= old.end {
+            if new.end < old.end {
+                memory.remove(new.end..old.end, pool, machine);
+            }
+            return Ok(Outcome::Done(address));
+        }
+        let (rights, shared, source) = (area.rights, area.shared, area.source.clone());
+        let more = old.end..new.end;
+        if matches!(source, Source::Zero) && more.end <= memory.size && memory.is_free(&more) {
+            memory.add(Area { start: more.start, end: more.end, rights, shared, source })?;
+            return Ok(Outcome::Done(address));
+        }
+        if flags & MREMAP_MAYMOVE == 0 {
+            return Err(Errno::ENOMEM);
+        }
+        let length = new.end - new.start;
+        let start = memory.find(length).ok_or(Errno::ENOMEM)?;
+        memory.shift(old, start, length, pool, machine)?;
+        Ok(Outcome::Done(start))
+    }
+
+    /// `struct user_desc`: entry number, base, limit, flags.
+    pub(super) fn set_thread_area(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        const LIMIT_IN_PAGES: u32 = 1 << 4;
+        const NOT_PRESENT: u32 = 1 << 5;
+        let mut user = self.user();
+        let (entry, base) = (user.u32(place)?, user.u32(place + 4)?);
+        let (limit, flags) = (user.u32(place + 8)?, user.u32(place + 12)?);
+        if entry != u32::MAX && entry != TLS_ENTRY {
+            return Err(Errno::EINVAL);
+        }
+        if flags & NOT_PRESENT != 0 {
+            return Ok(Outcome::Done(0));
+        }
+        let limit = if flags & LIMIT_IN_PAGES != 0 { limit << 12 | 0xfff } else { limit };
+        self.set_tls(base.into(), limit)?;
+        self.user().write(place, &TLS_ENTRY.to_le_bytes()).map(|()| Outcome::Done(0))
+    }
+
+    pub(crate) fn set_tls(&mut self, base: u64, limit: u32) -> Result<()> {
+        let thread = self.thread_mut();
+        thread.tls = (base, limit);
+        let (handle, arch) = (thread.handle, thread.arch);
+        self.machine.set_tls(handle, arch, base, limit)
+    }
+
+    pub(super) fn arch_prctl(&mut self, &[code, address, ..]: &[u64; 6]) -> Result {
+        match code as u32 {
+            ARCH_SET_FS if address >= crate::program::limit(Arch::Amd64) => Err(Errno::EPERM),
+            ARCH_SET_FS => self.set_tls(address, 0).map(|()| Outcome::Done(0)),
+            ARCH_GET_FS => {
+                let base = self.thread().tls.0;
+                self.user().write(address, &base.to_le_bytes()).map(|()| Outcome::Done(0))
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The system calls, by subject, and which number of which architecture means which.
+
+mod descriptors;
+mod directories;
+mod identity;
+mod memory;
+
+mod poll;
+mod processes;
+mod signals;
+mod status;
+mod system;
+mod time;
+mod transfer;
+
+use alloc::vec::Vec;
+
+use syscalls::{x86, x86_64};
+
+use crate::arch::Arch;
+use crate::machine::Machine;
+use crate::server::{Result, Server};
+
+/// A system call: it has six arguments, of which most take fewer.
+pub(crate) type Call<M> = fn(&mut Server<M>, &[u64; 6]) -> Result;
+
+/// Both tables.
+pub(crate) struct Calls<M: Machine> {
+    narrow: Vec<Option<Call<M>>>,
+    wide: Vec<Option<Call<M>>>,
+}
+
+/// The name of a system call.
+pub(crate) fn name(arch: Arch, number: usize) -> &'static str {
+    match arch {
+        Arch::I386 => x86::Sysno::new(number).map_or("?", |call| call.name()),
+        Arch::Amd64 => x86_64::Sysno::new(number).map_or("?", |call| call.name()),
+    }
+}
+
+impl<M: Machine> Calls<M> {
+    pub(crate) fn get(&self, arch: Arch, number: usize) -> Option<Call<M>> {
+        let table = match arch {
+            Arch::I386 => &self.narrow,
+            Arch::Amd64 => &self.wide,
+        };
+        *table.get(number)?
+    }
+
+    pub(crate) fn new() -> Self {
+        let mut calls = Self { narrow: Vec::new(), wide: Vec::new() };
+        /// Calls that have one name in both.
+        macro_rules! both {
+            ($($name:ident => $call:ident),* $(,)?) => { $(
+                put(&mut calls.narrow, x86::Sysno::$name.id() as usize, Server::<M>::$call);
+                put(&mut calls.wide, x86_64::Sysno::$name.id() as usize, Server::<M>::$call);
+            )* };
+        }
+        macro_rules! narrow {
+            ($($name:ident => $call:ident),* $(,)?) => {
+                $( put(&mut calls.narrow, x86::Sysno::$name.id() as usize, Server::<M>::$call); )*
+            };
+        }
+        macro_rules! wide {
+            ($($name:ident => $call:ident),* $(,)?) => {
+                $( put(&mut calls.wide, x86_64::Sysno::$name.id() as usize, Server::<M>::$call); )*
+            };
+        }
+        both! {
+            read => read, write => write, readv => readv, writev => writev, pread64 => pread, pwrite64 => pwrite,
+            open => open, openat => openat, creat => creat, close => close_descriptor, lseek => lseek,
+            dup => dup, dup2 => dup2, dup3 => dup3, pipe => pipe, pipe2 => pipe2, ioctl => ioctl, fsync => done,
+            fdatasync => done, sync => done, flock => done, poll => poll,
+            sendfile => sendfile,
+            access => access, faccessat => faccessat, faccessat2 => faccessat, readlink => readlink,
+            readlinkat => readlinkat, getdents64 => getdents64, mkdir => mkdir, mkdirat => mkdirat, rmdir => rmdir,
+            unlink => unlink, unlinkat => unlinkat, rename => rename, renameat => renameat, renameat2 => renameat,
+            link => link, linkat => linkat, symlink => symlink, symlinkat => symlinkat, chmod => chmod,
+            fchmod => fchmod, fchmodat => fchmodat, fchownat => fchownat,
+            truncate => truncate, ftruncate => ftruncate, utimensat => utimensat, umask => umask,
+            chdir => chdir, fchdir => fchdir, getcwd => getcwd, mknod => mknod, mknodat => mknodat,
+            statx => statx,
+            brk => brk, munmap => munmap, mprotect => mprotect, mremap => mremap, madvise => done, msync => done,
+            fork => plain_fork, vfork => plain_fork, clone => clone_process, execve => execve, exit => exit_thread,
+            exit_group => exit_group, wait4 => wait4, getpid => getpid, getppid => getppid, gettid => gettid,
+            getpgrp => getpgrp, getpgid => getpgid, setpgid => setpgid, getsid => getsid, setsid => setsid,
+            set_tid_address => set_tid_address, set_robust_list => done, rseq => not_here, prctl => prctl,
+            sched_yield => done, getpriority => getpriority, setpriority => done,
+            getrlimit => getrlimit, setrlimit => done, prlimit64 => prlimit64, getrusage => getrusage, times => times,
+            kill => kill, tkill => tkill, tgkill => tgkill, rt_sigaction => rt_sigaction,
+            rt_sigprocmask => rt_sigprocmask, rt_sigpending => rt_sigpending, rt_sigsuspend => rt_sigsuspend,
+            rt_sigreturn => rt_sigreturn, sigaltstack => sigaltstack, pause => pause, alarm => alarm,
+            setitimer => setitimer, getitimer => getitimer,
+            time => time, gettimeofday => gettimeofday, nanosleep => nanosleep, clock_gettime => clock_gettime,
+            clock_getres => clock_getres, clock_nanosleep => clock_nanosleep,
+            uname => uname, sysinfo => sysinfo, getrandom => getrandom, sched_getaffinity => sched_getaffinity,
+            getgroups => getgroups, setgroups => done, getcpu => getcpu, getxattr => no_attributes,
+            lgetxattr => no_attributes, fgetxattr => no_attributes, listxattr => no_attributes,
+            llistxattr => no_attributes,
+        }
+        narrow! {
+            _llseek => llseek, fcntl64 => fcntl, fcntl => fcntl, stat64 => stat64, lstat64 => lstat64,
+            fstat64 => fstat64, fstatat64 => fstatat64, mmap2 => mmap2, mmap => old_mmap, waitpid => waitpid,
+            set_thread_area => set_thread_area, getuid32 => zero, geteuid32 => zero, getgid32 => zero,
+            getegid32 => zero, getuid => zero, geteuid => zero, getgid => zero, getegid => zero, getgroups32 => getgroups,
+            setgroups32 => done, setuid32 => done, setgid32 => done, setresuid32 => done, setresgid32 => done, setreuid32 => done, setregid32 => done,
+            chown32 => chown, lchown32 => lchown, fchown32 => fchown, sendfile64 => sendfile64, ugetrlimit => getrlimit,
+            sigreturn => sigreturn, truncate64 => truncate64, ftruncate64 => ftruncate64, _newselect => select,
+            pselect6 => pselect6, ppoll => ppoll, clock_gettime64 => clock_gettime64,
+            clock_nanosleep_time64 => clock_nanosleep64, utimensat_time64 => utimensat64, ppoll_time64 => ppoll64,
+            sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => statfs64, pselect6_time64 => pselect6_64,
+        }
+        wide! {
+            fcntl => fcntl, stat => stat64, lstat => lstat64, fstat => fstat64, newfstatat => fstatat64, mmap => mmap,
+            arch_prctl => arch_prctl, getuid => zero, geteuid => zero, getgid => zero, getegid => zero,
+            setuid => done, setgid => done, setresuid => done, setresgid => done, setreuid => done, setregid => done,
+            chown => chown, lchown => lchown, fchown => fchown, select => select, pselect6 => pselect6, ppoll => ppoll,
+            statfs => statfs, fstatfs => statfs,
+        }
+        calls
+    }
+}
+
+fn put<M: Machine>(table: &mut Vec<Option<Call<M>>>, number: usize, call: Call<M>) {
+    if table.len() <= number {
+        table.resize(number + 1, None);
+    }
+    table[number] = Some(call);
+}

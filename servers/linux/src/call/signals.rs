@@ -1,0 +1,230 @@
+//! Signals: what is done about them, what waits, and sending them.
+
+use lilliput_abi::object::register::SP;
+use linux_raw_sys::general::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGKILL, SIGSTOP, SS_DISABLE};
+use syscalls::Errno;
+
+use crate::machine::Machine;
+use crate::process::Channel;
+use crate::server::{Outcome, Result, Server};
+use crate::signal::{Action, COUNT, Deed, Occasion, Restored, Set, deed};
+
+/// `si_code` of a signal that a program sent.
+const BY_USER: i32 = 0;
+/// The smallest stack for handlers.
+const LEAST_STACK: u64 = 2048;
+
+impl<M: Machine> Server<M> {
+    pub(super) fn rt_sigaction(&mut self, &[signal, new, old, ..]: &[u64; 6]) -> Result {
+        let signal = signal as u32;
+        if !(1..=COUNT as u32).contains(&signal) || new != 0 && matches!(signal, SIGKILL | SIGSTOP) {
+            return Err(Errno::EINVAL);
+        }
+        let word = self.thread().arch.word();
+        // Handler, flags, restorer, mask: all words but the last, which has 64 bits.
+        let action = match new {
+            0 => None,
+            place => {
+                let mut user = self.user();
+                Some(Action {
+                    handler: user.word(place)?,
+                    flags: user.u32(place + word)?,
+                    restorer: user.word(place + 2 * word)?,
+                    mask: user.u64(place + 3 * word)?,
+                })
+            }
+        };
+        if old != 0 {
+            let before = self.process().actions.get(signal);
+            let mut bytes = alloc::vec::Vec::new();
+            for value in [before.handler, before.flags.into(), before.restorer] {
+                bytes.extend_from_slice(&value.to_le_bytes()[..word as usize]);
+            }
+            bytes.extend_from_slice(&before.mask.to_le_bytes());
+            self.user().write(old, &bytes)?;
+        }
+        if let Some(action) = action {
+            let process = self.process_mut();
+            process.actions.0[signal as usize - 1] = action;
+            if deed(signal, action) == Deed::Ignore {
+                process.pending.remove(signal);
+            }
+        }
+        Ok(Outcome::Done(0))
+    }
+
+    pub(super) fn rt_sigprocmask(&mut self, &[how, new, old, ..]: &[u64; 6]) -> Result {
+        self.change_mask(how as u32, new, old, 8)
+    }
+
+    pub(super) fn sigprocmask(&mut self, &[how, new, old, ..]: &[u64; 6]) -> Result {
+        self.change_mask(how as u32, new, old, 4)
+    }
+
+    fn change_mask(&mut self, how: u32, new: u64, old: u64, width: usize) -> Result {
+        let before = self.thread().mask;
+        if new != 0 {
+            let mut bytes = [0; 8];
+            self.user().read(new, &mut bytes[..width])?;
+            let bits = u64::from_le_bytes(bytes);
+            let kept = if width == 4 { before.0 & !0xffff_ffff } else { 0 };
+            let mask = match how {
+                SIG_BLOCK => before.0 | bits,
+                SIG_UNBLOCK => before.0 & !bits,
+                SIG_SETMASK => bits | kept,
+                _ => return Err(Errno::EINVAL),
+            };
+            self.thread_mut().mask = Set::mask(mask);
+        }
+        if old != 0 {
+            self.user().write(old, &before.0.to_le_bytes()[..width])?;
+        }
+        Ok(Outcome::Done(0))
+    }
+
+    pub(super) fn rt_sigpending(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        let pending = (self.thread().pending.0 | self.process().pending.0) & self.thread().mask.0;
+        self.user().write(place, &pending.to_le_bytes()).map(|()| Outcome::Done(0))
+    }
+
+    pub(super) fn rt_sigsuspend(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        let mask = Set::mask(self.user().u64(place)?);
+        let thread = self.thread_mut();
+        if thread.old_mask.is_none() {
+            thread.old_mask = Some(thread.mask);
+        }
+        thread.mask = mask;
+        Ok(Outcome::Wait(Channel::Never))
+    }
+
+    pub(super) fn pause(&mut self, _: &[u64; 6]) -> Result {
+        Ok(Outcome::Wait(Channel::Never))
+    }
+
+    pub(super) fn sigreturn(&mut self, _: &[u64; 6]) -> Result {
+        self.restore(false)
+    }
+
+    pub(super) fn rt_sigreturn(&mut self, _: &[u64; 6]) -> Result {
+        self.restore(true)
+    }
+
+    fn restore(&mut self, full: bool) -> Result {
+        let (handle, arch) = (self.thread().handle, self.thread().arch);
+        let sp = self.machine.registers(handle, arch)?.get(SP);
+        let (place, length) = Restored::place(arch, full, sp);
+        let bytes = self.user().bytes(place, length)?;
+        let restored = Restored::new(arch, full, &bytes);
+        self.machine.set_registers(handle, arch, &restored.registers)?;
+        self.thread_mut().mask = restored.mask;
+        Ok(Outcome::Registers)
+    }
+
+    pub(super) fn sigaltstack(&mut self, &[new, old, ..]: &[u64; 6]) -> Result {
+        let word = self.thread().arch.word();
+        let (base, size) = self.thread().signal_stack;
+        if old != 0 {
+            let flags = if size == 0 { u64::from(SS_DISABLE) } else { 0 };
+            let mut bytes = alloc::vec::Vec::new();
+            for value in [base, flags, size] {
+                bytes.extend_from_slice(&value.to_le_bytes()[..word as usize]);
+            }
+            self.user().write(old, &bytes)?;
+        }
+        if new != 0 {
+            let mut user = self.user();
+            let (base, flags, size) = (user.word(new)?, user.u32(new + word)?, user.word(new + 2 * word)?);
+            let disabled = flags & SS_DISABLE != 0;
+            if !disabled && size < LEAST_STACK {
+                return Err(Errno::ENOMEM);
+            }
+            self.thread_mut().signal_stack = if disabled { (0, 0) } else { (base, size) };
+        }
+        Ok(Outcome::Done(0))
+    }
+
+    pub(super) fn kill(&mut self, &[pid, signal, ..]: &[u64; 6]) -> Result {
+        let (pid, signal) = (pid as i32, signal as u32);
+        if signal > COUNT as u32 {
+            return Err(Errno::EINVAL);
+        }
+        let me = self.process();
+        let (my_pid, my_group) = (me.pid, me.group);
+        let occasion = Occasion { signal, code: BY_USER, value: my_pid.into() };
+        let mut found = false;
+        for place in 0..self.processes.len() {
+            let Some(process) = &self.processes[place] else { continue };
+            let meant = match pid {
+                1.. => process.pid == pid as u32,
+                0 => process.group == my_group,
+                -1 => process.pid != my_pid && process.pid != 1,
+                _ => process.group == pid.unsigned_abs(),
+            };
+            found |= meant;
+            if meant && signal != 0 {
+                self.send(place, occasion);
+            }
+        }
+        if found { Ok(Outcome::Done(0)) } else { Err(Errno::ESRCH) }
+    }
+
+    pub(super) fn tkill(&mut self, &[tid, signal, ..]: &[u64; 6]) -> Result {
+        let (tid, signal) = (tid as u32, signal as u32);
+        if signal > COUNT as u32 {
+            return Err(Errno::EINVAL);
+        }
+        let found = self.threads.iter().position(|thread| thread.as_ref().is_some_and(|thread| thread.tid == tid));
+        let place = found.ok_or(Errno::ESRCH)?;
+        if signal != 0 {
+            self.send_to(place, signal);
+        }
+        Ok(Outcome::Done(0))
+    }
+
+    pub(super) fn tgkill(&mut self, &[_, tid, signal, ..]: &[u64; 6]) -> Result {
+        self.tkill(&[tid, signal, 0, 0, 0, 0])
+    }
+
+    pub(super) fn alarm(&mut self, &[seconds, ..]: &[u64; 6]) -> Result {
+        let now = self.machine.now();
+        let seconds = u64::from(seconds as u32);
+        let at = if seconds == 0 { 0 } else { now + seconds * 1_000_000_000 };
+        let (before, _) = core::mem::replace(&mut self.process_mut().alarm, (at, 0));
+        Ok(Outcome::Done(before.saturating_sub(now).div_ceil(1_000_000_000)))
+    }
+
+    /// `struct itimerval`: the interval, then what is left, in seconds and microseconds.
+    pub(super) fn getitimer(&mut self, &[_, place, ..]: &[u64; 6]) -> Result {
+        let now = self.machine.now();
+        let (at, again) = self.process().alarm;
+        let mut bytes = alloc::vec::Vec::new();
+        let width = self.thread().arch.word() as usize;
+        for nanoseconds in [again, at.saturating_sub(now)] {
+            for value in [nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000 / 1000] {
+                bytes.extend_from_slice(&value.to_le_bytes()[..width]);
+            }
+        }
+        self.user().write(place, &bytes).map(|()| Outcome::Done(0))
+    }
+
+    pub(super) fn setitimer(&mut self, &[which, new, old, ..]: &[u64; 6]) -> Result {
+        if which != 0 {
+            return Err(Errno::EINVAL);
+        }
+        if old != 0 {
+            self.getitimer(&[which, old, 0, 0, 0, 0])?;
+        }
+        let word = self.thread().arch.word();
+        let mut times = [0; 4];
+        for (number, time) in times.iter_mut().enumerate() {
+            *time = self.user().word(new + number as u64 * word)?;
+        }
+        let nanoseconds = |seconds: u64, microseconds: u64| {
+            seconds.saturating_mul(1_000_000_000).saturating_add(microseconds.saturating_mul(1000))
+        };
+        let (again, first) = (nanoseconds(times[0], times[1]), nanoseconds(times[2], times[3]));
+        let now = self.machine.now();
+        self.process_mut().alarm = if first == 0 { (0, 0) } else { (now.saturating_add(first), again) };
+        Ok(Outcome::Done(0))
+    }
+}

@@ -1,0 +1,122 @@
+//! Clocks and sleep.
+
+use linux_raw_sys::general::{CLOCK_REALTIME, CLOCK_REALTIME_COARSE, TIMER_ABSTIME};
+use syscalls::Errno;
+
+use crate::machine::Machine;
+use crate::process::Channel;
+use crate::server::{Outcome, Result, Server};
+
+/// Nanoseconds of a second.
+pub(super) const SECOND: u64 = 1_000_000_000;
+
+impl<M: Machine> Server<M> {
+    fn clock(&mut self, clock: u64) -> Result<u64> {
+        match clock as u32 {
+            CLOCK_REALTIME | CLOCK_REALTIME_COARSE => Ok(self.wall_clock()),
+            0..=11 => Ok(self.machine.now()),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Seconds and nanoseconds, of this width each.
+    pub(super) fn put_time(&mut self, place: u64, time: u64, width: usize) -> Result {
+        let (seconds, rest) = ((time / SECOND).to_le_bytes(), (time % SECOND).to_le_bytes());
+        self.user().write(place, &[&seconds[..width], &rest[..width]].concat()).map(|()| Outcome::Done(0))
+    }
+
+    /// A duration or a time.
+    pub(super) fn get_time(&mut self, place: u64, width: u64) -> Result<u64> {
+        let mut user = self.user();
+        let (seconds, rest) = match width {
+            4 => (user.u32(place)?.into(), user.u32(place + 4)?),
+            _ => (user.u64(place)?, user.u32(place + 8)?),
+        };
+        if u64::from(rest) >= SECOND || seconds as i64 <= -1 {
+            return Err(Errno::EINVAL);
+        }
+        Ok(seconds.saturating_mul(SECOND).saturating_add(rest.into()))
+    }
+
+    pub(super) fn time(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        let seconds = self.wall_clock() / SECOND;
+        let width = self.thread().arch.word() as usize;
+        if place != 0 {
+            self.user().write(place, &seconds.to_le_bytes()[..width])?;
+        }
+        Ok(Outcome::Done(seconds))
+    }
+
+    pub(super) fn gettimeofday(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        let now = self.wall_clock();
+        let width = self.thread().arch.word() as usize;
+        let (seconds, rest) = ((now / SECOND).to_le_bytes(), (now % SECOND / 1000).to_le_bytes());
+        self.user().write(place, &[&seconds[..width], &rest[..width]].concat()).map(|()| Outcome::Done(0))
+    }
+
+    pub(super) fn clock_gettime(&mut self, &[clock, place, ..]: &[u64; 6]) -> Result {
+        let (now, width) = (self.clock(clock)?, self.thread().arch.word());
+        self.put_time(place, now, width as usize)
+    }
+
+    pub(super) fn clock_gettime64(&mut self, &[clock, place, ..]: &[u64; 6]) -> Result {
+        let now = self.clock(clock)?;
+        self.put_time(place, now, 8)
+    }
+
+    pub(super) fn clock_getres(&mut self, &[clock, place, ..]: &[u64; 6]) -> Result {
+        self.clock(clock)?;
+        let width = self.thread().arch.word() as usize;
+        if place == 0 { Ok(Outcome::Done(0)) } else { self.put_time(place, 1, width) }
+    }
+
+    pub(super) fn nanosleep(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        let width = self.thread().arch.word();
+        let time = self.get_time(place, width)?;
+        let now = self.machine.now();
+        self.sleep_until(now.saturating_add(time))
+    }
+
+    pub(super) fn clock_nanosleep(&mut self, arguments: &[u64; 6]) -> Result {
+        let width = self.thread().arch.word();
+        self.sleep_by_clock(arguments, width)
+    }
+
+    pub(super) fn clock_nanosleep64(&mut self, arguments: &[u64; 6]) -> Result {
+        self.sleep_by_clock(arguments, 8)
+    }
+
+    fn sleep_by_clock(&mut self, &[clock, flags, place, ..]: &[u64; 6], width: u64) -> Result {
+        let time = self.get_time(place, width)?;
+        let (now, by_clock) = (self.machine.now(), self.clock(clock)?);
+        let distance = if flags as u32 & TIMER_ABSTIME == 0 { time } else { time.saturating_sub(by_clock) };
+        self.sleep_until(now.saturating_add(distance))
+    }
+
+    /// Waits until then, which the first attempt of the call decided.
+    pub(super) fn sleep_until(&mut self, deadline: u64) -> Result {
+        let now = self.machine.now();
+        let deadline = *self.thread_mut().deadline.get_or_insert(deadline);
+        if deadline <= now { Ok(Outcome::Done(0)) } else { Ok(Outcome::Wait(Channel::Never)) }
+    }
+
+    /// What was used is not told apart: the time since the boot.
+    pub(super) fn times(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+        let ticks = self.machine.now() / (SECOND / 100);
+        let width = self.thread().arch.word() as usize;
+        if place != 0 {
+            self.user().write(place, &alloc::vec![0; 4 * width])?;
+        }
+        Ok(Outcome::Done(ticks))
+    }
+
+    pub(super) fn getrusage(&mut self, &[_, place, ..]: &[u64; 6]) -> Result {
+        self.put_usage(place).map(|()| Outcome::Done(0))
+    }
+
+    /// `struct rusage`: times, then fourteen counts.
+    pub(super) fn put_usage(&mut self, place: u64) -> Result<()> {
+        let width = self.thread().arch.word() as usize;
+        self.user().write(place, &alloc::vec![0; (4 + 14) * width])
+    }
+}

@@ -1,0 +1,326 @@
+//! Reading and writing.
+
+use alloc::rc::Rc;
+
+use linux_raw_sys::general::SIGPIPE;
+use syscalls::Errno;
+
+use crate::files::{Device, Kind, Node, Open, Pipe};
+use crate::machine::{Machine, Stream};
+use crate::memory::Access;
+use crate::process::Channel;
+use crate::server::{Outcome, Result, Server};
+
+/// The most bytes that one call moves.
+const MOST: u64 = 0x7fff_f000;
+/// Writes of no more are never mixed with others'.
+const WHOLE: usize = 4096;
+/// The most pieces of one call.
+const MOST_PIECES: u64 = 1024;
+
+impl<M: Machine> Server<M> {
+    pub(super) fn read(&mut self, &[number, address, length, ..]: &[u64; 6]) -> Result {
+        let open = self.file(number)?;
+        self.read_from(&open, address, length.min(MOST) as usize, None)
+    }
+
+    pub(super) fn write(&mut self, &[number, address, length, ..]: &[u64; 6]) -> Result {
+        let open = self.file(number)?;
+        self.write_to(&open, address, length.min(MOST) as usize, None)
+    }
+
+    pub(super) fn pread(&mut self, &[number, address, length, low, high, _]: &[u64; 6]) -> Result {
+        let (open, offset) = (self.file(number)?, self.offset(low, high)?);
+        if matches!(open.node.kind, Kind::Pipe(_)) {
+            return Err(Errno::ESPIPE);
+        }
+        self.read_from(&open, address, length.min(MOST) as usize, Some(offset))
+    }
+
+    pub(super) fn pwrite(&mut self, &[number, address, length, low, high, _]: &[u64; 6]) -> Result {
+        let (open, offset) = (self.file(number)?, self.offset(low, high)?);
+        if matches!(open.node.kind, Kind::Pipe(_)) {
+            return Err(Errno::ESPIPE);
+        }
+        self.write_to(&open, address, length.min(MOST) as usize, Some(offset))
+    }
+
+    /// An offset that takes two words of a 32-bit program's.
+    pub(super) fn offset(&self, low: u64, high: u64) -> Result<u64> {
+        let offset = match self.thread().arch {
+            crate::Arch::I386 => low & 0xffff_ffff | high << 32,
+            crate::Arch::Amd64 => low,
+        };
+        if offset as i64 >= 0 { Ok(offset) } else { Err(Errno::EINVAL) }
+    }
+
+    pub(super) fn readv(&mut self, arguments: &[u64; 6]) -> Result {
+        self.each_piece(arguments, |server, open, address, length| server.read_from(open, address, length, None))
+    }
+
+    pub(super) fn writev(&mut self, arguments: &[u64; 6]) -> Result {
+        self.each_piece(arguments, |server, open, address, length| server.write_to(open, address, length, None))
+    }
+
+    fn each_piece(
+        &mut self,
+        &[number, pieces, count, ..]: &[u64; 6],
+        each: impl Fn(&mut Self, &Rc<Open>, u64, usize) -> Result,
+    ) -> Result {
+        let open = self.file(number)?;
+        let word = self.thread().arch.word();
+        if count > MOST_PIECES {
+            return Err(Errno::EINVAL);
+        }
+        // What was done before the call had to wait.
+        let before = self.thread().progress;
+        let (mut done, mut passed) = (0, 0);
+        for piece in 0..count {
+            let at = pieces + piece * 2 * word;
+            let mut user = self.user();
+            let (mut address, mut length) = (user.word(at)?, user.word(at + word)?.min(MOST));
+            let skip = (before - passed.min(before)).min(length);
+            passed += skip;
+            address += skip;
+            length -= skip;
+            if length == 0 {
+                continue;
+            }
+            self.thread_mut().progress = 0;
+            match each(self, &open, address, length as usize) {
+                Ok(Outcome::Done(moved)) => {
+                    done += moved;
+                    if moved < length {
+                        break;
+                    }
+                }
+                Ok(Outcome::Wait(channel)) => {
+                    let moved = before + done + self.thread().progress;
+                    if moved > 0 && !open.can_write() {
+                        return Ok(Outcome::Done(moved));
+                    }
+                    self.thread_mut().progress = moved;
+                    return Ok(Outcome::Wait(channel));
+                }
+                Err(error) if before + done == 0 => return Err(error),
+                _ => break,
+            }
+        }
+        Ok(Outcome::Done(before + done))
+    }
+
+    fn read_from(&mut self, open: &Rc<Open>, address: u64, length: usize, at: Option<u64>) -> Result {
+        if !open.can_read() {
+            return Err(Errno::EBADF);
+        }
+        match &open.node.kind {
+            Kind::Directory { .. } => Err(Errno::EISDIR),
+            Kind::Link(_) => Err(Errno::EINVAL),
+            Kind::Pipe(pipe) => self.read_pipe(open, &pipe.clone(), address, length),
+            Kind::Device(device) => self.read_device(*device, address, length),
+            Kind::File(_) => {
+                let mut offset = at.unwrap_or(open.offset.get());
+                let node = open.node.clone();
+                let left = node.size().saturating_sub(offset);
+                let length = left.min(length as u64) as usize;
+                let start = offset;
+                self.user().pieces(address, length, Access::Write, |piece| {
+                    offset += node.copy_out(offset, piece) as u64;
+                })?;
+                if at.is_none() {
+                    open.offset.set(offset);
+                }
+                Ok(Outcome::Done(offset - start))
+            }
+        }
+    }
+
+    fn read_device(&mut self, device: Device, address: u64, length: usize) -> Result {
+        match device {
+            Device::Null | Device::Error | Device::Console => Ok(Outcome::Done(0)),
+            Device::Zero => {
+                self.user().pieces(address, length, Access::Write, |piece| piece.fill(0))?;
+                Ok(Outcome::Done(length as u64))
+            }
+            Device::Random => self.fill_with_random(address, length),
+        }
+    }
+
+    pub(super) fn fill_with_random(&mut self, address: u64, length: usize) -> Result {
+        let mut seed = self.random();
+        self.user().pieces(address, length, Access::Write, |piece| {
+            for byte in piece {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                *byte = (seed >> 24) as u8;
+            }
+        })?;
+        Ok(Outcome::Done(length as u64))
+    }
+
+    fn read_pipe(&mut self, open: &Open, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result {
+        let count = pipe.bytes.borrow().len().min(length);
+        if count == 0 {
+            return match () {
+                () if length == 0 || !pipe.has_writers() => Ok(Outcome::Done(0)),
+                () if open.never_waits() => Err(Errno::EAGAIN),
+                () => Ok(Outcome::Wait(Channel::Pipe(pipe.number))),
+            };
+        }
+        let mut bytes = pipe.bytes.borrow_mut();
+        let mut copied = 0;
+        let read = self.user().pieces(address, count, Access::Write, |piece| {
+            let (first, second) = bytes.as_slices();
+            let (first, second) =
+                (first.get(copied..).unwrap_or_default(), &second[copied.saturating_sub(first.len())..]);
+            let from_first = first.len().min(piece.len());
+            piece[..from_first].copy_from_slice(&first[..from_first]);
+            let rest = piece.len() - from_first;
+            piece[from_first..].copy_from_slice(&second[..rest]);
+            copied += piece.len();
+        });
+        read?;
+        bytes.drain(..count);
+        self.events.push(Channel::Pipe(pipe.number));
+        Ok(Outcome::Done(count as u64))
+    }
+
+    fn write_to(&mut self, open: &Rc<Open>, address: u64, length: usize, at: Option<u64>) -> Result {
+        if !open.can_write() {
+            return Err(Errno::EBADF);
+        }
+        match &open.node.kind {
+            Kind::Directory { .. } => Err(Errno::EISDIR),
+            Kind::Link(_) => Err(Errno::EINVAL),
+            Kind::Pipe(pipe) => self.write_pipe(open, &pipe.clone(), address, length),
+            Kind::Device(device) => self.write_device(*device, address, length),
+            Kind::File(_) => {
+                let offset = match at {
+                    Some(at) => at,
+                    None if open.appends() => open.node.size(),
+                    None => open.offset.get(),
+                };
+                self.write_file(&open.node.clone(), offset, address, length)?;
+                if at.is_none() {
+                    open.offset.set(offset + length as u64);
+                }
+                open.node.changed.set(self.wall_clock());
+                Ok(Outcome::Done(length as u64))
+            }
+        }
+    }
+
+    fn write_file(&mut self, node: &Rc<Node>, offset: u64, address: u64, length: usize) -> Result<()> {
+        // What cannot be read must not make the file larger.
+        self.user().pieces(address, length, Access::Read, |_| {})?;
+        let mut done = 0;
+        let mut user = self.user();
+        node.write(offset, length, |bytes| {
+            user.pieces(address, length, Access::Read, |piece| {
+                bytes[done..done + piece.len()].copy_from_slice(piece);
+                done += piece.len();
+            })
+        })?
+    }
+
+    fn write_device(&mut self, device: Device, address: u64, length: usize) -> Result {
+        let stream = match device {
+            Device::Null | Device::Zero | Device::Random => return Ok(Outcome::Done(length as u64)),
+            Device::Console => Stream::Output,
+            Device::Error => Stream::Error,
+        };
+        // Page by page, as there is no more memory than that for it anywhere.
+        let bytes = self.user().bytes(address, length.min(64 << 10))?;
+        self.machine.print(stream, &bytes);
+        Ok(Outcome::Done(bytes.len() as u64))
+    }
+
+    fn write_pipe(&mut self, open: &Open, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result {
+        let before = self.thread().progress as usize;
+        let rest = length - before.min(length);
+        if !pipe.has_readers() {
+            if before > 0 {
+                return Ok(Outcome::Done(before as u64));
+            }
+            self.send_to(self.me, SIGPIPE);
+            return Err(Errno::EPIPE);
+        }
+        let room = pipe.room();
+        let count = rest.min(room);
+        if count == 0 && rest > 0 || rest <= WHOLE && count < rest && before == 0 {
+            return if open.never_waits() { Err(Errno::EAGAIN) } else { Ok(Outcome::Wait(Channel::Pipe(pipe.number))) };
+        }
+        let mut bytes = pipe.bytes.borrow_mut();
+        self.user().pieces(address + before as u64, count, Access::Read, |piece| bytes.extend(piece.iter()))?;
+        self.events.push(Channel::Pipe(pipe.number));
+        let done = (before + count) as u64;
+        if count == rest || open.never_waits() {
+            return Ok(Outcome::Done(done));
+        }
+        self.thread_mut().progress = done;
+        Ok(Outcome::Wait(Channel::Pipe(pipe.number)))
+    }
+
+    pub(super) fn sendfile(&mut self, &[to, from, offset, count, ..]: &[u64; 6]) -> Result {
+        let word = self.thread().arch.word() as usize;
+        self.send_file(to, from, offset, count, word)
+    }
+
+    pub(super) fn sendfile64(&mut self, &[to, from, offset, count, ..]: &[u64; 6]) -> Result {
+        self.send_file(to, from, offset, count, 8)
+    }
+
+    fn send_file(&mut self, to: u64, from: u64, offset: u64, count: u64, width: usize) -> Result {
+        let (to, from) = (self.file(to)?, self.file(from)?);
+        if !matches!(from.node.kind, Kind::File(_)) || !from.can_read() {
+            return Err(Errno::EINVAL);
+        }
+        if !to.can_write() {
+            return Err(Errno::EBADF);
+        }
+        let mut named = [0; 8];
+        if offset != 0 {
+            self.user().read(offset, &mut named[..width])?;
+        }
+        let at = if offset == 0 { from.offset.get() } else { u64::from_le_bytes(named) };
+        let room = match &to.node.kind {
+            Kind::Pipe(pipe) => {
+                if !pipe.has_readers() {
+                    self.send_to(self.me, SIGPIPE);
+                    return Err(Errno::EPIPE);
+                }
+                if pipe.room() == 0 && !to.never_waits() && from.node.size() > at && count > 0 {
+                    return Ok(Outcome::Wait(Channel::Pipe(pipe.number)));
+                }
+                pipe.room() as u64
+            }
+            _ => MOST,
+        };
+        let count = count.min(room).min(from.node.size().saturating_sub(at)).min(64 << 10) as usize;
+        let mut bytes = alloc::vec![0; count];
+        from.node.copy_out(at, &mut bytes);
+        match &to.node.kind {
+            Kind::Pipe(pipe) => {
+                pipe.bytes.borrow_mut().extend(bytes.iter());
+                self.events.push(Channel::Pipe(pipe.number));
+            }
+            Kind::Device(Device::Console) => self.machine.print(Stream::Output, &bytes),
+            Kind::Device(Device::Error) => self.machine.print(Stream::Error, &bytes),
+            Kind::Device(_) => {}
+            Kind::File(_) => {
+                let place = if to.appends() { to.node.size() } else { to.offset.get() };
+                to.node.write(place, count, |to| to.copy_from_slice(&bytes))?;
+                to.offset.set(place + count as u64);
+            }
+            Kind::Directory { .. } | Kind::Link(_) => return Err(Errno::EINVAL),
+        }
+        let end = at + count as u64;
+        if offset == 0 {
+            from.offset.set(end);
+        } else {
+            self.user().write(offset, &end.to_le_bytes()[..width])?;
+        }
+        Ok(Outcome::Done(count as u64))
+    }
+}

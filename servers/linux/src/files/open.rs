@@ -1,0 +1,79 @@
+//! What is open: a node or a pipe's end, an offset, flags. Shared by all descriptors that were made from one.
+
+use alloc::rc::Rc;
+use core::cell::Cell;
+
+use linux_raw_sys::general::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
+
+use super::{End, Kind, Node};
+
+/// An open file description.
+pub struct Open {
+    /// The node; an anonymous pipe has one too, in no directory.
+    pub node: Rc<Node>,
+    /// The end, of a pipe; two if it was opened for both.
+    pub ends: [Option<End>; 2],
+    /// Where it is read and written next.
+    pub offset: Cell<u64>,
+    /// Flags of `open` that can change.
+    pub flags: Cell<u32>,
+}
+
+/// What could be done without waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Reading.
+    pub read: bool,
+    /// Writing.
+    pub write: bool,
+    /// There is nobody at the other end.
+    pub hung_up: bool,
+}
+
+impl Open {
+    /// A description of a node that was opened with these flags.
+    pub fn new(node: Rc<Node>, flags: u32) -> Rc<Self> {
+        let mode = flags & O_ACCMODE;
+        let ends = match &node.kind {
+            Kind::Pipe(pipe) => [
+                (mode == O_RDONLY || mode == O_RDWR).then(|| End::new(pipe, false)),
+                (mode == O_WRONLY || mode == O_RDWR).then(|| End::new(pipe, true)),
+            ],
+            _ => [None, None],
+        };
+        Rc::new(Self { node, ends, offset: Cell::new(0), flags: Cell::new(flags) })
+    }
+
+    /// Whether it was opened to be read.
+    pub fn can_read(&self) -> bool {
+        self.flags.get() & O_ACCMODE != O_WRONLY
+    }
+
+    /// Whether it was opened to be written.
+    pub fn can_write(&self) -> bool {
+        self.flags.get() & O_ACCMODE != O_RDONLY
+    }
+
+    /// Whether it fails where it would have to wait.
+    pub fn never_waits(&self) -> bool {
+        self.flags.get() & O_NONBLOCK != 0
+    }
+
+    /// Whether it is written at its end only.
+    pub fn appends(&self) -> bool {
+        self.flags.get() & O_APPEND != 0
+    }
+
+    /// What could be done without waiting.
+    pub fn ready(&self) -> Ready {
+        let Kind::Pipe(pipe) = &self.node.kind else {
+            return Ready { read: true, write: true, hung_up: false };
+        };
+        let empty = pipe.bytes.borrow().is_empty();
+        Ready {
+            read: self.can_read() && !empty,
+            write: self.can_write() && (pipe.room() > 0 || !pipe.has_readers()),
+            hung_up: self.can_read() && !pipe.has_writers() || self.can_write() && !pipe.has_readers(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What the server needs of the kernel below: tasks, threads, mappings, time, and somewhere to print.
+
+use core::fmt;
+
+use lilliput_abi::Rights;
+use syscalls::Errno;
+
+use crate::arch::{Arch, Registers};
+use crate::memory::Frame;
+
+/// Where a program's standard output and error go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output, and the console.
+    Output,
+    /// Standard error, where that is another.
+    Error,
+}
+
+/// What Linux programs run on.
+pub trait Machine {
+    /// A task's name.
+    type Space: Copy;
+    /// A thread's name.
+    type Thread: Copy;
+
+    /// Makes a task that can have addresses below `size`.
+    ///
+    /// # Errors
+    /// `EAGAIN` or `ENOMEM` if there can be no more.
+    fn create_space(&mut self, arch: Arch, size: u64) -> Result<Self::Space, Errno>;
+    /// Ends a task that has no threads.
+    fn destroy_space(&mut self, space: Self::Space);
+    /// Maps a frame, in place of whatever is there.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    fn map(&mut self, space: Self::Space, page: u64, frame: Frame, rights: Rights) -> Result<(), Errno>;
+    /// Unmaps pages, as far as they are mapped.
+    fn unmap(&mut self, space: Self::Space, page: u64, pages: usize);
+    /// Makes a thread, stopped, whose system calls and faults are told under this badge.
+    ///
+    /// # Errors
+    /// `EAGAIN` if there can be no more.
+    fn create_thread(&mut self, space: Self::Space, badge: u32) -> Result<Self::Thread, Errno>;
+    /// Ends a thread.
+    fn destroy_thread(&mut self, thread: Self::Thread);
+    /// A thread's registers, while it is stopped or waits for the server.
+    ///
+    /// # Errors
+    /// `ESRCH` if it runs.
+    fn registers(&mut self, thread: Self::Thread, arch: Arch) -> Result<Registers, Errno>;
+    /// Sets them.
+    ///
+    /// # Errors
+    /// `EFAULT` where the instruction pointer cannot be one of the program's.
+    fn set_registers(&mut self, thread: Self::Thread, arch: Arch, registers: &Registers) -> Result<(), Errno>;
+    /// Sets the segment that thread-local variables are reached by: its base, and its limit where it is 32-bit.
+    ///
+    /// # Errors
+    /// `EINVAL`.
+    fn set_tls(&mut self, thread: Self::Thread, arch: Arch, base: u64, limit: u32) -> Result<(), Errno>;
+    /// Takes a thread from the processor. It goes on with [`Machine::resume`].
+    fn stop(&mut self, thread: Self::Thread);
+    /// Lets a thread that is stopped go on.
+    fn resume(&mut self, thread: Self::Thread);
+    /// Nanoseconds since the boot.
+    fn now(&mut self) -> u64;
+    /// Prints what a program has written.
+    fn print(&mut self, stream: Stream, bytes: &[u8]);
+    /// Says something to whoever runs all this.
+    fn log(&mut self, text: fmt::Arguments);
+}
+
+/// The entry of the descriptor table that is a 32-bit thread's own, as `set_thread_area` tells it.
+pub const TLS_ENTRY: u32 = 6;

@@ -1,0 +1,104 @@
+//! Areas: ranges of pages that hold the same kind of thing.
+
+use alloc::rc::Rc;
+use core::ops::Range;
+
+use lilliput_abi::Rights;
+use syscalls::Errno;
+
+use super::{Frame, PAGE, Pool, Shared};
+use crate::files::Node;
+
+/// What pages hold when they are touched for the first time.
+#[derive(Clone)]
+pub enum Source {
+    /// Zeros.
+    Zero,
+    /// A file's bytes from this offset on, and zeros from the second on.
+    File(Rc<Node>, u64, u64),
+    /// The frames of a mapping that several processes share, in order.
+    Shared(Rc<Shared>, u64),
+}
+
+/// A range of pages.
+#[derive(Clone)]
+pub struct Area {
+    /// Address of the first.
+    pub start: u64,
+    /// Address behind the last.
+    pub end: u64,
+    /// What may be done there.
+    pub rights: Rights,
+    /// Whether who is forked shares what is written there.
+    pub shared: bool,
+    /// What is there at first.
+    pub source: Source,
+}
+
+impl Area {
+    /// Private pages of zeros.
+    pub const fn zero(range: Range<u64>, rights: Rights) -> Self {
+        Self { start: range.start, end: range.end, rights, shared: false, source: Source::Zero }
+    }
+
+    /// Whether another that begins where this ends is nothing but more of it.
+    pub fn is_continued_by(&self, other: &Self) -> bool {
+        self.end == other.start
+            && self.rights == other.rights
+            && !self.shared
+            && !other.shared
+            && matches!((&self.source, &other.source), (Source::Zero, Source::Zero))
+    }
+
+    /// Ends at an address in its middle; what is from there on.
+    pub fn split(&mut self, at: u64) -> Self {
+        let upper = Self { start: at, source: self.source.from(at - self.start), ..self.clone() };
+        self.end = at;
+        upper
+    }
+}
+
+impl Source {
+    pub(super) fn from(&self, distance: u64) -> Self {
+        match self {
+            Self::Zero => Self::Zero,
+            Self::File(node, offset, end) => Self::File(node.clone(), offset + distance, *end),
+            Self::Shared(frames, offset) => Self::Shared(frames.clone(), offset + distance),
+        }
+    }
+
+    /// An area with this source is no more: the last one of a shared mapping gives the frames back.
+    pub(super) fn end(&self, pool: &mut Pool) {
+        if let Self::Shared(frames, _) = self
+            && Rc::strong_count(frames) == 1
+        {
+            frames.clear(pool);
+        }
+    }
+
+    /// A frame that holds what is at a distance from the beginning; held for whoever asks.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there is none.
+    pub(super) fn fill(&self, distance: u64, to_write: bool, pool: &mut Pool) -> Result<Frame, Errno> {
+        match self {
+            Self::Zero => pool.take(),
+            Self::Shared(frames, offset) => frames.frame(((offset + distance) / PAGE) as usize, pool),
+            Self::File(node, offset, end) => {
+                let from = offset + distance;
+                let whole = from.is_multiple_of(PAGE) && from + PAGE <= *end;
+                if whole && let Some(frame) = pool.cached(node.number, from) {
+                    pool.hold(frame);
+                    return Ok(frame);
+                }
+                let frame = pool.take()?;
+                let length = end.saturating_sub(from).min(PAGE) as usize;
+                node.copy_out(from, &mut pool.bytes_mut(frame)[..length]);
+                if whole && !to_write && node.is_fixed() {
+                    pool.cache(node.number, from, frame);
+                }
+                Ok(frame)
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! A process's memory: areas, which say what its addresses hold, and the pages that are there so far.
+
+mod area;
+mod pool;
+mod user;
+
+use alloc::collections::BTreeMap;
+use core::ops::Range;
+
+use lilliput_abi::Rights;
+use syscalls::Errno;
+
+pub use area::{Area, Source};
+pub use pool::{Frame, Pool, Shared};
+pub use user::User;
+
+use crate::machine::Machine;
+
+/// Bytes of a page.
+pub const PAGE: u64 = 4096;
+
+/// What a program did, or the server on its behalf, to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It read.
+    Read,
+    /// It wrote.
+    Write,
+    /// It fetched an instruction.
+    Execute,
+}
+
+/// A page that is there.
+#[derive(Clone, Copy, Debug)]
+struct Page {
+    frame: Frame,
+    /// With which rights the task has it mapped; none if it has not.
+    mapped: Rights,
+}
+
+/// The memory of a process.
+pub struct Memory<S> {
+    /// The task that it is the memory of.
+    pub space: S,
+    /// How large the task's space is.
+    pub size: u64,
+    areas: BTreeMap<u64, Area>,
+    pages: BTreeMap<u64, Page>,
+    /// Where mappings go to that name no address: below the end of this, the highest first.
+    mappings: Range<u64>,
+    /// Where the heap begins, and where it ends now.
+    pub heap: Range<u64>,
+}
+
+impl<S: Copy> Memory<S> {
+    /// Memory that holds nothing.
+    pub const fn new(space: S, size: u64, mappings: Range<u64>) -> Self {
+        Self { space, size, areas: BTreeMap::new(), pages: BTreeMap::new(), mappings, heap: 0..0 }
+    }
+
+    /// The area that an address lies in.
+    pub fn area(&self, address: u64) -> Option<&Area> {
+        let (_, area) = self.areas.range(..=address).next_back()?;
+        (address < area.end).then_some(area)
+    }
+
+    /// All areas, the lowest first.
+    pub fn areas(&self) -> impl Iterator<Item = &Area> {
+        self.areas.values()
+    }
+
+    /// Whether nothing is in a range.
+    pub fn is_free(&self, range: &Range<u64>) -> bool {
+        self.areas.range(..range.end).next_back().is_none_or(|(_, area)| area.end <= range.start)
+    }
+
+    /// The highest free range of so many bytes for a mapping.
+    pub fn find(&self, length: u64) -> Option<u64> {
+        let mut end = self.mappings.end;
+        loop {
+            let start = end.checked_sub(length).filter(|&start| start >= self.mappings.start)?;
+            match self.areas.range(..end).next_back() {
+                Some((&first, area)) if area.end > start => end = end.min(first),
+                _ => return Some(start),
+            }
+        }
+    }
+
+    /// Adds an area, where nothing is; joined to one below that it only continues.
+    ///
+    /// # Errors
+    /// `EEXIST` if something is there, `ENOMEM` if it lies outside the space.
+    pub fn add(&mut self, area: Area) -> Result<(), Errno> {
+        let range = area.start..area.end;
+        if range.is_empty() || range.end > self.size {
+            return Err(Errno::ENOMEM);
+        }
+        if !self.is_free(&range) {
+            return Err(Errno::EEXIST);
+        }
+        if let Some((_, below)) = self.areas.range_mut(..area.start).next_back()
+            && below.is_continued_by(&area)
+        {
+            below.end = area.end;
+            return Ok(());
+        }
+        self.areas.insert(area.start, area);
+        Ok(())
+    }
+
+    /// Takes a range of pages away.
+    pub fn remove<M: Machine<Space = S>>(&mut self, range: Range<u64>, pool: &mut Pool, machine: &mut M) {
+        self.cut(range.start);
+        self.cut(range.end);
+        self.areas.retain(|start, area| {
+            let stays = !range.contains(start);
+            if !stays {
+                area.source.end(pool);
+            }
+            stays
+        });
+        self.forget_pages(range, pool, machine);
+    }
+
+    fn forget_pages<M: Machine<Space = S>>(&mut self, range: Range<u64>, pool: &mut Pool, machine: &mut M) {
+        let mut mapped = false;
+        while let Some((&address, page)) = self.pages.range(range.clone()).next() {
+            mapped |= !page.mapped.is_empty();
+            pool.release(page.frame);
+            self.pages.remove(&address);
+        }
+        if mapped {
+            machine.unmap(self.space, range.start, ((range.end - range.start) / PAGE) as usize);
+        }
+    }
+
+    /// Changes what may be done in a range of pages.
+    ///
+    /// # Errors
+    /// `ENOMEM` if a part of it has no area.
+    pub fn protect<M: Machine<Space = S>>(
+        &mut self,
+        range: Range<u64>,
+        rights: Rights,
+        machine: &mut M,
+    ) -> Result<(), Errno> {
+        let mut address = range.start;
+        while address < range.end {
+            address = self.area(address).ok_or(Errno::ENOMEM)?.end;
+        }
+        self.cut(range.start);
+        self.cut(range.end);
+        for (_, area) in self.areas.range_mut(range.clone()) {
+            area.rights = rights;
+        }
+        for (&address, page) in self.pages.range_mut(range) {
+            if !page.mapped.is_empty() && !rights.contains(page.mapped) {
+                // What is allowed still comes back when it is touched.
+                machine.unmap(self.space, address, 1);
+                page.mapped = Rights::empty();
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes an area begin at an address in the middle of one.
+    fn cut(&mut self, at: u64) {
+        if let Some((&start, area)) = self.areas.range_mut(..at).next_back()
+            && area.end > at
+        {
+            let upper = area.split(at);
+            debug_assert!(start < at);
+            self.areas.insert(at, upper);
+        }
+    }
+
+    /// A thread of the process had a page fault.
+    ///
+    /// # Errors
+    /// `EFAULT` where it has no right, `ENOMEM` where there is no frame.
+    pub fn fault<M: Machine<Space = S>>(
+        &mut self,
+        address: u64,
+        access: Access,
+        pool: &mut Pool,
+        machine: &mut M,
+    ) -> Result<(), Errno> {
+        let address = address - address % PAGE;
+        let (frame, area_rights) = self.bring(address, access, pool, machine)?;
+        let rights = match access {
+            // Who may write may find the page shared with others, and gets a copy when it does.
+            Access::Write => Rights::READ | Rights::WRITE,
+            Access::Execute => Rights::READ | Rights::EXECUTE,
+            Access::Read => area_rights & (Rights::READ | Rights::EXECUTE),
+        };
+        machine.map(self.space, address, frame, rights)?;
+        if let Some(page) = self.pages.get_mut(&address) {
+            page.mapped = rights;
+        }
+        Ok(())
+    }
+
+    /// Lets a page be there, and alone the process's if it is to be written; the frame, and what may be done in its area.
+    fn bring<M: Machine<Space = S>>(
+        &mut self,
+        address: u64,
+        access: Access,
+        pool: &mut Pool,
+        machine: &mut M,
+    ) -> Result<(Frame, Rights), Errno> {
+        let area = self.area(address).ok_or(Errno::EFAULT)?;
+        let (rights, private) = (area.rights, !area.shared);
+        let wanted = match access {
+            Access::Read => Rights::READ,
+            Access::Write => Rights::WRITE,
+            Access::Execute => Rights::EXECUTE,
+        };
+        // On this processor who may write or execute may read.
+        let allowed = if rights.is_empty() { rights } else { rights | Rights::READ };
+        if !allowed.contains(wanted) {
+            return Err(Errno::EFAULT);
+        }
+        let Some(page) = self.pages.get(&address).copied() else {
+            let frame = area.source.fill(address - area.start, access == Access::Write, pool)?;
+            self.pages.insert(address, Page { frame, mapped: Rights::empty() });
+            return Ok((frame, rights));
+        };
+        if access != Access::Write || !private || !pool.is_shared(page.frame) {
+            return Ok((page.frame, rights));
+        }
+        let own = pool.copy(page.frame)?;
+        pool.release(page.frame);
+        if !page.mapped.is_empty() {
+            machine.map(self.space, address, own, page.mapped)?;
+        }
+        self.pages.insert(address, Page { frame: own, mapped: page.mapped });
+        Ok((own, rights))
+    }
+
+    /// Memory for a child, which shares all frames with this until one of the two writes.
+    pub fn fork<M: Machine<Space = S>>(&mut self, space: S, pool: &mut Pool, machine: &mut M) -> Self {
+        let mut child = Self {
+            space,
+            size: self.size,
+            areas: self.areas.clone(),
+            pages: BTreeMap::new(),
+            mappings: self.mappings.clone(),
+            heap: self.heap.clone(),
+        };
+        // Neighbours are withdrawn by one call. They come back as they are touched.
+        let mut withdrawn = 0..0;
+        for (&address, page) in &mut self.pages {
+            pool.hold(page.frame);
+            child.pages.insert(address, Page { frame: page.frame, mapped: Rights::empty() });
+            if !page.mapped.contains(Rights::WRITE) {
+                continue;
+            }
+            let shared = self.areas.range(..=address).next_back().is_some_and(|(_, area)| area.shared);
+            if shared {
+                continue;
+            }
+            page.mapped = Rights::empty();
+            if withdrawn.end != address {
+                withdraw(machine, self.space, &withdrawn);
+                withdrawn.start = address;
+            }
+            withdrawn.end = address + PAGE;
+        }
+        withdraw(machine, self.space, &withdrawn);
+        child
+    }
+
+    /// Gives all frames back. The task is about to go, or gone.
+    pub fn clear(&mut self, pool: &mut Pool) {
+        for page in self.pages.values() {
+            pool.release(page.frame);
+        }
+        self.pages.clear();
+        for area in core::mem::take(&mut self.areas).values() {
+            area.source.end(pool);
+        }
+    }
+
+    /// Moves what is in a range to another address, where nothing is, with so many bytes in all.
+    ///
+    /// # Errors
+    /// `ENOMEM`.
+    pub fn shift<M: Machine<Space = S>>(
+        &mut self,
+        from: Range<u64>,
+        to: u64,
+        length: u64,
+        pool: &mut Pool,
+        machine: &mut M,
+    ) -> Result<(), Errno> {
+        let area = self.area(from.start).ok_or(Errno::EFAULT)?.clone();
+        let source = area.source.from(from.start - area.start);
+        self.add(Area { start: to, end: to + length, source, ..area })?;
+        let moved: alloc::vec::Vec<_> = self.pages.range(from.clone()).map(|(&at, page)| (at, page.frame)).collect();
+        for (at, frame) in moved {
+            pool.hold(frame);
+            self.pages.insert(at - from.start + to, Page { frame, mapped: Rights::empty() });
+        }
+        self.remove(from, pool, machine);
+        Ok(())
+    }
+
+    /// How many pages are there.
+    pub fn resident(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Moves the end of the heap, as far as that is possible; says where it is.
+    pub fn set_heap_end<M: Machine<Space = S>>(&mut self, end: u64, pool: &mut Pool, machine: &mut M) -> u64 {
+        if end < self.heap.start {
+            return self.heap.end;
+        }
+        let (old, new) = (self.heap.end.next_multiple_of(PAGE), end.next_multiple_of(PAGE));
+        if new < old {
+            self.remove(new..old, pool, machine);
+        } else if new > old
+            && (new - old > pool.bytes_in_all()
+                || self.add(Area::zero(old..new, Rights::READ | Rights::WRITE)).is_err())
+        {
+            return self.heap.end;
+        }
+        self.heap.end = end;
+        end
+    }
+}
+
+fn withdraw<M: Machine>(machine: &mut M, space: M::Space, range: &Range<u64>) {
+    if !range.is_empty() {
+        machine.unmap(space, range.start, ((range.end - range.start) / PAGE) as usize);
+    }
+}

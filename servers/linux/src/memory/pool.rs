@@ -1,0 +1,151 @@
+//! Page frames: who holds each, and what they hold.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use syscalls::Errno;
+
+use super::PAGE;
+
+/// The number of a frame.
+pub type Frame = u32;
+
+/// All frames that processes can have.
+pub struct Pool {
+    memory: &'static mut [[u8; PAGE as usize]],
+    /// By how many pages each frame is held.
+    holders: Vec<u32>,
+    free: Vec<Frame>,
+    /// Pages of files that never change, by the file's number and the offset; the cache holds each.
+    cached: BTreeMap<(u64, u64), Frame>,
+}
+
+impl Pool {
+    /// All of them free.
+    pub fn new(memory: &'static mut [[u8; PAGE as usize]]) -> Self {
+        let count = memory.len() as Frame;
+        let holders = (0..count).map(|_| 0).collect();
+        Self { memory, holders, free: (0..count).rev().collect(), cached: BTreeMap::new() }
+    }
+
+    /// How many there are, and how many are free.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.memory.len(), self.free.len())
+    }
+
+    /// Bytes of all frames: more than this is promised to nobody at once.
+    pub fn bytes_in_all(&self) -> u64 {
+        self.memory.len() as u64 * PAGE
+    }
+
+    /// A frame of zeros, held once.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there is none.
+    pub fn take(&mut self) -> Result<Frame, Errno> {
+        let frame = self.take_dirty()?;
+        self.memory[frame as usize].fill(0);
+        Ok(frame)
+    }
+
+    fn take_dirty(&mut self) -> Result<Frame, Errno> {
+        if self.free.is_empty() {
+            self.drop_unused_cache();
+        }
+        let frame = self.free.pop().ok_or(Errno::ENOMEM)?;
+        self.holders[frame as usize] = 1;
+        Ok(frame)
+    }
+
+    /// A frame with what another holds, held once.
+    ///
+    /// # Errors
+    /// `ENOMEM` if there is none.
+    pub fn copy(&mut self, from: Frame) -> Result<Frame, Errno> {
+        let frame = self.take_dirty()?;
+        if let Ok([to, from]) = self.memory.get_disjoint_mut([frame as usize, from as usize]) {
+            to.copy_from_slice(from);
+        }
+        Ok(frame)
+    }
+
+    /// One more holds it.
+    pub fn hold(&mut self, frame: Frame) {
+        self.holders[frame as usize] += 1;
+    }
+
+    /// One fewer holds it.
+    pub fn release(&mut self, frame: Frame) {
+        let holders = &mut self.holders[frame as usize];
+        *holders -= 1;
+        if *holders == 0 {
+            self.free.push(frame);
+        }
+    }
+
+    /// Whether several hold it.
+    pub fn is_shared(&self, frame: Frame) -> bool {
+        self.holders[frame as usize] > 1
+    }
+
+    /// What it holds.
+    pub fn bytes(&self, frame: Frame) -> &[u8; PAGE as usize] {
+        &self.memory[frame as usize]
+    }
+
+    /// What it holds, to be changed.
+    pub fn bytes_mut(&mut self, frame: Frame) -> &mut [u8; PAGE as usize] {
+        &mut self.memory[frame as usize]
+    }
+
+    pub(super) fn cached(&self, file: u64, offset: u64) -> Option<Frame> {
+        self.cached.get(&(file, offset)).copied()
+    }
+
+    pub(super) fn cache(&mut self, file: u64, offset: u64, frame: Frame) {
+        self.hold(frame);
+        self.cached.insert((file, offset), frame);
+    }
+
+    /// Frames that nobody but the cache holds are free again.
+    fn drop_unused_cache(&mut self) {
+        let Self { cached, holders, free, .. } = self;
+        cached.retain(|_, &mut frame| {
+            let used = holders[frame as usize] > 1;
+            if !used {
+                holders[frame as usize] = 0;
+                free.push(frame);
+            }
+            used
+        });
+    }
+}
+
+/// The pages of a mapping that processes share, as far as they were touched.
+#[derive(Default)]
+pub struct Shared(RefCell<BTreeMap<usize, Frame>>);
+
+impl Shared {
+    /// One of its pages, held for whoever asks.
+    pub(super) fn frame(&self, number: usize, pool: &mut Pool) -> Result<Frame, Errno> {
+        let mut frames = self.0.borrow_mut();
+        let frame = match frames.get(&number) {
+            Some(&frame) => frame,
+            None => {
+                let frame = pool.take()?;
+                frames.insert(number, frame);
+                frame
+            }
+        };
+        pool.hold(frame);
+        Ok(frame)
+    }
+
+    /// Gives its frames back. Nobody maps it any more.
+    pub fn clear(&self, pool: &mut Pool) {
+        for (_, frame) in core::mem::take(&mut *self.0.borrow_mut()) {
+            pool.release(frame);
+        }
+    }
+}

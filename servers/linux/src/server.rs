@@ -1,0 +1,459 @@
+//! A system call and its answer; faults; deadlines.
+
+mod deliver;
+mod life;
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::mem;
+
+use lilliput_abi::foreign;
+use syscalls::Errno;
+
+use crate::arch::Arch;
+use crate::call::Calls;
+use crate::files::{self, Device, Kind, Node, Open, Refused};
+use crate::machine::Machine;
+use crate::memory::{Access, Pool, User};
+use crate::process::{Channel, End, Process, Thread, Waiting};
+use crate::signal::{Action, Occasion, Set};
+
+/// What came of a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done, with this result.
+    Done(u64),
+    /// It is to be tried again when something happens there.
+    Wait(Channel),
+    /// The thread's registers were set: it goes on with those.
+    Registers,
+    /// The thread is no more.
+    Ended,
+}
+
+/// What a system call returns: its outcome, or an error's number.
+pub type Result<T = Outcome> = core::result::Result<T, Errno>;
+
+/// How the thread that called is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It goes on with this result.
+    Result(u64),
+    /// It goes on with its registers as they are.
+    Resume,
+    /// It stays stopped; the server lets it go on when it is time.
+    Stop,
+    /// It is no more.
+    Nobody,
+}
+
+/// What the server starts with.
+pub struct Start {
+    /// The initial tree: a cpio archive, or none.
+    pub tree: &'static [u8],
+    /// Seconds since 1970 at the boot.
+    pub date: u64,
+    /// What CPUID says in leaf 1, EDX.
+    pub features: u32,
+    /// Where random numbers come from.
+    pub seed: u64,
+    /// Whether the console is a terminal.
+    pub has_terminal: bool,
+}
+
+/// The Linux server.
+pub struct Server<M: Machine> {
+    /// What it runs on.
+    pub machine: M,
+    pub(crate) pool: Pool,
+    pub(crate) processes: Vec<Option<Process<M>>>,
+    pub(crate) threads: Vec<Option<Thread<M>>>,
+    /// The thread whose call is served.
+    pub(crate) me: usize,
+    pub(crate) root: Rc<Node>,
+    pub(crate) next_node: u64,
+    pub(crate) next_pid: u32,
+    /// What has happened, for those that wait for it.
+    pub(crate) events: Vec<Channel>,
+    pub(crate) date: u64,
+    /// Whether the console is a terminal.
+    pub(crate) has_terminal: bool,
+    pub(crate) features: u32,
+    pub(crate) random: u64,
+    calls: Calls<M>,
+    /// Numbers of system calls that there are not, which were called.
+    pub(crate) unknown: Vec<(Arch, usize)>,
+    /// The first process, and how it ended.
+    first: u32,
+    first_end: Option<End>,
+}
+
+impl<M: Machine> Server<M> {
+    /// A server with no process yet.
+    ///
+    /// # Errors
+    /// Where the tree cannot be had.
+    pub fn new(machine: M, pool: Pool, start: &Start) -> core::result::Result<Self, Refused> {
+        let root = Node::new(1, Node::directory(), 0o755, start.date * 1_000_000_000);
+        let mut server = Self {
+            machine,
+            pool,
+            processes: Vec::new(),
+            threads: Vec::new(),
+            me: 0,
+            root: root.clone(),
+            next_node: 2,
+            next_pid: 1,
+            events: Vec::new(),
+            date: start.date,
+            has_terminal: start.has_terminal,
+            features: start.features,
+            random: start.seed | 1,
+            calls: Calls::new(),
+            unknown: Vec::new(),
+            first: 0,
+            first_end: None,
+        };
+        files::fill(&root, start.tree, &mut || server.new_node())?;
+        server.make_usual_files();
+        Ok(server)
+    }
+
+    /// Ends all processes, and begins with the initial tree again.
+    ///
+    /// # Errors
+    /// Where that cannot be had.
+    pub fn begin_anew(&mut self, start: &Start) -> core::result::Result<(), Refused> {
+        self.end_all();
+        self.root = Node::new(self.new_node(), Node::directory(), 0o755, start.date * 1_000_000_000);
+        (self.next_pid, self.first, self.first_end) = (1, 0, None);
+        let root = self.root.clone();
+        files::fill(&root, start.tree, &mut || self.new_node())?;
+        self.make_usual_files();
+        Ok(())
+    }
+
+    /// The number of a node that is made now.
+    pub(crate) const fn new_node(&mut self) -> u64 {
+        self.next_node += 1;
+        self.next_node
+    }
+
+    /// What programs expect to be there, where the tree does not have it.
+    fn make_usual_files(&mut self) {
+        for name in [&b"dev"[..], b"tmp", b"proc", b"root"] {
+            let node = Node::new(self.new_node(), Node::directory(), if name == b"tmp" { 0o1777 } else { 0o755 }, 0);
+            // It is there already where the tree has it.
+            let _ = self.root.add(name, node);
+        }
+        let dev = self.root.entries().ok().and_then(|entries| entries.borrow().get(&b"dev"[..]).cloned());
+        for (name, device) in [
+            (&b"null"[..], Device::Null),
+            (b"zero", Device::Zero),
+            (b"random", Device::Random),
+            (b"urandom", Device::Random),
+            (b"console", Device::Console),
+            (b"tty", Device::Console),
+        ] {
+            let node = Node::new(self.new_node(), Kind::Device(device), 0o666, 0);
+            let _ = dev.as_ref().map(|dev| dev.add(name, node));
+        }
+    }
+
+    /// How the first process of [`Server::run`] ended, once it has.
+    pub const fn ended(&mut self) -> Option<End> {
+        self.first_end.take()
+    }
+
+    /// The server is asked for a system call: the words are those of the kernel's message. The result takes the place of the call's number.
+    pub fn call(&mut self, badge: u32, words: &mut [u64; foreign::WORDS as usize]) -> Answer {
+        let me = (badge as usize).wrapping_sub(1);
+        let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
+        let place = thread.arch.number_place();
+        let answer = self.call_by(me, words);
+        if let Answer::Result(value) = answer {
+            words[place] = value;
+        }
+        answer
+    }
+
+    #[inline(always)]
+    fn call_by(&mut self, me: usize, words: &[u64; foreign::WORDS as usize]) -> Answer {
+        let Some(thread) = &mut self.threads[me] else { return Answer::Nobody };
+        thread.runs = false;
+        self.me = me;
+        let (number, arguments) = match thread.arch {
+            Arch::I386 => (words[4], [words[0], words[5], words[6], words[1], words[2], words[3]]),
+            Arch::Amd64 => (words[0], [words[2], words[1], words[3], words[6], words[4], words[5]]),
+        };
+        let number = number as u32 as usize;
+        let arch = thread.arch;
+        let outcome = match self.calls.get(arch, number) {
+            Some(call) => call(self, &arguments),
+            None => self.is_unknown(number),
+        };
+        let answer = match outcome {
+            // The usual way out: nothing happened that others wait for, and no signal.
+            Ok(Outcome::Done(value)) if self.events.is_empty() && !self.has_signals(me) => {
+                if let Some(Some(thread)) = self.threads.get_mut(me) {
+                    thread.runs = true;
+                }
+                return Answer::Result(value);
+            }
+            outcome => self.conclude(me, number, &arguments, outcome),
+        };
+        self.react();
+        // Whoever reacted may have ended this one.
+        if self.threads[me].is_some() { answer } else { Answer::Nobody }
+    }
+
+    fn is_unknown(&mut self, number: usize) -> Result {
+        let arch = self.thread().arch;
+        if !self.unknown.contains(&(arch, number)) {
+            self.unknown.push((arch, number));
+            let name = crate::call::name(arch, number);
+            self.machine.log(format_args!("linux: no system call {name} ({number}) of {arch:?} programs"));
+        }
+        Err(Errno::ENOSYS)
+    }
+
+    /// What is left to do about a thread after its call: waiting, signals.
+    fn conclude(&mut self, me: usize, number: usize, arguments: &[u64; 6], outcome: Result) -> Answer {
+        let mut result = match outcome {
+            Ok(Outcome::Done(value)) => Some(value),
+            Err(error) => Some(-i64::from(error.into_raw()) as u64),
+            Ok(Outcome::Registers) => None,
+            Ok(Outcome::Ended) => return Answer::Nobody,
+            Ok(Outcome::Wait(channel)) => {
+                if !self.has_deeds(me) {
+                    if let Some(thread) = &mut self.threads[me] {
+                        thread.waiting = Some(Waiting { number, arguments: *arguments, channel });
+                    }
+                    return Answer::Stop;
+                }
+                return self.interrupt(me, number);
+            }
+        };
+        if let Some(thread) = &mut self.threads[me] {
+            (thread.waiting, thread.deadline, thread.progress) = (None, None, 0);
+        }
+        if self.has_signals(me) {
+            return self.deliver(me, result.take(), None);
+        }
+        self.go_on(me, result)
+    }
+
+    /// A thread goes on.
+    fn go_on(&mut self, me: usize, result: Option<u64>) -> Answer {
+        if self.is_stopped(me) {
+            // It does when the process does.
+            if let (Some(value), Some(thread)) = (result, &self.threads[me]) {
+                let (handle, arch) = (thread.handle, thread.arch);
+                self.set_result(handle, arch, value);
+            }
+            return Answer::Stop;
+        }
+        if let Some(thread) = &mut self.threads[me] {
+            thread.runs = true;
+        }
+        result.map_or(Answer::Resume, Answer::Result)
+    }
+
+    pub(crate) fn set_result(&mut self, handle: M::Thread, arch: Arch, value: u64) {
+        if let Ok(mut registers) = self.machine.registers(handle, arch) {
+            registers.set(lilliput_abi::object::register::AX, value);
+            let _ = self.machine.set_registers(handle, arch, &registers);
+        }
+    }
+
+    /// Lets those look again that wait for what happened.
+    fn react(&mut self) {
+        while !self.events.is_empty() {
+            for event in mem::take(&mut self.events) {
+                for place in 0..self.threads.len() {
+                    let hears = |thread: &Thread<M>| thread.waiting.filter(|waiting| waiting.channel.hears(event));
+                    if let Some(waiting) = self.threads[place].as_ref().and_then(hears) {
+                        self.retry(place, waiting);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A call that waited is tried again.
+    fn retry(&mut self, place: usize, waiting: Waiting) {
+        let Some(thread) = &mut self.threads[place] else { return };
+        thread.waiting = None;
+        let arch = thread.arch;
+        self.me = place;
+        let Some(call) = self.calls.get(arch, waiting.number) else { return };
+        let outcome = call(self, &waiting.arguments);
+        let answer = self.conclude(place, waiting.number, &waiting.arguments, outcome);
+        self.answer(place, answer);
+    }
+
+    /// Does to a thread that is stopped what an answer says.
+    fn answer(&mut self, place: usize, answer: Answer) {
+        let Some(thread) = &self.threads[place] else { return };
+        let (handle, arch) = (thread.handle, thread.arch);
+        match answer {
+            Answer::Result(value) => {
+                self.set_result(handle, arch, value);
+                self.machine.resume(handle);
+            }
+            Answer::Resume => self.machine.resume(handle),
+            Answer::Stop | Answer::Nobody => {}
+        }
+    }
+
+    /// When the first wait ends by time.
+    pub fn deadline(&self) -> Option<u64> {
+        let waits = self.threads.iter().flatten().filter(|thread| thread.waiting.is_some());
+        let alarms = self.processes.iter().flatten().filter(|process| process.end.is_none() && process.alarm.0 != 0);
+        waits.filter_map(|thread| thread.deadline).chain(alarms.map(|process| process.alarm.0)).min()
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self) {
+        let now = self.machine.now();
+        for place in 0..self.processes.len() {
+            let Some(process) = &mut self.processes[place] else { continue };
+            let (at, again) = process.alarm;
+            if process.end.is_none() && at != 0 && at <= now {
+                process.alarm.0 = if again == 0 { 0 } else { now + again };
+                self.send(place, Occasion { signal: linux_raw_sys::general::SIGALRM, code: 0, value: 0 });
+            }
+        }
+        // Whose time came first goes first.
+        let due = |(place, thread): (usize, &Option<Thread<M>>)| {
+            let thread = thread.as_ref().filter(|thread| thread.waiting.is_some())?;
+            thread.deadline.filter(|&at| at <= now).map(|at| (at, place))
+        };
+        let mut due: Vec<_> = self.threads.iter().enumerate().filter_map(due).collect();
+        due.sort_unstable();
+        for (_, place) in due {
+            if let Some(waiting) = self.threads[place].as_ref().and_then(|thread| thread.waiting) {
+                self.retry(place, waiting);
+            }
+        }
+        self.react();
+    }
+
+    /// A thread raised an exception: its vector, its error code, and the address of a page fault.
+    pub fn fault(&mut self, badge: u32, vector: u8, code: u64, address: u64) -> Answer {
+        use linux_raw_sys::general::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
+        const PAGE_FAULT: u8 = 14;
+        let me = (badge as usize).wrapping_sub(1);
+        let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
+        thread.runs = false;
+        self.me = me;
+        let mut signal = match vector {
+            0 | 16 | 19 => SIGFPE,
+            1 | 3 => SIGTRAP,
+            6 => SIGILL,
+            17 => SIGBUS,
+            _ => SIGSEGV,
+        };
+        if vector == PAGE_FAULT {
+            let access = match code {
+                _ if code & 2 != 0 => Access::Write,
+                _ if code & 16 != 0 => Access::Execute,
+                _ => Access::Read,
+            };
+            match self.bring(address, access) {
+                Ok(()) => {
+                    let answer = self.go_on(me, None);
+                    self.react();
+                    return answer;
+                }
+                Err(Errno::ENOMEM) => signal = linux_raw_sys::general::SIGKILL,
+                Err(_) => {}
+            }
+        }
+        // Who holds it back or ignores it would fault for ever: that one ends.
+        let held_back = self.thread().mask.has(signal);
+        if held_back || self.process().actions.get(signal).handler == 1 {
+            self.thread_mut().mask.remove(signal);
+            self.process_mut().actions.0[signal as usize - 1] = Action::default();
+        }
+        if let Some(thread) = &mut self.threads[me] {
+            thread.pending.add(signal);
+        }
+        let answer = self.deliver(me, None, Some(Occasion { signal, code: 1, value: address }));
+        self.react();
+        answer
+    }
+
+    fn bring(&mut self, address: u64, access: Access) -> Result<()> {
+        let User { memory, pool, machine, .. } = self.user();
+        memory.fault(address, access, pool, machine)
+    }
+
+    /// The thread whose call is served.
+    pub(crate) fn thread(&self) -> &Thread<M> {
+        self.threads[self.me].as_ref().expect("the thread that is served is there")
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn thread_mut(&mut self) -> &mut Thread<M> {
+        self.threads[self.me].as_mut().expect("the thread that is served is there")
+    }
+
+    /// The process whose call is served.
+    pub(crate) fn process(&self) -> &Process<M> {
+        self.processes[self.thread().process].as_ref().expect("a thread's process is there")
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn process_mut(&mut self) -> &mut Process<M> {
+        let place = self.thread().process;
+        self.processes[place].as_mut().expect("a thread's process is there")
+    }
+
+    /// The memory of the process whose call is served.
+    pub(crate) fn user(&mut self) -> User<'_, M> {
+        let place = self.thread().process;
+        let process = self.processes[place].as_mut().expect("a thread's process is there");
+        User { arch: process.arch, memory: &mut process.memory, pool: &mut self.pool, machine: &mut self.machine }
+    }
+
+    /// Nanoseconds since 1970.
+    pub(crate) fn wall_clock(&mut self) -> u64 {
+        self.date * 1_000_000_000 + self.machine.now()
+    }
+
+    /// The next random number: Marsaglia's xorshift. Nothing here keeps secrets from anybody.
+    pub(crate) const fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    /// Closes a description: whoever waits at the other end is to look.
+    pub(crate) fn close(&mut self, open: Rc<Open>) {
+        if let Kind::Pipe(pipe) = &open.node.kind {
+            let number = pipe.number;
+            drop(open);
+            self.events.push(Channel::Pipe(number));
+        }
+    }
+
+    /// A file with these bytes, in no directory.
+    pub(crate) fn fixed_file(&mut self, bytes: &'static [u8]) -> Rc<Node> {
+        Node::new(self.new_node(), Kind::File(RefCell::new(files::Data::Fixed(bytes))), 0o444, 0)
+    }
+
+    /// Whether a thread has signals that it does not hold back.
+    fn has_signals(&self, place: usize) -> bool {
+        self.pending(place).is_some()
+    }
+
+    /// The first signal of a thread that it does not hold back.
+    fn pending(&self, place: usize) -> Option<u32> {
+        let thread = self.threads[place].as_ref()?;
+        let process = self.processes[thread.process].as_ref()?;
+        Set(thread.pending.0 | process.pending.0).first_without(thread.mask)
+    }
+}

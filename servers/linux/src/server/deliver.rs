@@ -1,0 +1,233 @@
+//! Signals: sending them, and what they do.
+
+use lilliput_abi::object::register::{AX, IP};
+use linux_raw_sys::general::{SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGCHLD, SIGCONT, SIGKILL, SIGSEGV};
+use syscalls::Errno;
+
+use super::{Answer, Result, Server};
+use crate::machine::Machine;
+use crate::memory::User;
+use crate::process::{Channel, End};
+use crate::signal::{Action, Deed, Frame, Occasion, Set, deed};
+
+/// Bytes of the instructions that make a system call.
+const CALL_LENGTH: u64 = 2;
+
+/// What a thread's signals interrupt.
+#[derive(Clone, Copy, Default)]
+struct Interrupted {
+    /// The result of its system call, if it was in one.
+    result: Option<u64>,
+    /// The number of that, if it was not finished and may be made again.
+    again: Option<u64>,
+    /// What is known of the first signal.
+    occasion: Option<Occasion>,
+}
+
+impl<M: Machine> Server<M> {
+    /// Sends a signal to a process.
+    pub(crate) fn send(&mut self, place: usize, occasion: Occasion) {
+        let signal = occasion.signal;
+        if signal == SIGCONT || signal == SIGKILL {
+            self.carry_on(place);
+        }
+        let Some(process) = self.processes[place].as_mut().filter(|process| process.end.is_none()) else { return };
+        if deed(signal, process.actions.get(signal)) == Deed::Ignore {
+            return;
+        }
+        process.pending.add(signal);
+        // The first thread that does not hold it back takes it.
+        let takes = |&&thread: &&usize| self.threads[thread].as_ref().is_some_and(|thread| !thread.mask.has(signal));
+        if let Some(&thread) = process.threads.iter().find(takes) {
+            self.notice(thread);
+        }
+    }
+
+    /// Sends a signal to a thread.
+    pub(crate) fn send_to(&mut self, place: usize, signal: u32) {
+        if let Some(thread) = &mut self.threads[place] {
+            thread.pending.add(signal);
+            self.notice(place);
+        }
+    }
+
+    /// A thread has a signal. One that waits or runs is told; the one whose call is served is when that ends.
+    fn notice(&mut self, place: usize) {
+        let Some(thread) = &mut self.threads[place] else { return };
+        if let Some(waiting) = thread.waiting {
+            if self.has_deeds(place) {
+                let answer = self.interrupt(place, waiting.number);
+                self.answer(place, answer);
+            }
+        } else if thread.runs {
+            thread.runs = false;
+            self.machine.stop(thread.handle);
+            let answer = self.deliver(place, None, None);
+            self.answer(place, answer);
+        }
+    }
+
+    /// Whether a thread has signals that do something. Others are gone.
+    pub(super) fn has_deeds(&mut self, place: usize) -> bool {
+        while let Some(signal) = self.pending(place) {
+            let Some(action) = self.action(place, signal) else { return false };
+            if deed(signal, action) != Deed::Ignore {
+                return true;
+            }
+            self.forget(place, signal);
+        }
+        false
+    }
+
+    /// A signal ends a wait.
+    pub(super) fn interrupt(&mut self, place: usize, number: usize) -> Answer {
+        let Some(thread) = &mut self.threads[place] else { return Answer::Nobody };
+        let progress = thread.progress;
+        (thread.waiting, thread.deadline, thread.progress) = (None, None, 0);
+        // Bytes that were written are written.
+        let result = if progress > 0 { progress } else { -i64::from(Errno::EINTR.into_raw()) as u64 };
+        let again = (progress == 0).then_some(number as u64);
+        self.deliver_into(place, Interrupted { result: Some(result), again, occasion: None })
+    }
+
+    /// Does what a thread's signals say, and lets it go on with this result of its system call, if it was in one.
+    pub(super) fn deliver(&mut self, place: usize, result: Option<u64>, occasion: Option<Occasion>) -> Answer {
+        self.deliver_into(place, Interrupted { result, again: None, occasion })
+    }
+
+    fn deliver_into(&mut self, place: usize, mut interrupted: Interrupted) -> Answer {
+        while let Some(signal) = self.pending(place) {
+            let Some(action) = self.action(place, signal) else { return Answer::Nobody };
+            self.forget(place, signal);
+            match deed(signal, action) {
+                Deed::Ignore | Deed::Continue => {}
+                Deed::End => return self.die(place, signal),
+                Deed::Stop => self.stop_process(place, signal),
+                Deed::Handle(action) => {
+                    let known = interrupted.occasion.take().filter(|occasion| occasion.signal == signal);
+                    let occasion = known.unwrap_or(Occasion { signal, code: 0, value: 0 });
+                    if self.handle(place, &action, occasion, core::mem::take(&mut interrupted)).is_err() {
+                        return self.die(place, SIGSEGV);
+                    }
+                }
+            }
+        }
+        // Interrupted, but by nothing that the program is told of: it makes the call again.
+        let mut result = interrupted.result;
+        if let Some(number) = interrupted.again
+            && self.make_again(place, number).is_ok()
+        {
+            result = None;
+        }
+        if let Some(thread) = &mut self.threads[place]
+            && let Some(mask) = thread.old_mask.take()
+        {
+            thread.mask = mask;
+        }
+        self.go_on(place, result)
+    }
+
+    /// A signal ends the process of a thread.
+    fn die(&mut self, place: usize, signal: u32) -> Answer {
+        if let Some(process) = self.threads[place].as_ref().map(|thread| thread.process) {
+            self.end_process(process, End::Signal(signal as u8));
+        }
+        Answer::Nobody
+    }
+
+    /// Lets a thread make its system call again when it goes on.
+    fn make_again(&mut self, place: usize, number: u64) -> Result<()> {
+        let thread = self.threads[place].as_ref().ok_or(Errno::ESRCH)?;
+        let (handle, arch) = (thread.handle, thread.arch);
+        let mut registers = self.machine.registers(handle, arch)?;
+        registers.set(IP, registers.ip().wrapping_sub(CALL_LENGTH));
+        registers.set(AX, number);
+        self.machine.set_registers(handle, arch, &registers)
+    }
+
+    /// Lets a handler run.
+    fn handle(&mut self, place: usize, action: &Action, occasion: Occasion, interrupted: Interrupted) -> Result<()> {
+        let thread = self.threads[place].as_mut().ok_or(Errno::ESRCH)?;
+        let (handle, arch) = (thread.handle, thread.arch);
+        let mut registers = self.machine.registers(handle, arch)?;
+        if let Some(result) = interrupted.result {
+            registers.set(AX, result);
+        }
+        if let Some(number) = interrupted.again.filter(|_| action.flags & SA_RESTART != 0) {
+            registers.set(IP, registers.ip().wrapping_sub(CALL_LENGTH));
+            registers.set(AX, number);
+        }
+        let mask = thread.old_mask.take().unwrap_or(thread.mask);
+        let frame = Frame::new(arch, &registers, mask, action, occasion, thread.signal_stack);
+        thread.mask = Set::mask(thread.mask.0 | action.mask);
+        if action.flags & SA_NODEFER == 0 {
+            thread.mask.add(occasion.signal);
+        }
+        let process = self.processes[thread.process].as_mut().ok_or(Errno::ESRCH)?;
+        if action.flags & SA_RESETHAND != 0 {
+            process.actions.0[occasion.signal as usize - 1] = Action::default();
+        }
+        let memory = &mut process.memory;
+        let mut user = User { arch, memory, pool: &mut self.pool, machine: &mut self.machine };
+        user.write(frame.address, &frame.bytes)?;
+        self.machine.set_registers(handle, arch, &frame.registers)
+    }
+
+    fn action(&self, place: usize, signal: u32) -> Option<Action> {
+        let thread = self.threads[place].as_ref()?;
+        Some(self.processes[thread.process].as_ref()?.actions.get(signal))
+    }
+
+    fn forget(&mut self, place: usize, signal: u32) {
+        let Some(thread) = &mut self.threads[place] else { return };
+        if thread.pending.has(signal) {
+            thread.pending.remove(signal);
+        } else if let Some(process) = &mut self.processes[thread.process] {
+            process.pending.remove(signal);
+        }
+    }
+
+    /// Whether the process of a thread is stopped.
+    pub(super) fn is_stopped(&self, place: usize) -> bool {
+        let process = self.threads[place].as_ref().map(|thread| thread.process);
+        process.and_then(|place| self.processes[place].as_ref()).is_some_and(|process| process.stopped.is_some())
+    }
+
+    /// Stops a thread's process: its threads do not go on until it does.
+    fn stop_process(&mut self, place: usize, signal: u32) {
+        let Some(thread) = &self.threads[place] else { return };
+        let Some(process) = &mut self.processes[thread.process] else { return };
+        process.stopped = Some(signal as u8);
+        process.stop_is_news = true;
+        let parent = process.parent;
+        for &thread in &process.threads {
+            if let Some(thread) = self.threads[thread].as_mut().filter(|thread| thread.runs) {
+                self.machine.stop(thread.handle);
+                thread.runs = false;
+            }
+        }
+        self.tell_parent(parent);
+    }
+
+    /// Lets a process go on that was stopped.
+    fn carry_on(&mut self, place: usize) {
+        let Some(process) = self.processes[place].as_mut() else { return };
+        if process.stopped.take().is_none() {
+            return;
+        }
+        for &thread in &process.threads {
+            if let Some(thread) = self.threads[thread].as_mut().filter(|thread| thread.waiting.is_none()) {
+                thread.runs = true;
+                self.machine.resume(thread.handle);
+            }
+        }
+    }
+
+    /// Something happened to a child of this process.
+    pub(crate) fn tell_parent(&mut self, parent: u32) {
+        if let Some(place) = self.find(parent) {
+            self.events.push(Channel::Child(parent));
+            self.send(place, Occasion { signal: SIGCHLD, code: 1, value: 0 });
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! How processes begin and end: the first, forks, other programs, exits.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use lilliput_abi::Rights;
+use lilliput_abi::object::register::{AX, IP, SP};
+use linux_raw_sys::general::{O_RDONLY, O_WRONLY};
+use syscalls::Errno;
+
+use super::{Outcome, Result, Server};
+use crate::arch::Registers;
+use crate::files::{Device, Found, Kind, Node, Open, Table, Walk, path_of};
+use crate::machine::Machine;
+use crate::memory::{Area, Memory, PAGE, Source, User};
+use crate::process::{Channel, End, Process, Thread};
+use crate::program::{Auxiliary, Image, Layout, Strings, build, interpreter};
+use crate::signal::Set;
+
+/// How many processes there can be.
+const MOST_PROCESSES: usize = 512;
+/// How many scripts may be interpreters of one another.
+const MOST_SCRIPTS: usize = 4;
+
+/// What a file that is to be executed comes to.
+struct Program {
+    node: Rc<Node>,
+    /// The path that it was asked for by.
+    path: Vec<u8>,
+    /// Where it is.
+    place: Vec<u8>,
+    image: Image,
+    layout: Layout,
+    arguments: Vec<Vec<u8>>,
+}
+
+impl<M: Machine> Server<M> {
+    /// Starts the first process: a program of the tree with these arguments and this environment. Where the path has no `/` it is looked for
+    /// in `PATH`.
+    ///
+    /// # Errors
+    /// Why it cannot be had.
+    pub fn run(&mut self, arguments: Vec<Vec<u8>>, environment: &[Vec<u8>], input: &'static [u8]) -> Result<()> {
+        let path = arguments.first().cloned().ok_or(Errno::EINVAL)?;
+        let root = self.root.clone();
+        let path = if path.contains(&b'/') { path } else { look_up(&root, &path, environment)? };
+        let program = self.program(&root, &path, arguments)?;
+        let space = self.machine.create_space(program.image.arch, program.layout.size)?;
+        let memory = Memory::new(space, program.layout.size, program.layout.mappings.clone());
+        let pid = self.new_pid();
+        self.first = pid;
+        let process = Process {
+            pid,
+            parent: 0,
+            group: pid,
+            session: pid,
+            arch: program.image.arch,
+            memory,
+            files: Table::default(),
+            directory: root,
+            mask: 0o022,
+            actions: Default::default(),
+            pending: Set::default(),
+            program: (program.node.clone(), program.place.clone()),
+            arguments: Vec::new(),
+            name: [0; 16],
+            end: None,
+            threads: Vec::new(),
+            alarm: (0, 0),
+            stopped: None,
+            stop_is_news: false,
+        };
+        let place = self.add_process(process)?;
+        let standard = [self.fixed_file(input), self.device(Device::Console), self.device(Device::Error)];
+        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
+        for (node, flags) in standard.into_iter().zip([O_RDONLY, O_WRONLY, O_WRONLY]) {
+            process.files.add(Open::new(node, flags), false, 0)?;
+        }
+        let registers = self.load(place, &program, environment);
+        let started = registers.and_then(|registers| self.add_thread(place, &registers, pid, Default::default()));
+        if started.is_err() {
+            self.end_process(place, End::Exit(127));
+            self.bury(place);
+        }
+        started.map(drop)
+    }
+
+    fn device(&mut self, device: Device) -> Rc<Node> {
+        let number = self.new_node();
+        Node::new(number, Kind::Device(device), 0o620, 0)
+    }
+
+    pub(crate) const fn new_pid(&mut self) -> u32 {
+        let pid = self.next_pid;
+        self.next_pid += 1;
+        pid
+    }
+
+    /// The place of a process that has not been waited for.
+    pub(crate) fn find(&self, pid: u32) -> Option<usize> {
+        self.processes.iter().position(|process| process.as_ref().is_some_and(|process| process.pid == pid))
+    }
+
+    fn add_process(&mut self, process: Process<M>) -> Result<usize> {
+        let place = match self.processes.iter().position(Option::is_none) {
+            Some(place) => place,
+            None if self.processes.len() < MOST_PROCESSES => {
+                self.processes.push(None);
+                self.processes.len() - 1
+            }
+            None => return Err(Errno::EAGAIN),
+        };
+        self.processes[place] = Some(process);
+        Ok(place)
+    }
+
+    /// A new thread of a process, which runs.
+    pub(crate) fn add_thread(
+        &mut self,
+        place: usize,
+        registers: &Registers,
+        tid: u32,
+        inherited: Inherited,
+    ) -> Result<usize> {
+        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
+        let number = self.threads.iter().position(Option::is_none).unwrap_or(self.threads.len());
+        let handle = self.machine.create_thread(process.memory.space, number as u32 + 1)?;
+        let thread = Thread {
+            tid,
+            process: place,
+            handle,
+            arch: process.arch,
+            mask: inherited.mask,
+            old_mask: None,
+            pending: Set::default(),
+            waiting: None,
+            deadline: None,
+            progress: 0,
+            clear_tid: 0,
+            tls: inherited.tls,
+            signal_stack: inherited.signal_stack,
+            runs: true,
+        };
+        let mut ready = self.machine.set_registers(handle, process.arch, registers);
+        if ready.is_ok() && inherited.tls != (0, 0) {
+            ready = self.machine.set_tls(handle, process.arch, inherited.tls.0, inherited.tls.1);
+        }
+        if let Err(error) = ready {
+            self.machine.destroy_thread(handle);
+            return Err(error);
+        }
+        process.threads.push(number);
+        if number == self.threads.len() {
+            self.threads.push(None);
+        }
+        self.threads[number] = Some(thread);
+        self.machine.resume(handle);
+        Ok(number)
+    }
+
+    /// Finds what a path's program comes to, through the interpreters of scripts.
+    fn program(&mut self, from: &Rc<Node>, path: &[u8], mut arguments: Vec<Vec<u8>>) -> Result<Program> {
+        let (mut path, root) = (path.to_vec(), self.root.clone());
+        for _ in 0..MOST_SCRIPTS {
+            let (node, place) = match self.special(&path) {
+                Some(found) => found,
+                None => {
+                    let found = Walk { root: &root, from, follow: true }.find(&path)?;
+                    let place = [path_of(&found.directory, &root)?.as_slice(), b"/", &found.name].concat();
+                    (found.existing()?, place)
+                }
+            };
+            if !matches!(node.kind, Kind::File(_)) || node.mode.get() & 0o111 == 0 {
+                return Err(Errno::EACCES);
+            }
+            let found = node.with_bytes(|bytes| match interpreter(bytes) {
+                Some((name, argument)) => Err((name.to_vec(), argument.map(<[u8]>::to_vec))),
+                None => Ok(Image::new(bytes)),
+            });
+            match found {
+                Ok(image) => {
+                    let image = image?;
+                    let layout = image.layout()?;
+                    let place = if place.starts_with(b"//") { place[1..].to_vec() } else { place };
+                    return Ok(Program { node, path, place, image, layout, arguments });
+                }
+                Err((name, argument)) => {
+                    let rest = arguments.split_off(1.min(arguments.len()));
+                    arguments = [name.clone()].into_iter().chain(argument).chain([path]).chain(rest).collect();
+                    path = name;
+                }
+            }
+        }
+        Err(Errno::ELOOP)
+    }
+
+    /// Lets a process's memory, which is empty, hold a program; its first registers.
+    fn load(&mut self, place: usize, program: &Program, environment: &[Vec<u8>]) -> Result<Registers> {
+        let mut random = [0; 16];
+        for half in random.chunks_mut(8) {
+            half.copy_from_slice(&self.random().to_le_bytes());
+        }
+        let auxiliary = Auxiliary { features: self.features, random };
+        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
+        let Layout { stack, heap, .. } = &program.layout;
+        for segment in program.image.segments() {
+            map_segment(&mut process.memory, &program.node, segment)?;
+        }
+        process.memory.heap = *heap..*heap;
+        process.memory.add(Area::zero(stack.clone(), Rights::READ | Rights::WRITE))?;
+        let strings = Strings { arguments: &program.arguments, environment, path: &program.path };
+        let bytes = build(&program.image, strings, auxiliary, stack.end);
+        let sp = stack.end - bytes.len() as u64;
+        let arch = program.image.arch;
+        let mut user = User { arch, memory: &mut process.memory, pool: &mut self.pool, machine: &mut self.machine };
+        user.write(sp, &bytes)?;
+        process.arch = arch;
+        process.program = (program.node.clone(), program.place.clone());
+        process.arguments = program.arguments.iter().flat_map(|text| text.iter().copied().chain([0])).collect();
+        let name = program.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        process.set_name(name);
+        let mut registers = Registers::default();
+        registers.set(IP, program.image.entry);
+        registers.set(SP, sp);
+        Ok(registers)
+    }
+
+    /// The process whose call is served becomes another program.
+    pub(crate) fn execute(&mut self, path: &[u8], arguments: Vec<Vec<u8>>, environment: &[Vec<u8>]) -> Result {
+        let directory = self.process().directory.clone();
+        let program = self.program(&directory, path, arguments)?;
+        let space = self.machine.create_space(program.image.arch, program.layout.size)?;
+        let place = self.thread().process;
+        let pid = self.process().pid;
+        let inherited = Inherited { mask: self.thread().mask, ..Default::default() };
+        // From here on the old program is gone, whatever happens.
+        let threads = core::mem::take(&mut self.process_mut().threads);
+        for thread in threads {
+            self.remove_thread(thread);
+        }
+        let memory = Memory::new(space, program.layout.size, program.layout.mappings.clone());
+        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
+        let mut old = core::mem::replace(&mut process.memory, memory);
+        let closed = process.files.close_on_exec();
+        process.actions.reset();
+        old.clear(&mut self.pool);
+        self.machine.destroy_space(old.space);
+        for open in closed {
+            self.close(open);
+        }
+        let registers = self.load(place, &program, environment);
+        let started = registers.and_then(|registers| self.add_thread(place, &registers, pid, inherited));
+        if started.is_err() {
+            self.end_process(place, End::Signal(linux_raw_sys::general::SIGKILL as u8));
+        }
+        Ok(Outcome::Ended)
+    }
+
+    /// A child of the process whose call is served, with a copy of its memory; its pid.
+    pub(crate) fn fork(&mut self, stack: u64, clear_tid: u64, set_tid: u64, tls: Option<(u64, u32)>) -> Result<u32> {
+        let thread = self.thread();
+        let (handle, arch) = (thread.handle, thread.arch);
+        let inherited =
+            Inherited { mask: thread.mask, tls: tls.unwrap_or(thread.tls), signal_stack: thread.signal_stack };
+        let mut registers = self.machine.registers(handle, arch)?;
+        registers.set(AX, 0);
+        if stack != 0 {
+            registers.set(SP, stack);
+        }
+        let space = self.machine.create_space(arch, self.process().memory.size)?;
+        let pid = self.new_pid();
+        let User { memory, pool, machine, .. } = self.user();
+        let memory = memory.fork(space, pool, machine);
+        let parent = self.process();
+        let child = Process {
+            pid,
+            parent: parent.pid,
+            group: parent.group,
+            session: parent.session,
+            arch,
+            memory,
+            files: parent.files.clone(),
+            directory: parent.directory.clone(),
+            mask: parent.mask,
+            actions: parent.actions.clone(),
+            pending: Set::default(),
+            program: parent.program.clone(),
+            arguments: parent.arguments.clone(),
+            name: parent.name,
+            end: None,
+            threads: Vec::new(),
+            alarm: (0, 0),
+            stopped: None,
+            stop_is_news: false,
+        };
+        let place = match self.add_process(child) {
+            Ok(place) => place,
+            Err(error) => {
+                self.machine.destroy_space(space);
+                return Err(error);
+            }
+        };
+        if set_tid != 0 {
+            let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
+            let memory = &mut process.memory;
+            let mut user = User { arch, memory, pool: &mut self.pool, machine: &mut self.machine };
+            // A bad address is the program's own affair.
+            let _ = user.write(set_tid, &pid.to_le_bytes());
+        }
+        match self.add_thread(place, &registers, pid, inherited) {
+            Ok(thread) => {
+                if let Some(thread) = &mut self.threads[thread] {
+                    thread.clear_tid = clear_tid;
+                }
+                Ok(pid)
+            }
+            Err(error) => {
+                self.end_process(place, End::Exit(127));
+                self.bury(place);
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends a process: all its threads, its memory, its files. Its number stays until its parent has asked.
+    pub(crate) fn end_process(&mut self, place: usize, end: End) {
+        let Some(process) = self.processes[place].as_mut().filter(|process| process.end.is_none()) else { return };
+        process.end = Some(end);
+        let (pid, parent) = (process.pid, process.parent);
+        let threads = core::mem::take(&mut process.threads);
+        process.memory.clear(&mut self.pool);
+        let (space, files) = (process.memory.space, core::mem::take(&mut process.files));
+        for thread in threads {
+            self.remove_thread(thread);
+        }
+        self.machine.destroy_space(space);
+        for descriptor in files.into_open() {
+            self.close(descriptor);
+        }
+        // Its children are nobody's, and not waited for.
+        for child in 0..self.processes.len() {
+            if let Some(process) = self.processes[child].as_mut().filter(|process| process.parent == pid) {
+                process.parent = 0;
+                if process.end.is_some() {
+                    self.bury(child);
+                }
+            }
+        }
+        if parent == 0 {
+            if self.first_end.is_none() && pid == self.first {
+                self.first_end = Some(end);
+            }
+            self.bury(place);
+        } else if self.wants_no_zombies(parent) {
+            self.bury(place);
+            self.events.push(Channel::Child(parent));
+        } else {
+            self.tell_parent(parent);
+        }
+    }
+
+    /// Whether a parent ignores the end of its children.
+    fn wants_no_zombies(&self, parent: u32) -> bool {
+        let parent = self.find(parent).and_then(|place| self.processes[place].as_ref());
+        parent.is_none_or(|parent| parent.actions.get(linux_raw_sys::general::SIGCHLD).handler == 1)
+    }
+
+    /// A process's number is nobody's any more.
+    pub(crate) fn bury(&mut self, place: usize) {
+        self.processes[place] = None;
+    }
+
+    /// Ends a thread.
+    pub(crate) fn remove_thread(&mut self, place: usize) {
+        if let Some(thread) = self.threads[place].take() {
+            self.machine.destroy_thread(thread.handle);
+        }
+    }
+
+    /// Ends everything: the machine may start another first process.
+    pub fn end_all(&mut self) {
+        for place in 0..self.processes.len() {
+            if let Some(process) = &mut self.processes[place] {
+                process.parent = 0;
+            }
+            self.end_process(place, End::Signal(linux_raw_sys::general::SIGKILL as u8));
+        }
+        self.events.clear();
+    }
+}
+
+/// What a thread has from the one that made it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Inherited {
+    pub(crate) mask: Set,
+    pub(crate) tls: (u64, u32),
+    pub(crate) signal_stack: (u64, u64),
+}
+
+/// Areas for a segment: what the file gives, and zeros behind it.
+fn map_segment<S: Copy>(memory: &mut Memory<S>, node: &Rc<Node>, segment: &crate::program::Segment) -> Result<()> {
+    let (offset, length) = segment.file;
+    let start = segment.address - segment.address % PAGE;
+    let file_end = if length == 0 { start } else { (segment.address + length).next_multiple_of(PAGE) };
+    let end = (segment.address + segment.size).next_multiple_of(PAGE);
+    if file_end > start {
+        let source = Source::File(node.clone(), offset - segment.address % PAGE, offset + length);
+        memory.add(Area { start, end: file_end, rights: segment.rights, shared: false, source })?;
+    }
+    if end > file_end {
+        memory.add(Area::zero(file_end..end, segment.rights))?;
+    }
+    Ok(())
+}
+
+/// A program's path by its name, in the directories of `PATH`.
+fn look_up(root: &Rc<Node>, name: &[u8], environment: &[Vec<u8>]) -> Result<Vec<u8>> {
+    let path = environment.iter().find_map(|entry| entry.strip_prefix(b"PATH="));
+    for directory in path.unwrap_or(b"/bin:/usr/bin").split(|&byte| byte == b':') {
+        let candidate = [directory, b"/", name].concat();
+        let walk = Walk { root, from: root, follow: true };
+        if let Ok(Found { node: Some(node), .. }) = walk.find(&candidate)
+            && matches!(node.kind, Kind::File(_))
+        {
+            return Ok(candidate);
+        }
+    }
+    Err(Errno::ENOENT)
+}

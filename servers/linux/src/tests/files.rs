@@ -1,0 +1,132 @@
+//! Files, directories, pipes.
+
+use linux_raw_sys::general::{O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_RDWR, SIGPIPE};
+use syscalls::Errno;
+
+use super::{Scene, both};
+use crate::process::End;
+use crate::server::Answer;
+
+const CREATE: u64 = (O_CREAT | O_RDWR) as u64;
+
+#[test]
+fn files_hold_what_is_written() {
+    both(|mut scene| {
+        let (path, text) = (scene.text(1, 0, "/tmp/new"), scene.text(1, 64, "some text"));
+        let file = scene.done(1, "open", &[path, CREATE, 0o644]);
+        assert_eq!(file, 3);
+        assert_eq!(scene.done(1, "write", &[file, text, 9]), 9);
+        assert_eq!(scene.done(1, "pwrite64", &[file, text, 4, 5000, 0]), 4);
+        let copy = scene.done(1, "dup", &[file]);
+        assert_eq!(scene.done(1, "lseek", &[copy, 5, 0]), 5);
+        let place = scene.memory() + 128;
+        assert_eq!(scene.done(1, "read", &[file, place, 8192]), 4999, "two descriptors have one offset");
+        assert_eq!(scene.bytes(1, 128, 5), b"text\0");
+        assert_eq!(scene.done(1, "read", &[file, place, 100]), 0);
+        scene.fails(1, "open", &[path, CREATE | u64::from(O_EXCL), 0], Errno::EEXIST);
+        scene.fails(1, "open", &[path, O_DIRECTORY.into(), 0], Errno::ENOTDIR);
+        assert_eq!(scene.done(1, "unlink", &[path]), 0);
+        scene.fails(1, "open", &[path, 0, 0], Errno::ENOENT);
+        assert_eq!(scene.done(1, "lseek", &[file, 0, 2]), 5004, "who has it open has it still");
+        assert_eq!(scene.done(1, "close", &[file]), 0);
+        scene.fails(1, "read", &[file, place, 1], Errno::EBADF);
+    });
+}
+
+#[test]
+fn the_trees_files_are_copied_when_they_are_written() {
+    both(|mut scene| {
+        let path = scene.text(1, 0, "/way/../data");
+        let file = scene.done(1, "open", &[path, O_RDWR.into(), 0]);
+        let (text, place) = (scene.text(1, 64, "THAT"), scene.memory() + 128);
+        assert_eq!(scene.done(1, "write", &[file, text, 4]), 4);
+        assert_eq!(scene.done(1, "pread64", &[file, place, 100, 0, 0]), 19);
+        assert_eq!(scene.bytes(1, 128, 12), b"THAT is in t");
+    });
+}
+
+#[test]
+fn names_can_be_made_moved_and_removed() {
+    both(|mut scene| {
+        let [a, b, inner, other] = [("/tmp/a", 0), ("/tmp/a/b", 32), ("/tmp/a/b/c", 64), ("/tmp/z", 96)]
+            .map(|(path, at)| scene.text(1, at, path));
+        assert_eq!(scene.done(1, "mkdir", &[a, 0o777]), 0);
+        assert_eq!(scene.done(1, "mkdir", &[b, 0o777]), 0);
+        scene.fails(1, "mkdir", &[b, 0o777], Errno::EEXIST);
+        scene.fails(1, "rename", &[a, inner], Errno::EINVAL);
+        scene.fails(1, "rmdir", &[a], Errno::ENOTEMPTY);
+        scene.fails(1, "unlink", &[b], Errno::EISDIR);
+        assert_eq!(scene.done(1, "chdir", &[b]), 0);
+        assert_eq!(scene.done(1, "rename", &[a, other]), 0);
+        let place = scene.memory() + 256;
+        assert_eq!(scene.done(1, "getcwd", &[place, 100]), 9);
+        assert_eq!(scene.bytes(1, 256, 9), b"/tmp/z/b\0");
+        let up = scene.text(1, 128, "../b");
+        assert_eq!(scene.done(1, "rmdir", &[up]), 0);
+        scene.fails(1, "getcwd", &[place, 100], Errno::ENOENT);
+        let looped = scene.text(1, 128, "/loop");
+        scene.fails(1, "open", &[looped, 0, 0], Errno::ELOOP);
+    });
+}
+
+/// A process and its child, which has the writing end of a pipe, as it has the reading one.
+fn with_pipe(scene: &mut Scene, flags: u32) -> (u64, u64) {
+    let place = scene.memory() + 1024;
+    assert_eq!(scene.done(1, "pipe2", &[place, flags.into()]), 0);
+    let (read, write) = (scene.number(1, 1024).into(), scene.number(1, 1028).into());
+    assert_eq!(scene.done(1, "fork", &[]), 2);
+    scene.done(1, "close", &[write]);
+    scene.done(2, "close", &[read]);
+    (read, write)
+}
+
+#[test]
+fn a_reader_waits_for_a_writer_and_finds_the_end() {
+    both(|mut scene| {
+        let (read, write) = with_pipe(&mut scene, 0);
+        let place = scene.memory() + 64;
+        assert_eq!(scene.call(1, "read", &[read, place, 100]), Answer::Stop);
+        assert!(!scene.server.machine.running().contains(&1));
+        let text = scene.text(2, 0, "hello");
+        assert_eq!(scene.done(2, "write", &[write, text, 5]), 5);
+        assert_eq!((scene.registers(1).get(3), scene.bytes(1, 64, 5)), (5, b"hello".to_vec()));
+        assert_eq!(scene.call(1, "read", &[read, place, 100]), Answer::Stop);
+        scene.call(2, "exit_group", &[0]);
+        // The end of the child is a signal that is ignored, and the end of the pipe.
+        assert_eq!(scene.registers(1).get(3), 0);
+        assert_eq!(scene.server.machine.running(), [1]);
+    });
+}
+
+#[test]
+fn a_writer_waits_for_room_and_its_bytes_stay_in_order() {
+    both(|mut scene| {
+        let (read, write) = with_pipe(&mut scene, 0);
+        let large = scene.map(2, 100_000, 3);
+        let text: Vec<u8> = (0..100_000_u32).map(|at| (at % 251) as u8).collect();
+        scene.user(2, |user| user.write(large, &text)).unwrap();
+        assert_eq!(scene.call(2, "write", &[write, large, 100_000]), Answer::Stop);
+        let place = scene.map(1, 40_000, 3);
+        let mut got = Vec::new();
+        while got.len() < 100_000 {
+            let count = scene.done(1, "read", &[read, place, 40_000]) as usize;
+            got.extend(scene.user(1, |user| user.bytes(place, count)).unwrap());
+        }
+        assert!(got == text);
+        assert_eq!(scene.registers(2).get(3), 100_000);
+    });
+}
+
+#[test]
+fn who_writes_to_nobody_is_told_so() {
+    both(|mut scene| {
+        let (read, write) = with_pipe(&mut scene, O_NONBLOCK);
+        let place = scene.memory();
+        scene.fails(1, "read", &[read, place, 1], Errno::EAGAIN);
+        scene.done(1, "close", &[read]);
+        assert_eq!(scene.call(2, "write", &[write, place, 1]), Answer::Nobody);
+        scene.done(1, "wait4", &[2, place, 0, 0]);
+        assert_eq!(scene.number(1, 0), SIGPIPE);
+        assert_eq!(scene.server.ended(), None::<End>);
+    });
+}

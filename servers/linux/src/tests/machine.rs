@@ -1,0 +1,178 @@
+//! A machine that keeps books: what exists, what is mapped, which thread runs. It objects to what the kernel would object to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::string::String;
+use std::vec::Vec;
+
+use lilliput_abi::Rights;
+use syscalls::Errno;
+
+use crate::arch::{Arch, Registers};
+use crate::machine::{Machine, Stream};
+use crate::memory::Frame;
+use crate::server::Answer;
+
+struct Thread {
+    space: u32,
+    badge: u32,
+    registers: Registers,
+    tls: (u64, u32),
+    /// It runs, or could.
+    runs: bool,
+    /// It waits for the server's answer.
+    asks: bool,
+}
+
+/// The books.
+#[derive(Default)]
+pub struct Played {
+    next: u32,
+    pub spaces: BTreeMap<u32, BTreeMap<u64, (Frame, Rights)>>,
+    threads: BTreeMap<u32, Thread>,
+    pub now: u64,
+    pub output: Vec<u8>,
+    pub log: Vec<String>,
+    /// How many more tasks and threads there may be.
+    pub room: Option<u32>,
+}
+
+impl Played {
+    fn by_badge(&mut self, badge: u32) -> Option<&mut Thread> {
+        self.threads.values_mut().find(|thread| thread.badge == badge)
+    }
+
+    /// A thread makes a system call, or a fault.
+    pub fn enters(&mut self, badge: u32) {
+        let thread = self.by_badge(badge).expect("who calls is there");
+        assert!(thread.runs && !thread.asks, "thread {badge} does not run");
+        (thread.runs, thread.asks) = (false, true);
+    }
+
+    /// The kernel has the server's answer.
+    pub fn answered(&mut self, badge: u32, answer: Answer) {
+        match (self.by_badge(badge), answer) {
+            // It may have become another program's thread, which was resumed.
+            (None, Answer::Nobody) => {}
+            (Some(thread), Answer::Nobody) => assert!(!thread.asks, "thread {badge} waits for ever"),
+            (Some(thread), answer) => {
+                assert!(thread.asks);
+                thread.asks = false;
+                thread.runs = answer != Answer::Stop;
+                if let Answer::Result(value) = answer {
+                    thread.registers.set(lilliput_abi::object::register::AX, value);
+                }
+            }
+            (None, _) => panic!("thread {badge} is not there to be answered"),
+        }
+    }
+
+    pub fn registers_of(&self, badge: u32) -> Registers {
+        self.threads.values().find(|thread| thread.badge == badge).expect("it is there").registers
+    }
+
+    pub fn set_registers_of(&mut self, badge: u32, registers: Registers) {
+        self.by_badge(badge).expect("it is there").registers = registers;
+    }
+
+    pub fn tls_of(&self, badge: u32) -> (u64, u32) {
+        self.threads.values().find(|thread| thread.badge == badge).expect("it is there").tls
+    }
+
+    /// The badges of those that run.
+    pub fn running(&self) -> Vec<u32> {
+        self.threads.values().filter(|thread| thread.runs).map(|thread| thread.badge).collect()
+    }
+
+    fn take_room(&mut self) -> Result<u32, Errno> {
+        if let Some(room) = &mut self.room {
+            *room = room.checked_sub(1).ok_or(Errno::EAGAIN)?;
+        }
+        self.next += 1;
+        Ok(self.next)
+    }
+}
+
+impl Machine for Played {
+    type Space = u32;
+    type Thread = u32;
+
+    fn create_space(&mut self, _: Arch, _: u64) -> Result<u32, Errno> {
+        let space = self.take_room()?;
+        self.spaces.insert(space, BTreeMap::new());
+        Ok(space)
+    }
+
+    fn destroy_space(&mut self, space: u32) {
+        assert!(self.threads.values().all(|thread| thread.space != space), "it has threads");
+        self.spaces.remove(&space).expect("it is there");
+    }
+
+    fn map(&mut self, space: u32, page: u64, frame: Frame, rights: Rights) -> Result<(), Errno> {
+        assert!(page.is_multiple_of(4096) && !rights.contains(Rights::WRITE | Rights::EXECUTE));
+        self.spaces.get_mut(&space).expect("it is there").insert(page, (frame, rights));
+        Ok(())
+    }
+
+    fn unmap(&mut self, space: u32, page: u64, pages: usize) {
+        let end = page + pages as u64 * 4096;
+        self.spaces.get_mut(&space).expect("it is there").retain(|at, _| !(page..end).contains(at));
+    }
+
+    fn create_thread(&mut self, space: u32, badge: u32) -> Result<u32, Errno> {
+        assert!(self.spaces.contains_key(&space) && self.by_badge(badge).is_none());
+        let name = self.take_room()?;
+        let registers = Registers::default();
+        self.threads.insert(name, Thread { space, badge, registers, tls: (0, 0), runs: false, asks: false });
+        Ok(name)
+    }
+
+    fn destroy_thread(&mut self, thread: u32) {
+        self.threads.remove(&thread).expect("it is there");
+    }
+
+    fn registers(&mut self, thread: u32, _: Arch) -> Result<Registers, Errno> {
+        let thread = &self.threads[&thread];
+        if thread.runs { Err(Errno::ESRCH) } else { Ok(thread.registers) }
+    }
+
+    fn set_registers(&mut self, thread: u32, arch: Arch, registers: &Registers) -> Result<(), Errno> {
+        let end = if arch == Arch::I386 { 1 << 32 } else { 1 << 47 };
+        let thread = self.threads.get_mut(&thread).expect("it is there");
+        if registers.ip() >= end {
+            return Err(Errno::EFAULT);
+        }
+        assert!(!thread.runs, "it runs");
+        thread.registers = *registers;
+        Ok(())
+    }
+
+    fn set_tls(&mut self, thread: u32, _: Arch, base: u64, limit: u32) -> Result<(), Errno> {
+        let thread = self.threads.get_mut(&thread).expect("it is there");
+        assert!(!thread.runs, "it runs");
+        thread.tls = (base, limit);
+        Ok(())
+    }
+
+    fn stop(&mut self, thread: u32) {
+        self.threads.get_mut(&thread).expect("it is there").runs = false;
+    }
+
+    fn resume(&mut self, thread: u32) {
+        let thread = self.threads.get_mut(&thread).expect("it is there");
+        assert!(!thread.runs && !thread.asks, "only who is stopped is resumed");
+        thread.runs = true;
+    }
+
+    fn now(&mut self) -> u64 {
+        self.now
+    }
+
+    fn print(&mut self, _: Stream, bytes: &[u8]) {
+        self.output.extend(bytes);
+    }
+
+    fn log(&mut self, text: fmt::Arguments) {
+        self.log.push(std::format!("{text}"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Processes: forks, waits, other programs, ends.
+
+use linux_raw_sys::general::{SIGKILL, WNOHANG};
+use syscalls::Errno;
+
+use super::both;
+use crate::arch::Arch;
+use crate::process::End;
+use crate::server::Answer;
+
+const ANY: u64 = u64::MAX;
+
+#[test]
+fn a_child_has_its_own_copy_and_is_waited_for() {
+    both(|mut scene| {
+        scene.text(1, 0, "before");
+        let child = scene.done(1, "fork", &[]);
+        assert_eq!((child, scene.registers(2).get(3)), (2, 0));
+        scene.text(2, 0, "child!");
+        assert_eq!(scene.bytes(1, 0, 6), b"before");
+        scene.text(1, 0, "parent");
+        assert_eq!(scene.bytes(2, 0, 6), b"child!");
+
+        let status = scene.memory() + 64;
+        assert_eq!(scene.done(1, "wait4", &[ANY, status, WNOHANG.into(), 0]), 0);
+        assert_eq!(scene.call(1, "wait4", &[ANY, status, 0, 0]), Answer::Stop);
+        assert_eq!(scene.call(2, "exit_group", &[7]), Answer::Nobody);
+        assert_eq!(scene.registers(1).get(3), 2);
+        assert_eq!(scene.number(1, 64), 7 << 8);
+        scene.fails(1, "wait4", &[ANY, status, 0, 0], Errno::ECHILD);
+    });
+}
+
+#[test]
+fn a_program_takes_the_place_of_another_of_either_width() {
+    both(|mut scene| {
+        let other = if scene.arch == Arch::I386 { "/bin/wide" } else { "/bin/narrow" };
+        let path = scene.text(1, 0, other);
+        let before = scene.server.pool.counts().1;
+        assert_eq!(scene.call(1, "execve", &[path, 0, 0]), Answer::Nobody);
+        assert_eq!(scene.server.machine.running(), [1]);
+        assert_eq!(scene.server.machine.spaces.len(), 1);
+        assert!(scene.server.pool.counts().1 + 4 >= before, "the old memory was given back");
+        scene.arch = if scene.arch == Arch::I386 { Arch::Amd64 } else { Arch::I386 };
+        assert_eq!(scene.done(1, "getpid", &[]), 1);
+        let script = scene.text(1, 0, "/bin/script");
+        scene.call(1, "execve", &[script, 0, 0]);
+        let arguments = scene.server.processes[0].as_ref().unwrap().arguments.clone();
+        assert_eq!(arguments, b"/bin/narrow\0-x\0/bin/script\0");
+    });
+}
+
+#[test]
+fn what_is_no_program_is_refused_and_the_caller_goes_on() {
+    both(|mut scene| {
+        for (path, error) in [
+            ("/data", Errno::EACCES),
+            ("/bin", Errno::EACCES),
+            ("/nothing", Errno::ENOENT),
+            ("/loop", Errno::ELOOP),
+            ("/data/x", Errno::ENOTDIR),
+        ] {
+            let path = scene.text(1, 0, path);
+            scene.fails(1, "execve", &[path, 0, 0], error);
+        }
+        scene.fails(1, "execve", &[16, 0, 0], Errno::EFAULT);
+        assert_eq!(scene.done(1, "getpid", &[]), 1);
+    });
+}
+
+#[test]
+fn the_first_process_ends_and_its_children_are_nobodys() {
+    both(|mut scene| {
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        assert_eq!(scene.call(1, "exit_group", &[3]), Answer::Nobody);
+        assert_eq!(scene.server.ended(), Some(End::Exit(3)));
+        assert_eq!(scene.done(2, "getppid", &[]), 0);
+        scene.server.end_all();
+        assert!(scene.server.machine.spaces.is_empty());
+        let (frames, free) = scene.server.pool.counts();
+        // What is cached of the tree's files is held by nobody else.
+        assert!(frames - free <= 2, "{} frames are in use", frames - free);
+    });
+}
+
+#[test]
+fn a_kill_ends_whoever_runs_or_waits() {
+    both(|mut scene| {
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        assert_eq!(scene.call(2, "pause", &[]), Answer::Stop);
+        let kill = [2, SIGKILL.into()];
+        assert_eq!(scene.done(1, "kill", &kill), 0);
+        let status = scene.memory();
+        assert_eq!(scene.done(1, "wait4", &[ANY, status, 0, 0]), 2);
+        assert_eq!(scene.number(1, 0), SIGKILL);
+        assert_eq!(scene.done(1, "fork", &[]), 3);
+        assert_eq!(scene.done(1, "kill", &[3, SIGKILL.into()]), 0);
+        assert_eq!(scene.done(1, "wait4", &[3, 0, 0, 0]), 3);
+        scene.fails(1, "kill", &kill, Errno::ESRCH);
+        assert_eq!(scene.call(1, "kill", &[1, SIGKILL.into()]), Answer::Nobody);
+        assert_eq!(scene.server.ended(), Some(End::Signal(9)));
+    });
+}
+
+#[test]
+fn where_there_is_no_room_a_fork_fails_and_nothing_is_lost() {
+    both(|mut scene| {
+        for room in 0..2 {
+            scene.server.machine.room = Some(room);
+            let before = scene.server.pool.counts();
+            scene.fails(1, "fork", &[], Errno::EAGAIN);
+            assert_eq!(scene.server.pool.counts(), before);
+            assert_eq!(scene.server.machine.spaces.len(), 1);
+        }
+    });
+}
+
+#[test]
+fn threads_have_segments_of_their_own_and_children_inherit_them() {
+    both(|mut scene| {
+        let base = scene.memory() + 0x80;
+        let expected = match scene.arch {
+            Arch::I386 => {
+                let words = [u32::MAX, base as u32, 0xf_ffff, 0x51];
+                let place = scene.memory();
+                let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                scene.user(1, |user| user.write(place, &bytes)).unwrap();
+                assert_eq!(scene.done(1, "set_thread_area", &[place]), 0);
+                assert_eq!(scene.number(1, 0), crate::machine::TLS_ENTRY);
+                (base, u32::MAX)
+            }
+            Arch::Amd64 => {
+                scene.done(1, "arch_prctl", &[0x1002, base]);
+                (base, 0)
+            }
+        };
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        assert_eq!([1, 2].map(|badge| scene.server.machine.tls_of(badge)), [expected; 2]);
+    });
+}

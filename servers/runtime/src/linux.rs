@@ -1,0 +1,44 @@
+//! What the root task and the Linux server tell one another.
+
+/// Parameters of the server, for [`crate::parent::parameter`]. Of a file of the boot archive the first number is where it begins there; the
+/// next is its length.
+pub mod parameter {
+    use crate::message::Word;
+
+    /// The initial tree: a cpio archive.
+    pub const TREE: Word = 0;
+    /// The arguments of the program, each with a zero behind it.
+    pub const ARGUMENTS: Word = 2;
+    /// Its environment, likewise.
+    pub const ENVIRONMENT: Word = 4;
+    /// What it reads as its input.
+    pub const INPUT: Word = 6;
+    /// Lines `NAME|COMMAND` to be run one after another.
+    pub const LINES: Word = 8;
+    /// The isolation of 32-bit programs.
+    pub const ISOLATION: Word = 10;
+    /// Seconds since 1970.
+    pub const DATE: Word = 11;
+    /// The processor's features, of CPUID's leaf 1, EDX.
+    pub const FEATURES: Word = 12;
+    /// Where random numbers begin.
+    pub const SEED: Word = 13;
+    /// Seconds that each program may run; 0 for as long as it likes.
+    pub const SECONDS: Word = 14;
+    /// 1 if the console is a terminal.
+    pub const TERMINAL: Word = 15;
+}
+
+/// Results of the server: the number of the program, how it ended, and a number to that.
+pub mod result {
+    use crate::message::Word;
+
+    /// It exited, with this status.
+    pub const EXIT: Word = 0;
+    /// A signal ended it, this one.
+    pub const SIGNAL: Word = 1;
+    /// It was not started, for this error of Linux's, which the server's text names.
+    pub const REFUSED: Word = 2;
+    /// It ran for so many seconds and was ended.
+    pub const OVERTIME: Word = 3;
+}

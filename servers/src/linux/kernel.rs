@@ -1,0 +1,154 @@
+//! The kernel, as the Linux server's machine.
+
+use core::fmt;
+
+use lilliput_abi::object::map::REPLACE;
+use lilliput_abi::object::register;
+use lilliput_abi::{Error, Isolation, Rights};
+use lilliput_linux::memory::Frame;
+use lilliput_linux::{Arch, Machine, Registers, Stream};
+use lilliput_runtime::object::Arena;
+use lilliput_runtime::place::linux::{ARENA, FACTORY};
+use lilliput_runtime::{Factory, Frames, Task, Thread, Word, parent, place, time};
+use lilliput_user64::{Native, println};
+use syscalls::Errno;
+
+use crate::serial;
+
+/// The factory that pays for processes.
+const MAKER: Factory<Native> = Factory::at(FACTORY);
+/// This task, to delete capabilities from.
+const SELF: Task<Native> = Task::at(place::TASK);
+/// The frames of all processes.
+const POOL: Frames<Native> = Frames::at(place::FRAMES);
+/// Programs run when the server waits.
+const PRIORITY: u8 = 16;
+/// Programs of one server trust one another no more than Linux programs do: as far as the server separates them.
+const DOMAIN: u32 = 0;
+/// How many registers a `WriteRegisters` of a 64-bit program can set.
+const AT_ONCE: usize = 10;
+
+/// The kernel.
+pub struct Kernel {
+    isolation: Isolation,
+}
+
+impl Kernel {
+    /// With the isolation that the parent names.
+    pub fn new() -> Self {
+        let number = parent::parameter::<Native>(crate::work::parameter::ISOLATION).unwrap_or(0);
+        Self { isolation: Isolation::from_number(number as u64).unwrap_or(Isolation::Auto) }
+    }
+}
+
+/// What the kernel refuses for want of room is what Linux calls so.
+fn room(error: Error) -> Errno {
+    match error {
+        Error::NoMemory | Error::NoHole => Errno::ENOMEM,
+        Error::TableFull => Errno::EAGAIN,
+        Error::BadAddress => Errno::EFAULT,
+        _ => Errno::EINVAL,
+    }
+}
+
+fn count(arch: Arch) -> usize {
+    match arch {
+        Arch::I386 => register::NARROW_COUNT as usize,
+        Arch::Amd64 => register::COUNT as usize,
+    }
+}
+
+impl Machine for Kernel {
+    type Space = Task<Native>;
+    type Thread = Thread<Native>;
+
+    fn create_space(&mut self, arch: Arch, size: u64) -> Result<Self::Space, Errno> {
+        match arch {
+            Arch::Amd64 => MAKER.create_wide(),
+            Arch::I386 => {
+                MAKER.create_small(Arena::at(ARENA), size as u32, self.isolation, DOMAIN).map(|(task, _)| task)
+            }
+        }
+        .map_err(room)
+    }
+
+    fn destroy_space(&mut self, space: Self::Space) {
+        // It has no threads, and nobody else can destroy it.
+        let _ = MAKER.destroy(space.place());
+    }
+
+    fn map(&mut self, space: Self::Space, page: u64, frame: Frame, rights: Rights) -> Result<(), Errno> {
+        let frame = u16::try_from(frame).map_err(|_| Errno::ENOMEM)?;
+        space.map_pages(POOL, page as Word, frame, 1, rights, REPLACE).map_err(|stopped| room(stopped.error))
+    }
+
+    fn unmap(&mut self, space: Self::Space, page: u64, pages: usize) {
+        // What is not mapped is passed over.
+        let _ = space.unmap(page as Word, pages);
+    }
+
+    fn create_thread(&mut self, space: Self::Space, badge: u32) -> Result<Self::Thread, Errno> {
+        let thread = MAKER.create_thread(space, PRIORITY).map_err(room)?;
+        let ready = thread.set_fault_handler(place::SERVICE, badge);
+        // No program is told of SYSENTER; one that makes it all the same goes on where nothing is.
+        let ready = ready.and_then(|()| thread.set_foreign(true, lilliput_abi::layout::USER_START as Word));
+        if let Err(error) = ready {
+            self.destroy_thread(thread);
+            return Err(room(error));
+        }
+        Ok(thread)
+    }
+
+    fn destroy_thread(&mut self, thread: Self::Thread) {
+        if MAKER.destroy(thread.place()).is_err() {
+            let _ = SELF.delete(thread.place());
+        }
+    }
+
+    fn registers(&mut self, thread: Self::Thread, arch: Arch) -> Result<Registers, Errno> {
+        let mut registers = Registers::default();
+        for first in (0..count(arch)).step_by(4) {
+            let four = thread.read_registers(first as u64).map_err(|_| Errno::ESRCH)?;
+            for (place, value) in registers.0[first..].iter_mut().zip(four) {
+                *place = value as u64;
+            }
+        }
+        Ok(registers)
+    }
+
+    fn set_registers(&mut self, thread: Self::Thread, arch: Arch, registers: &Registers) -> Result<(), Errno> {
+        let values = registers.0.map(|value| value as Word);
+        for (number, piece) in values[..count(arch)].chunks(AT_ONCE).enumerate() {
+            thread.write_registers((number * AT_ONCE) as u64, piece).map_err(|_| Errno::EFAULT)?;
+        }
+        Ok(())
+    }
+
+    fn set_tls(&mut self, thread: Self::Thread, arch: Arch, base: u64, limit: u32) -> Result<(), Errno> {
+        let second = match arch {
+            Arch::I386 => limit as Word,
+            Arch::Amd64 => 0,
+        };
+        thread.set_tls(base as Word, second).map_err(room)
+    }
+
+    fn stop(&mut self, thread: Self::Thread) {
+        let _ = thread.stop();
+    }
+
+    fn resume(&mut self, thread: Self::Thread) {
+        let _ = thread.resume();
+    }
+
+    fn now(&mut self) -> u64 {
+        time::now::<Native>().nanoseconds
+    }
+
+    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+        serial::send(stream, bytes);
+    }
+
+    fn log(&mut self, text: fmt::Arguments) {
+        println!("{text}");
+    }
+}

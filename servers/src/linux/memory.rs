@@ -1,0 +1,66 @@
+//! The server's own memory: its heap, the frames of its processes, and the archive.
+
+use core::slice;
+
+use lilliput_abi::layout::PAGE_SIZE;
+use lilliput_abi::object::map::LARGE;
+use lilliput_abi::{Error, Rights};
+use lilliput_runtime::place::linux::{ARCHIVE as ARCHIVE_PLACE, FACTORY};
+use lilliput_runtime::{Factory, Frames, Task, Word, place};
+use lilliput_user64::Native;
+use talc::{ErrOnOom, Span, Talc, Talck};
+
+const PAGE: usize = PAGE_SIZE as usize;
+/// Pages of a large page.
+const LARGE_PAGES: usize = 512;
+/// Where the heap is, and how large.
+const HEAP: Word = 0x90_0000_0000;
+const HEAP_PAGES: usize = 48 << 8;
+/// Where the pool is mapped.
+const POOL: Word = 0xa0_0000_0000;
+/// Where the archive is mapped.
+const ARCHIVE: Word = 0xb0_0000_0000;
+
+const SELF: Task<Native> = Task::at(place::TASK);
+
+#[global_allocator]
+static ALLOCATOR: Talck<spin::Mutex<()>, ErrOnOom> = Talc::new(ErrOnOom).lock();
+
+/// Maps the heap. Nothing may be allocated before.
+pub fn start_heap() -> Result<(), Error> {
+    let frames = Factory::<Native>::at(FACTORY).create_frames(HEAP_PAGES)?;
+    map(frames, HEAP, HEAP_PAGES, Rights::READ | Rights::WRITE)?;
+    let span = Span::new(HEAP as *mut u8, (HEAP + HEAP_PAGES * PAGE) as *mut u8);
+    // SAFETY: the range was mapped just now, belongs to nothing else, and stays for ever.
+    unsafe { ALLOCATOR.lock().claim(span) }.map(drop).map_err(|()| Error::NoMemory)
+}
+
+/// The frames of processes, so many.
+pub fn pool(pages: usize) -> Result<&'static mut [[u8; PAGE]], Error> {
+    map(Frames::at(place::FRAMES), POOL, pages, Rights::READ | Rights::WRITE)?;
+    // SAFETY: these frames were mapped just now and stay for ever. Processes have them too, but none runs while this server does,
+    // and nothing here relies on what they hold.
+    Ok(unsafe { slice::from_raw_parts_mut(POOL as *mut [u8; PAGE], pages) })
+}
+
+/// The boot archive.
+pub fn archive(pages: usize) -> Result<&'static [u8], Error> {
+    map(Frames::at(ARCHIVE_PLACE), ARCHIVE, pages, Rights::READ)?;
+    // SAFETY: mapped just now, for ever, and nobody writes it.
+    Ok(unsafe { slice::from_raw_parts(ARCHIVE as *const u8, pages * PAGE) })
+}
+
+/// Maps frames here, by large pages as far as they go.
+fn map(frames: Frames<Native>, address: Word, pages: usize, rights: Rights) -> Result<(), Error> {
+    let large = pages / LARGE_PAGES;
+    let mut done = 0;
+    if large > 0 && SELF.map_pages(frames, address, 0, large as u16, rights, LARGE).is_ok() {
+        done = large * LARGE_PAGES;
+    }
+    if pages > done {
+        let first = u16::try_from(done).map_err(|_| Error::BadArgument)?;
+        let count = u16::try_from(pages - done).map_err(|_| Error::BadArgument)?;
+        SELF.map(frames, address + done * PAGE, first, count, rights)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! Where programs print: two serial ports, one for the standard output and one for errors.
+
+use lilliput_linux::Stream;
+use lilliput_runtime::place::linux::{ERRORS, OUTPUT};
+use lilliput_runtime::{IoPorts, invoke};
+use lilliput_user64::Native;
+use uart_16550::Uart16550;
+use uart_16550::backend::Backend;
+use uart_16550::spec::FIFO_SIZE;
+
+/// The first port of COM2 and of COM3.
+pub const COM2: u16 = 0x2f8;
+const COM3: u16 = 0x3e8;
+/// How often a transmitter is asked whether it can take more before the bytes are given up.
+const PATIENCE: u32 = 1 << 20;
+/// What goes before a line's mark, if its output is one of several.
+const MARK: u8 = 0x1e;
+
+/// Registers by system calls. A call that is refused reads as if nothing answered.
+struct Registers {
+    ports: IoPorts<Native>,
+    first: u16,
+}
+
+impl Backend for Registers {
+    unsafe fn read(&mut self, register: u8) -> u8 {
+        self.ports.read(self.first + u16::from(register), 1).map_or(0xff, |value| value as u8)
+    }
+
+    unsafe fn write(&mut self, register: u8, value: u8) {
+        // A port that is not there loses what is written, as this does.
+        let _ = self.ports.write(self.first + u16::from(register), 1, u32::from(value));
+    }
+}
+
+/// Sends bytes as they are.
+pub fn send(stream: Stream, bytes: &[u8]) {
+    let (place, first) = match stream {
+        Stream::Output => (OUTPUT, COM2),
+        Stream::Error => (ERRORS, COM3),
+    };
+    let ports = IoPorts::at(place);
+    // SAFETY: the kernel checks every access; the worst that a register can do to this program is to be read as something else.
+    let mut uart = unsafe { Uart16550::new_with_backend(Registers { ports, first }) };
+    let most = if uart.fifo_enabled() { FIFO_SIZE } else { 1 };
+    for piece in bytes.chunks(most) {
+        if !is_ready(&mut uart) || ports.write_bytes(first, piece).is_err() {
+            return;
+        }
+    }
+}
+
+fn is_ready(uart: &mut Uart16550<Registers>) -> bool {
+    (0..PATIENCE).any(|_| {
+        let ready = uart.ready_to_send().is_ok();
+        if !ready {
+            invoke::give_way::<Native>();
+        }
+        ready
+    })
+}
+
+/// Marks where the output of one of several lines begins, in both streams. No mark for the only one, which has no name.
+pub fn mark(name: &[u8]) {
+    if name.is_empty() {
+        return;
+    }
+    for stream in [Stream::Output, Stream::Error] {
+        send(stream, &[MARK]);
+        send(stream, name);
+        send(stream, b"\n");
+    }
+}
