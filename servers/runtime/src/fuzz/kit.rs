@@ -79,6 +79,35 @@ pub mod poker {
     pub const KEPT: core::ops::Range<u32> = 64..256;
 }
 
+/// Badges of what a round's tasks, its fuzzers, and the poker have. Whoever may revoke takes from everybody else what has the same badge: what
+/// the poker has must have its own, else nobody wakes those that wait.
+pub mod badge {
+    /// Of what a fuzzer has, by its number: endpoints, itself, frames, a witness.
+    pub const fn fuzzer(number: usize) -> u32 {
+        0x100 + number as u32
+    }
+
+    /// Of a notification that a fuzzer may wait for: a bit, as it is what a signal sets.
+    pub const fn waited_for(fuzzer: usize) -> u32 {
+        1 << fuzzer
+    }
+
+    /// Of a notification that a fuzzer only signals.
+    pub const SIGNALLED: u32 = 1 << 30;
+    /// Of what a fuzzer has of its partner.
+    pub const PARTNER: u32 = 0x60;
+
+    /// Of an endpoint of the poker's, by its number.
+    pub const fn poked_endpoint(number: usize) -> u32 {
+        0x70 + number as u32
+    }
+
+    /// Of a notification of the poker's, by its number.
+    pub const fn poked_notification(number: usize) -> u32 {
+        1 << (super::poker::THREADS.end - super::poker::THREADS.start) << number
+    }
+}
+
 /// The most objects that one task makes.
 pub const MOST_MADE: u32 = 90;
 
@@ -149,6 +178,22 @@ mod tests {
         let all: std::collections::BTreeSet<u64> =
             (0..100).flat_map(|seed| (0..100).map(move |number| mix(seed, number))).collect();
         assert_eq!(all.len(), 100 * 100);
+    }
+
+    #[test]
+    fn nobody_revokes_what_the_poker_has() {
+        let fuzzers = 0..poker::THREADS.len();
+        let notifications: Vec<u32> = (0..poker::NOTIFICATIONS.len()).map(badge::poked_notification).collect();
+        let endpoints: Vec<u32> = (0..poker::ENDPOINTS.len()).map(badge::poked_endpoint).collect();
+        for number in fuzzers {
+            assert!(!notifications.contains(&badge::waited_for(number)), "notification of fuzzer {number}");
+            assert!(!endpoints.contains(&badge::fuzzer(number)), "endpoint of fuzzer {number}");
+        }
+        let mut own = [notifications, endpoints, vec![badge::SIGNALLED, badge::PARTNER, 0]].concat();
+        own.sort_unstable();
+        let all = own.len();
+        own.dedup();
+        assert_eq!(own.len(), all);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use lilliput_abi::object::fact;
 use lilliput_abi::{Isolation, Rights};
-use lilliput_runtime::fuzz::kit::{self, at, mix, parameter, poker};
+use lilliput_runtime::fuzz::kit::{self, at, badge, mix, parameter, poker};
 use lilliput_runtime::object::{Arena, Factory};
 use lilliput_runtime::random::Random;
 use lilliput_runtime::{Word, place, role};
@@ -22,8 +22,6 @@ const ENDPOINTS: usize = poker::ENDPOINTS.end as usize - poker::ENDPOINTS.start 
 const NOTIFICATIONS: usize = poker::NOTIFICATIONS.end as usize - poker::NOTIFICATIONS.start as usize;
 /// Pages of the frames that all may read.
 const SHARED_PAGES: usize = 4;
-/// The badge of what a task has of its partner.
-const PARTNERS: u32 = 0x60;
 /// What the tasks of a round may make together: objects, and how many of the frames that are free.
 const OBJECTS: usize = 10_000;
 const SHARE_OF_FRAMES: usize = 2;
@@ -117,13 +115,13 @@ impl Round {
         let mut endpoints = Vec::new();
         for number in 0..ENDPOINTS {
             let endpoint = context(FACTORY.create_endpoint(), "an endpoint")?;
-            give(poker::ENDPOINTS, number, endpoint.place(), both, 0x70 + number as u32)?;
+            give(poker::ENDPOINTS, number, endpoint.place(), both, badge::poked_endpoint(number))?;
             endpoints.push(endpoint.place());
         }
         let mut notifications = Vec::new();
         for number in 0..NOTIFICATIONS {
             let notification = context(FACTORY.create_notification(), "a notification")?;
-            give(poker::NOTIFICATIONS, number, notification.place(), both, 1 << number)?;
+            give(poker::NOTIFICATIONS, number, notification.place(), both, badge::poked_notification(number))?;
             notifications.push(notification.place());
         }
         let shared = context(FACTORY.create_frames(SHARED_PAGES), "frames that all may read")?.place();
@@ -143,19 +141,19 @@ impl Round {
             });
             // Nobody outranks the poker: else whoever never waits would be the last to run.
             context(child.task.set_ceiling(kit::PRIORITY), "a fuzzer's ceiling")?;
-            let badge = 0x100 + number as u32;
+            let own = badge::fuzzer(number);
             for (place, rights) in at::ENDPOINTS.into_iter().zip([all, send | grant, Rights::RECEIVE, both]) {
-                child.grant(place, any(&endpoints), rights, badge)?;
+                child.grant(place, any(&endpoints), rights, own)?;
             }
-            child.grant(at::NOTIFICATIONS[0], any(&notifications), all, 1 << number)?;
-            child.grant(at::NOTIFICATIONS[1], any(&notifications), send, 1 << 30)?;
+            child.grant(at::NOTIFICATIONS[0], any(&notifications), all, badge::waited_for(number))?;
+            child.grant(at::NOTIFICATIONS[1], any(&notifications), send, badge::SIGNALLED)?;
             // Of itself a steady task gives nothing away.
             let of_itself = if fuzzer.steady { send | Rights::DESTROY } else { all };
             // With a badge: what has the right to destroy and no badge may take these objects from the root task.
-            child.grant(place::TASK, child.task.place(), of_itself, badge)?;
-            child.grant(place::FRAMES, frames, all, badge)?;
+            child.grant(place::TASK, child.task.place(), of_itself, own)?;
+            child.grant(place::FRAMES, frames, all, own)?;
             child.grant(at::READ_ONLY_FRAMES, shared, Rights::READ | grant, 0)?;
-            child.grant(at::WITNESS, standing.witness(random.below(2) as usize).place(), send, badge)?;
+            child.grant(at::WITNESS, standing.witness(random.below(2) as usize).place(), send, own)?;
             if fuzzer.factory {
                 child.grant(at::FACTORY, self.factory.place(), send, 0)?;
                 child.grant(at::KEEPER, poking.place(), send, 0)?;
@@ -174,7 +172,7 @@ impl Round {
             ]);
             child.start(kit::PRIORITY, [role::FUZZ, 0])?;
             let thread = child.threads[0].place();
-            child.grant(at::THREAD, thread, of_itself, badge)?;
+            child.grant(at::THREAD, thread, of_itself, own)?;
             give(poker::THREADS, number, thread, send, 0)?;
         }
         self.introduce(supervisor, random)
@@ -190,8 +188,8 @@ impl Round {
             }
             let partner = supervisor.child(others[random.below(others.len() as u32) as usize]);
             let child = supervisor.child(fuzzer.id);
-            child.grant(at::PARTNER, partner.task.place(), Rights::all(), PARTNERS)?;
-            child.grant(at::PARTNER_THREAD, partner.threads[0].place(), Rights::all(), PARTNERS)?;
+            child.grant(at::PARTNER, partner.task.place(), Rights::all(), badge::PARTNER)?;
+            child.grant(at::PARTNER_THREAD, partner.threads[0].place(), Rights::all(), badge::PARTNER)?;
         }
         Ok(())
     }
