@@ -41,6 +41,19 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// The machine of most tests: in software, so that what comes of them does not depend on the machine that runs them.
+    pub fn of_tests() -> Self {
+        Self {
+            accelerator: Accelerator::Tcg,
+            firmware: Firmware::Bios,
+            cpus: 1,
+            memory: "512M".to_owned(),
+            cpu: "max".to_owned(),
+            disk: None,
+            count_instructions: false,
+        }
+    }
+
     /// The same machine with a time-stamp counter that counts instructions.
     pub fn counting_instructions(&self) -> Self {
         Self { count_instructions: true, ..self.emulated() }
@@ -108,15 +121,7 @@ mod tests {
 
     #[test]
     fn counting_takes_one_tcg_processor() {
-        let machine = Machine {
-            accelerator: Accelerator::Kvm,
-            firmware: Firmware::Bios,
-            cpus: 4,
-            memory: "512M".into(),
-            cpu: "host".into(),
-            disk: None,
-            count_instructions: false,
-        };
+        let machine = Machine { accelerator: Accelerator::Kvm, cpus: 4, cpu: "host".into(), ..Machine::of_tests() };
         let counting = machine.counting_instructions();
         assert_eq!((counting.accelerator, counting.cpus, counting.cpu.as_str()), (Accelerator::Tcg, 1, "max"));
         let command = counting.command(Path::new("/a,b.img"), Path::new("/"), Console::First).unwrap();

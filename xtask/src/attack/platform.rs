@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use crate::machine::accelerator::{self, Accelerator};
 use crate::machine::bochs::Bochs;
-use crate::machine::{Emulator, Firmware, Machine};
+use crate::machine::{Emulator, Machine};
 use crate::setup::Needs;
 
 /// A platform.
@@ -85,15 +85,7 @@ impl Platform {
             Self::Kvm => (Accelerator::Kvm, "host"),
             _ => (Accelerator::Tcg, "max,smap=off"),
         };
-        Machine {
-            accelerator,
-            firmware: Firmware::Bios,
-            cpus: 1,
-            memory: "512M".to_owned(),
-            cpu: cpu.to_owned(),
-            disk: None,
-            count_instructions: false,
-        }
+        Machine { accelerator, cpu: cpu.to_owned(), ..Machine::of_tests() }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the server is given to run: files of the boot archive, and settings.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+
 use super::cpio;
 use super::lines::Line;
 use super::tree::Tree;
 use crate::build::{Config, Scenario};
-use anyhow::{Result, ensure};
-use std::time::UNIX_EPOCH;
 
 /// Folder of the files in the boot archive.
 const FOLDER: &str = "linux/";
@@ -44,8 +46,15 @@ impl Job {
         Self { tree, work, environment: Vec::new(), input: None, terminal: None }
     }
 
-    /// The configuration of a boot that does it.
+    /// The configuration of a boot that does it now.
     pub fn config(&self) -> Result<Config> {
+        let now =
+            SystemTime::now().duration_since(UNIX_EPOCH).context("this machine's clock says a time before 1970")?;
+        self.config_at(now.as_secs())
+    }
+
+    /// The same at this time, in seconds since 1970.
+    fn config_at(&self, date: u64) -> Result<Config> {
         let mut config = Config::new([Scenario::Linux]);
         let mut add = |name: &str, contents| config.files.push((format!("{FOLDER}{name}"), contents));
         add("tree.cpio", cpio::write(&self.tree)?);
@@ -58,8 +67,7 @@ impl Job {
         if let Some(input) = &self.input {
             add("stdin", input.clone());
         }
-        // What the boot begins at; without a clock of the machine's that is asked for it, nobody there knows the date.
-        let date = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+        // The machine has no clock that the guest reads.
         config.extra.push(("date".to_owned(), date.to_string()));
         if let &Work::Lines(_, seconds) = &self.work {
             config.extra.push(("linux_seconds".to_owned(), seconds.to_string()));
@@ -110,23 +118,23 @@ mod tests {
             input: Some(b"in".to_vec()),
             ..Job::new(Tree::default(), Work::Program(vec!["/bin/echo".into(), String::new(), "é".into()]))
         };
-        let config = job.config().unwrap();
+        let config = job.config_at(7).unwrap();
         assert_eq!(file(&config, "linux/arguments"), Some("/bin/echo\0\0é\0".as_bytes()));
         let environment = "HOME=/tmp\0PATH=/bin:/sbin:/usr/bin:/usr/sbin\0SHELL=/bin/sh\0USER=root\0A=d\0";
         assert_eq!(file(&config, "linux/environment"), Some(environment.as_bytes()));
         assert_eq!((file(&config, "linux/stdin"), file(&config, "linux/lines")), (Some(&b"in"[..]), None));
         assert!(file(&config, "linux/tree.cpio").is_some_and(|tree| tree.starts_with(b"070701")));
-        assert!(config.to_string().starts_with("scenario = linux\n") && !config.to_string().contains("linux_"));
+        assert!(config.to_string().starts_with("scenario = linux\n") && config.to_string().ends_with("\ndate = 7\n"));
     }
 
     #[test]
     fn lines_have_a_time_and_a_terminal_has_a_size() {
         let lines = Line::parse_all("a|echo 1 | cat\n").unwrap();
         let job = Job { terminal: Some((50, 132)), ..Job::new(Tree::default(), Work::Lines(lines, 7)) };
-        let config = job.config().unwrap();
+        let config = job.config_at(8).unwrap();
         assert_eq!(file(&config, "linux/lines"), Some(&b"a|echo 1 | cat\n"[..]));
         assert_eq!((file(&config, "linux/stdin"), file(&config, "linux/arguments")), (None, None));
-        assert!(config.to_string().ends_with("linux_seconds = 7\nlinux_terminal = 50x132\n"));
+        assert!(config.to_string().ends_with("date = 8\nlinux_seconds = 7\nlinux_terminal = 50x132\n"));
     }
 
     #[test]

@@ -10,8 +10,7 @@ use lilliput_runtime::disk::pattern::{self, SECTORS, WORDS};
 use super::tally::Tally;
 use crate::boot::{Outcome, Record};
 use crate::build::{Config, Scenario};
-use crate::machine::accelerator::Accelerator;
-use crate::machine::{Firmware, Machine};
+use crate::machine::Machine;
 use crate::prepare::Prepared;
 
 /// Name of the suite.
@@ -31,15 +30,7 @@ fn boot(prepared: &Prepared, limit: Duration, verbose: bool, tally: &mut Tally) 
     fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
     let image = folder.join("disk.img");
     fs::write(&image, contents(false)).with_context(|| format!("can't write {}", image.display()))?;
-    let machine = Machine {
-        accelerator: Accelerator::Tcg,
-        firmware: Firmware::Bios,
-        cpus: 1,
-        memory: "512M".to_owned(),
-        cpu: "max".to_owned(),
-        disk: Some(image.clone()),
-        count_instructions: false,
-    };
+    let machine = Machine { disk: Some(image.clone()), ..Machine::of_tests() };
     let report = prepared.boot(NAME, &machine, &Config::new([Scenario::Disk]), limit, verbose)?;
     let mut tests = 0;
     for record in &report.records {

@@ -8,7 +8,6 @@ use super::tally::Tally;
 use crate::attack::Platform;
 use crate::boot::{Ending, Outcome, Record, Report, Step};
 use crate::build::{Config, Scenario, feature};
-use crate::machine::accelerator::Accelerator;
 use crate::machine::{Emulator, Firmware, Machine};
 use crate::prepare::Prepared;
 
@@ -207,13 +206,10 @@ impl GuestBoot {
 
     fn emulator(&self) -> Emulator {
         let machine = || Machine {
-            accelerator: Accelerator::Tcg,
             firmware: self.firmware,
-            cpus: 1,
-            memory: "512M".to_owned(),
             cpu: self.cpu.to_owned(),
-            disk: None,
             count_instructions: self.count_instructions,
+            ..Machine::of_tests()
         };
         self.platform.map_or_else(|| Emulator::Qemu(machine()), Platform::emulator)
     }

@@ -9,9 +9,8 @@ use self::sources::Sources;
 use super::tally::Tally;
 use crate::boot::{End, Outcome, Report};
 use crate::build::Config;
-use crate::machine::accelerator::Accelerator;
 use crate::machine::bochs::Bochs;
-use crate::machine::{Emulator, Firmware, Machine};
+use crate::machine::{Emulator, Machine};
 use crate::options::Isolation;
 use crate::prepare::Prepared;
 use crate::visit::{self, Program, Status, Verdict};
@@ -208,7 +207,7 @@ impl ProgramBoot {
         let hello = Program::new("hello", sources.build("hello", 32, 0)?);
         let report = prepared.boot(
             &format!("{}-target", self.name),
-            &tcg(),
+            &Machine::of_tests(),
             &visit::config(std::slice::from_ref(&hello), 1),
             limit,
             false,
@@ -221,7 +220,7 @@ impl ProgramBoot {
     }
 
     fn emulator(&self) -> Emulator {
-        self.bochs.map_or_else(|| Emulator::Qemu(tcg()), Emulator::Bochs)
+        self.bochs.map_or_else(|| Emulator::Qemu(Machine::of_tests()), Emulator::Bochs)
     }
 
     fn config(&self, programs: &[Program]) -> Config {
@@ -236,18 +235,6 @@ impl ProgramBoot {
             true => Outcome::Failed("the guest's lines do not say UNENFORCED".to_owned()),
             false => Outcome::Failed("the guest's lines say UNENFORCED".to_owned()),
         }
-    }
-}
-
-fn tcg() -> Machine {
-    Machine {
-        accelerator: Accelerator::Tcg,
-        firmware: Firmware::Bios,
-        cpus: 1,
-        memory: "512M".to_owned(),
-        cpu: "max".to_owned(),
-        disk: None,
-        count_instructions: false,
     }
 }
 
