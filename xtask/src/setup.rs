@@ -24,6 +24,8 @@ use crate::workspace::Workspace;
 ///   llvm-objcopy,  by rustup (llvm-tools), else as links to the compiler's own rust-objcopy
 ///   llvm-objdump
 ///   QEMU, OVMF     by apt-get, as root or by sudo; so are gdb and Bochs where they are needed
+///   busybox, bash  Debian's static ones of both widths, for `cargo xtask linux`: from the same archive (suite
+///                  bookworm), checked alike, nothing is installed
 ///
 /// What can't be got is named, with the command to install it. All other commands do the same first, for
 /// what they need themselves.
@@ -36,16 +38,22 @@ pub struct Arguments {
     /// Get Bochs as well, which `cargo xtask attack` and `cargo xtask test` need.
     #[arg(long)]
     bochs: bool,
+    /// Get Debian's static programs as well, which `cargo xtask linux` needs.
+    #[arg(long)]
+    linux: bool,
 }
 
 /// Runs the subcommand.
-pub fn main(Arguments { debugger, bochs }: Arguments) -> Result<()> {
+pub fn main(Arguments { debugger, bochs, linux }: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     let needs = Needs { debugger, bochs, ..Needs::EMULATOR };
     let toolchain = require(&workspace, needs)?;
     println!("rustc {}, its sources in {}", toolchain.version, toolchain.library().display());
     for (package, file) in packages::found(needs) {
         println!("{package}: {}", file.display());
+    }
+    if linux {
+        println!("Debian's static programs: {}", LinuxPrograms::require(&workspace)?.folder().display());
     }
     println!("all is set up");
     Ok(())

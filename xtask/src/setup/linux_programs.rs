@@ -43,6 +43,11 @@ impl LinuxPrograms {
         Ok(Self(folder))
     }
 
+    /// Where they are.
+    pub fn folder(&self) -> &Path {
+        &self.0
+    }
+
     /// The contents of a program.
     pub fn read(&self, architecture: &str, name: &str) -> Result<Vec<u8>> {
         let file = self.0.join(architecture).join(name);
