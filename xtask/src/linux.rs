@@ -130,7 +130,9 @@ fn try_lines(arguments: &Arguments, emulator: &Emulator, collection: Collection)
     let prepared = Prepared::new(Needs { bochs: emulator.is_bochs(), ..Needs::EMULATOR })?;
     let show = if arguments.verbose { Show::Aside } else { Show::Nothing };
     let architecture = arguments.arch;
-    let trial = Trial { prepared: &prepared, emulator, name: BOOT, collection: &collection, architecture };
+    let programs = LinuxPrograms::require(&prepared.workspace)?;
+    let (prepared, programs, collection) = (&prepared, &programs, &collection);
+    let trial = Trial { prepared, programs, emulator, name: BOOT, collection, architecture };
     let config = settings(trial.config()?, &arguments.config, emulator)?;
     let (lines, report) = trial.run(&config, arguments.limit(), show)?;
     let mut failed = 0;

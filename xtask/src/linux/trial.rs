@@ -24,6 +24,8 @@ const LINE: u64 = 60;
 pub struct Trial<'a> {
     /// Kernel, programs and folders.
     pub prepared: &'a Prepared,
+    /// Debian's programs.
+    pub programs: &'a LinuxPrograms,
     /// Where to boot.
     pub emulator: &'a Emulator,
     /// Name of the boot.
@@ -37,7 +39,7 @@ pub struct Trial<'a> {
 impl Trial<'_> {
     /// What the guest is told, but for settings that do not belong to the lines.
     pub fn config(&self) -> Result<Config> {
-        let tree = usual_tree(&LinuxPrograms::require(&self.prepared.workspace)?, self.architecture)?;
+        let tree = usual_tree(self.programs, self.architecture)?;
         Job::new(tree, Work::Lines(self.collection.lines.clone(), LINE)).config()
     }
 
