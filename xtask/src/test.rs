@@ -4,13 +4,14 @@ mod attack;
 mod disk;
 mod guest;
 mod host;
+mod linux;
 mod program;
 mod side_by_side;
 mod tally;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use self::side_by_side::Suite;
@@ -20,7 +21,7 @@ use crate::build::{Build, TextSize, text_size};
 use crate::ipc_path;
 use crate::options::Timeout;
 use crate::prepare::Prepared;
-use crate::setup::Needs;
+use crate::setup::{LinuxPrograms, Needs};
 use crate::workspace::Workspace;
 
 /// What the kernel's machine code that stays while user code runs may take: little more than it does. 100 KiB are wanted: see the caveats.
@@ -30,7 +31,7 @@ const KERNEL_TEXT: u64 = 110 * 1024;
 ///
 /// First those of the parts that run on the host, then, in the emulator, programs that check themselves and
 /// the kernel: by BIOS and by UEFI, on processor models of several makes, and once under a time-stamp counter
-/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs them, and the attack suite, both in QEMU and in Bochs. Boots run side by side, as many as
+/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs them, lines of Linux's programs as `linux` runs them, and the attack suite, both in QEMU and in Bochs. Boots run side by side, as many as
 /// there are CPUs; one after the other where everything is shown. The last line is `N passed, N failed`, with
 /// `, N skipped` where tests were skipped; the exit status is 0 if none failed.
 #[derive(Debug, Args)]
@@ -66,8 +67,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
 fn suites() -> impl Iterator<Item = &'static str> {
     let guest = guest::BOOTS.iter().map(|boot| boot.name);
     let program = program::BOOTS.iter().map(|boot| boot.name);
+    let linux = linux::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
-    [host::NAME, SIZE, PATHS].into_iter().chain(guest).chain([disk::NAME]).chain(program).chain(attack)
+    [host::NAME, SIZE, PATHS].into_iter().chain(guest).chain([disk::NAME]).chain(program).chain(linux).chain(attack)
 }
 
 const SIZE: &str = "kernel-size";
@@ -90,6 +92,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
             paths(&prepared.build, tally);
         }
         let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
+        // Before the boots begin, so that two do not download at the same time.
+        let linux = linux::BOOTS.iter().any(|boot| wanted(boot.name));
+        let programs = if linux { LinuxPrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
         let mut boots: Vec<(&str, Suite)> = Vec::new();
         for boot in &guest::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
@@ -97,6 +102,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         boots.push((disk::NAME, Box::new(|tally| disk::run(&prepared, limit, verbose, tally))));
         for boot in &program::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
+        }
+        for boot in &linux::BOOTS {
+            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
         }
         for boot in &attack::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));

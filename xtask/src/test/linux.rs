@@ -1,0 +1,128 @@
+//! Tests of Linux's programs: the lines of `tests/linux` in one boot for each width and mode, held to what Linux makes of them.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::tally::Tally;
+use crate::boot::Outcome;
+use crate::build::Config;
+use crate::linux::{Architecture, Trial, collection};
+use crate::machine::bochs::Bochs;
+use crate::machine::{Emulator, Machine};
+use crate::options::Isolation;
+use crate::prepare::Prepared;
+use crate::setup::LinuxPrograms;
+
+/// A boot that runs the lines.
+#[derive(Debug)]
+pub struct LinuxBoot {
+    /// Its name, under which its tests are counted.
+    pub name: &'static str,
+    /// A model of Bochs; else QEMU.
+    bochs: Option<Bochs>,
+    architecture: Architecture,
+    isolation: Isolation,
+    /// Whether the mode may be one that this platform does not enforce.
+    allow_unenforced: bool,
+}
+
+/// All of them.
+pub const BOOTS: [LinuxBoot; 4] = [
+    LinuxBoot {
+        name: "linux-i386",
+        bochs: None,
+        architecture: Architecture::I386,
+        isolation: Isolation::Page,
+        allow_unenforced: false,
+    },
+    LinuxBoot {
+        name: "linux-i386-unenforced",
+        bochs: None,
+        architecture: Architecture::I386,
+        isolation: Isolation::Segment,
+        allow_unenforced: true,
+    },
+    LinuxBoot {
+        name: "linux-amd64",
+        bochs: None,
+        architecture: Architecture::Amd64,
+        isolation: Isolation::Page,
+        allow_unenforced: false,
+    },
+    LinuxBoot {
+        name: "linux-bochs",
+        bochs: Some(Bochs::AMD),
+        architecture: Architecture::I386,
+        isolation: Isolation::Segment,
+        allow_unenforced: false,
+    },
+];
+
+impl LinuxBoot {
+    /// Boots and counts. Without programs there is nothing to boot for, and that is a failure.
+    pub fn run(
+        &self,
+        prepared: &Prepared,
+        programs: &Result<LinuxPrograms>,
+        limit: Duration,
+        verbose: bool,
+        tally: &mut Tally,
+    ) {
+        tally.suite(self.name, |tally| {
+            let result = match programs {
+                Ok(programs) => {
+                    self.boot(prepared, programs, limit, verbose, tally).map_err(|error| format!("{error:#}"))
+                }
+                Err(error) => Err(format!("{error:#}")),
+            };
+            tally.count(self.name, "boot", &result.map_or_else(Outcome::Failed, |()| Outcome::Passed));
+        });
+    }
+
+    fn boot(
+        &self,
+        prepared: &Prepared,
+        programs: &LinuxPrograms,
+        limit: Duration,
+        verbose: bool,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let (emulator, collection) = (self.emulator(), collection(&prepared.workspace)?);
+        let (emulator, collection, architecture) = (&emulator, &collection, self.architecture);
+        let trial = Trial { prepared, programs, emulator, name: self.name, collection, architecture };
+        let (isolation, allow_unenforced) = (self.isolation, self.allow_unenforced);
+        let config = Config { isolation, allow_unenforced, ..trial.config()? };
+        // There are many lines in one boot.
+        let (lines, report) = trial.run(&config, 2 * limit, verbose)?;
+        for (name, outcome) in &lines {
+            tally.count(self.name, name, outcome);
+        }
+        report.check()
+    }
+
+    fn emulator(&self) -> Emulator {
+        match self.bochs {
+            Some(bochs) => Emulator::Bochs(bochs),
+            None => Emulator::Qemu(Machine::of_tests()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_widths_run_and_one_where_limits_are_enforced() {
+        for architecture in Architecture::ALL {
+            assert!(BOOTS.iter().any(|boot| boot.architecture == architecture), "{}", architecture.word());
+        }
+        let enforced = |boot: &LinuxBoot| boot.bochs.is_some() && boot.isolation == Isolation::Segment;
+        assert!(BOOTS.iter().any(enforced));
+        // TCG lets `segment` be used only where that is allowed.
+        assert!(
+            BOOTS.iter().all(|boot| boot.allow_unenforced == (boot.isolation == Isolation::Segment && !enforced(boot)))
+        );
+    }
+}
