@@ -34,6 +34,7 @@ fn main(pool: Word, archive: Word) -> Word {
     memory::start_heap().unwrap_or_else(|error| panic!("memory for the heap: {error:?}"));
     let pool = memory::pool(pool).unwrap_or_else(|error| panic!("mapping the pool: {error:?}"));
     let archive = memory::archive(archive).unwrap_or_else(|error| panic!("mapping the archive: {error:?}"));
+    serial::start();
     let work = Work::read(archive);
     let server = Server::new(Kernel::new(), Pool::new(pool), &work.start());
     let mut server = server.unwrap_or_else(|refused| panic!("{refused}"));

@@ -4,9 +4,9 @@ use lilliput_linux::Stream;
 use lilliput_runtime::place::linux::{ERRORS, OUTPUT};
 use lilliput_runtime::{IoPorts, invoke};
 use lilliput_user64::Native;
-use uart_16550::Uart16550;
 use uart_16550::backend::Backend;
 use uart_16550::spec::FIFO_SIZE;
+use uart_16550::{BaudRate, Config, Uart16550};
 
 /// The first port of COM2 and of COM3.
 pub const COM2: u16 = 0x2f8;
@@ -17,6 +17,7 @@ const PATIENCE: u32 = 1 << 20;
 const MARK: u8 = 0x1e;
 
 /// Registers by system calls. A call that is refused reads as if nothing answered.
+#[derive(Clone, Copy)]
 struct Registers {
     ports: IoPorts<Native>,
     first: u16,
@@ -33,15 +34,28 @@ impl Backend for Registers {
     }
 }
 
-/// Sends bytes as they are.
-pub fn send(stream: Stream, bytes: &[u8]) {
+/// A stream's port.
+fn port(stream: Stream) -> Uart16550<Registers> {
     let (place, first) = match stream {
         Stream::Output => (OUTPUT, COM2),
         Stream::Error => (ERRORS, COM3),
     };
-    let ports = IoPorts::at(place);
     // SAFETY: the kernel checks every access; the worst that a register can do to this program is to be read as something else.
-    let mut uart = unsafe { Uart16550::new_with_backend(Registers { ports, first }) };
+    unsafe { Uart16550::new_with_backend(Registers { ports: IoPorts::at(place), first }) }
+}
+
+/// Sets both ports up, which are not after a reset: they would send five bits of each byte, and one byte at a time.
+pub fn start() {
+    for stream in [Stream::Output, Stream::Error] {
+        // Into one that is not there nobody writes.
+        let _ = port(stream).init(Config { baud_rate: BaudRate::Baud115200, ..Config::default() });
+    }
+}
+
+/// Sends bytes as they are, by a port that was set up.
+pub fn send(stream: Stream, bytes: &[u8]) {
+    let mut uart = port(stream);
+    let Registers { ports, first } = *uart.backend();
     let most = if uart.fifo_enabled() { FIFO_SIZE } else { 1 };
     for piece in bytes.chunks(most) {
         if !is_ready(&mut uart) || ports.write_bytes(first, piece).is_err() {
