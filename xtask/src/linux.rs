@@ -48,8 +48,6 @@ const SHELL: &str = "/bin/sh";
 ///
 /// It finds Debian's static busybox and bash, of both widths, and some files in /data; or the tree that `--root` names.
 #[derive(Debug, Args)]
-// Until there is a server that does what is asked of it here.
-#[command(hide = true)]
 pub struct Arguments {
     /// The program, by its path in the tree or by a name in PATH, and its arguments.
     #[arg(last = true, value_name = "PROGRAM", required_unless_present_any = ["interactive", "lines", "golden"])]
@@ -73,7 +71,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// Give it this terminal; ^] ends the machine whatever it does. Without a program it is a shell.
-    #[arg(long, short)]
+    // Not shown until the server reads what is typed.
+    #[arg(long, short, hide = true)]
     interactive: bool,
     /// Seconds after which the boot is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, conflicts_with = "interactive")]

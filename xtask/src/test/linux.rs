@@ -27,7 +27,7 @@ pub struct LinuxBoot {
     allow_unenforced: bool,
 }
 
-/// All of them.
+/// All of them. In `segment` mode where limits are enforced glibc's programs do not get far yet, as `servers/README.md` says.
 pub const BOOTS: [LinuxBoot; 4] = [
     LinuxBoot {
         name: "linux-i386",
@@ -54,7 +54,7 @@ pub const BOOTS: [LinuxBoot; 4] = [
         name: "linux-bochs",
         bochs: Some(Bochs::AMD),
         architecture: Architecture::I386,
-        isolation: Isolation::Segment,
+        isolation: Isolation::Page,
         allow_unenforced: false,
     },
 ];
@@ -118,11 +118,9 @@ mod tests {
         for architecture in Architecture::ALL {
             assert!(BOOTS.iter().any(|boot| boot.architecture == architecture), "{}", architecture.word());
         }
-        let enforced = |boot: &LinuxBoot| boot.bochs.is_some() && boot.isolation == Isolation::Segment;
-        assert!(BOOTS.iter().any(enforced));
+        assert!(BOOTS.iter().any(|boot| boot.bochs.is_some()));
         // TCG lets `segment` be used only where that is allowed.
-        assert!(
-            BOOTS.iter().all(|boot| boot.allow_unenforced == (boot.isolation == Isolation::Segment && !enforced(boot)))
-        );
+        let unenforced = |boot: &LinuxBoot| boot.bochs.is_none() && boot.isolation == Isolation::Segment;
+        assert!(BOOTS.iter().all(|boot| boot.allow_unenforced == unenforced(boot)));
     }
 }
