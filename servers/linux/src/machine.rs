@@ -3,6 +3,7 @@
 use core::fmt;
 
 use lilliput_abi::Rights;
+use lilliput_abi::layout::TLS_SELECTOR;
 use syscalls::Errno;
 
 use crate::arch::{Arch, Registers};
@@ -73,4 +74,4 @@ pub trait Machine {
 }
 
 /// The entry of the descriptor table that is a 32-bit thread's own, as `set_thread_area` tells it.
-pub const TLS_ENTRY: u32 = 6;
+pub const TLS_ENTRY: u32 = TLS_SELECTOR as u32 >> 3;

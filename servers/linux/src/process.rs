@@ -77,10 +77,6 @@ pub enum Channel {
     Pipe(u64),
     /// A child of this process ends or stops.
     Child(u32),
-    /// Somebody wakes this address of this process.
-    Futex(u32, u64),
-    /// Keys are pressed.
-    Console,
     /// Something happens to any file.
     AnyFile,
     /// Nothing but a deadline or a signal.
@@ -90,7 +86,7 @@ pub enum Channel {
 impl Channel {
     /// Whether who waits for this is to look again after that.
     pub fn hears(self, event: Self) -> bool {
-        self == event || self == Self::AnyFile && matches!(event, Self::Pipe(_) | Self::Console)
+        self == event || self == Self::AnyFile && matches!(event, Self::Pipe(_))
     }
 }
 
@@ -127,8 +123,6 @@ pub struct Thread<M: Machine> {
     pub deadline: Option<u64>,
     /// How much of the call has been done.
     pub progress: u64,
-    /// Where a zero is written when it ends, and who waits there woken.
-    pub clear_tid: u64,
     /// Its thread-local segment: base and limit.
     pub tls: (u64, u32),
     /// The stack that signals may be handled on: address, size; size 0 for none.

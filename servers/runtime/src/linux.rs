@@ -42,3 +42,11 @@ pub mod result {
     /// It ran for so many seconds and was ended.
     pub const OVERTIME: Word = 3;
 }
+
+/// The first I/O ports of the two UARTs that programs print by.
+pub mod port {
+    /// Standard output: COM2.
+    pub const OUTPUT: u16 = 0x2f8;
+    /// Standard error: COM3.
+    pub const ERRORS: u16 = 0x3e8;
+}

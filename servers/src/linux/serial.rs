@@ -1,6 +1,7 @@
 //! Where programs print: two serial ports, one for the standard output and one for errors.
 
 use lilliput_linux::Stream;
+use lilliput_runtime::linux::port;
 use lilliput_runtime::place::linux::{ERRORS, OUTPUT};
 use lilliput_runtime::{IoPorts, invoke};
 use lilliput_user64::Native;
@@ -8,9 +9,6 @@ use uart_16550::backend::Backend;
 use uart_16550::spec::FIFO_SIZE;
 use uart_16550::{BaudRate, Config, Uart16550};
 
-/// The first port of COM2 and of COM3.
-pub const COM2: u16 = 0x2f8;
-const COM3: u16 = 0x3e8;
 /// How often a transmitter is asked whether it can take more before the bytes are given up.
 const PATIENCE: u32 = 1 << 20;
 /// What goes before a line's mark, if its output is one of several.
@@ -37,8 +35,8 @@ impl Backend for Registers {
 /// A stream's port.
 fn port(stream: Stream) -> Uart16550<Registers> {
     let (place, first) = match stream {
-        Stream::Output => (OUTPUT, COM2),
-        Stream::Error => (ERRORS, COM3),
+        Stream::Output => (OUTPUT, port::OUTPUT),
+        Stream::Error => (ERRORS, port::ERRORS),
     };
     // SAFETY: the kernel checks every access; the worst that a register can do to this program is to be read as something else.
     unsafe { Uart16550::new_with_backend(Registers { ports: IoPorts::at(place), first }) }

@@ -89,8 +89,14 @@ impl Supervisor {
 
     /// Makes a task with no thread, in which nothing is mapped.
     pub fn create_empty(&mut self, name: &str, space: Space) -> Result<Id, Failure> {
+        self.create_for(name, space, 0)
+    }
+
+    /// The same, whose table has so many places at least: only while nothing is in it can it become larger.
+    pub fn create_for(&mut self, name: &str, space: Space, places: Word) -> Result<Id, Failure> {
         let id = self.new_id();
         let (task, kind, isolation) = context(space.create(), format_args!("creating task {name}"))?;
+        context(task.places(places), format_args!("places for the capabilities of {name}"))?;
         let child = Child {
             id,
             name: name.to_string(),

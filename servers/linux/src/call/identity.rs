@@ -34,6 +34,7 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Done(self.process().parent.into()))
     }
 
+    /// Also what `set_tid_address` says: its address matters to threads that share memory, which there are not.
     pub(super) fn gettid(&mut self, _: &[u64; 6]) -> Result {
         Ok(Outcome::Done(self.thread().tid.into()))
     }

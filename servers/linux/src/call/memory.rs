@@ -12,7 +12,7 @@ use syscalls::Errno;
 
 use crate::arch::Arch;
 use crate::files::Kind;
-use crate::machine::Machine;
+use crate::machine::{Machine, TLS_ENTRY};
 use crate::memory::{Area, PAGE, Shared, Source, User};
 use crate::server::{Outcome, Result, Server};
 
@@ -20,8 +20,16 @@ use crate::server::{Outcome, Result, Server};
 const ARCH_GET_FS: u32 = 0x1003;
 /// Nothing is mapped below: the kernel's entry page is there in a 32-bit space.
 const LOWEST: u64 = 0x1_1000;
-/// The segment descriptor of a 32-bit thread's own, by its number in Linux's terms.
-const TLS_ENTRY: u32 = crate::machine::TLS_ENTRY;
+
+/// What a 32-bit program asks for as its thread's own segment.
+pub(super) struct Descriptor {
+    /// Its number in Linux's terms; all ones for any.
+    entry: u32,
+    pub(super) base: u64,
+    /// The last offset.
+    pub(super) limit: u32,
+    is_empty: bool,
+}
 
 fn rights(protection: u64) -> Rights {
     let mut rights = Rights::empty();
@@ -163,22 +171,32 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Done(start))
     }
 
-    /// `struct user_desc`: entry number, base, limit, flags.
     pub(super) fn set_thread_area(&mut self, &[place, ..]: &[u64; 6]) -> Result {
-        const LIMIT_IN_PAGES: u32 = 1 << 4;
-        const NOT_PRESENT: u32 = 1 << 5;
-        let mut user = self.user();
-        let (entry, base) = (user.u32(place)?, user.u32(place + 4)?);
-        let (limit, flags) = (user.u32(place + 8)?, user.u32(place + 12)?);
+        let Descriptor { entry, base, limit, is_empty } = self.descriptor(place)?;
         if entry != u32::MAX && entry != TLS_ENTRY {
             return Err(Errno::EINVAL);
         }
-        if flags & NOT_PRESENT != 0 {
+        if is_empty {
             return Ok(Outcome::Done(0));
         }
-        let limit = if flags & LIMIT_IN_PAGES != 0 { limit << 12 | 0xfff } else { limit };
-        self.set_tls(base.into(), limit)?;
+        self.set_tls(base, limit)?;
         self.user().write(place, &TLS_ENTRY.to_le_bytes()).map(|()| Outcome::Done(0))
+    }
+
+    /// Reads a `struct user_desc`: entry number, base, limit, flags (`arch/x86/include/uapi/asm/ldt.h`).
+    pub(super) fn descriptor(&mut self, place: u64) -> Result<Descriptor> {
+        const LIMIT_IN_PAGES: u32 = 1 << 4;
+        const NOT_PRESENT: u32 = 1 << 5;
+        let mut bytes = [0; 16];
+        self.user().read(place, &mut bytes)?;
+        let word = |place: usize| u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[4 * place + byte]));
+        let (limit, flags) = (word(2), word(3));
+        Ok(Descriptor {
+            entry: word(0),
+            base: word(1).into(),
+            limit: if flags & LIMIT_IN_PAGES != 0 { limit << 12 | 0xfff } else { limit },
+            is_empty: flags & NOT_PRESENT != 0,
+        })
     }
 
     pub(crate) fn set_tls(&mut self, base: u64, limit: u32) -> Result<()> {

@@ -84,7 +84,7 @@ impl<M: Machine> Calls<M> {
             fork => plain_fork, vfork => plain_fork, clone => clone_process, execve => execve, exit => exit_thread,
             exit_group => exit_group, wait4 => wait4, getpid => getpid, getppid => getppid, gettid => gettid,
             getpgrp => getpgrp, getpgid => getpgid, setpgid => setpgid, getsid => getsid, setsid => setsid,
-            set_tid_address => set_tid_address, set_robust_list => done, rseq => not_here, prctl => prctl,
+            set_tid_address => gettid, set_robust_list => done, rseq => not_here, prctl => prctl,
             sched_yield => done, getpriority => getpriority, setpriority => done,
             getrlimit => getrlimit, setrlimit => done, prlimit64 => prlimit64, getrusage => getrusage, times => times,
             kill => kill, tkill => tkill, tgkill => tgkill, rt_sigaction => rt_sigaction,

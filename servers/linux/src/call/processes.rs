@@ -1,8 +1,8 @@
 //! Beginning, becoming, ending, waiting for one another.
 
 use linux_raw_sys::general::{
-    CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_THREAD, CLONE_VFORK, CLONE_VM,
-    RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_STACK, WNOHANG, WUNTRACED,
+    CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_THREAD, CLONE_VFORK, CLONE_VM, RLIM_NLIMITS,
+    RLIMIT_NOFILE, RLIMIT_STACK, WNOHANG, WUNTRACED,
 };
 use syscalls::Errno;
 
@@ -13,7 +13,7 @@ use crate::server::{Outcome, Result, Server};
 
 impl<M: Machine> Server<M> {
     pub(super) fn plain_fork(&mut self, _: &[u64; 6]) -> Result {
-        self.fork(0, 0, 0, None).map(|pid| Outcome::Done(pid.into()))
+        self.fork(0, 0, None).map(|pid| Outcome::Done(pid.into()))
     }
 
     pub(super) fn clone_process(&mut self, arguments: &[u64; 6]) -> Result {
@@ -29,13 +29,13 @@ impl<M: Machine> Server<M> {
         if shares != 0 && flags & CLONE_VFORK == 0 {
             return Err(Errno::ENOSYS);
         }
-        let address = |flag: u32, address: u64| if flags & flag != 0 { address } else { 0 };
         let tls = match flags & CLONE_SETTLS {
             0 => None,
             _ => Some(self.tls_of(tls)?),
         };
-        let (clear, set) = (address(CLONE_CHILD_CLEARTID, child_tid), address(CLONE_CHILD_SETTID, child_tid));
-        let pid = self.fork(stack, clear, set, tls)?;
+        // CLONE_CHILD_CLEARTID is for those who share memory with it: nobody does.
+        let set_tid = if flags & CLONE_CHILD_SETTID != 0 { child_tid } else { 0 };
+        let pid = self.fork(stack, set_tid, tls)?;
         if flags & CLONE_PARENT_SETTID != 0 {
             // The child is there already, and a bad address is the program's own affair.
             let _ = self.user().write(parent_tid, &pid.to_le_bytes());
@@ -47,11 +47,7 @@ impl<M: Machine> Server<M> {
     fn tls_of(&mut self, address: u64) -> Result<(u64, u32)> {
         match self.thread().arch {
             Arch::Amd64 => Ok((address, 0)),
-            Arch::I386 => {
-                let mut user = self.user();
-                let (base, limit, flags) = (user.u32(address + 4)?, user.u32(address + 8)?, user.u32(address + 12)?);
-                Ok((base.into(), if flags & 1 << 4 != 0 { limit << 12 | 0xfff } else { limit }))
-            }
+            Arch::I386 => self.descriptor(address).map(|descriptor| (descriptor.base, descriptor.limit)),
         }
     }
 
@@ -125,12 +121,6 @@ impl<M: Machine> Server<M> {
             self.bury(number);
         }
         Ok(Outcome::Done(pid.into()))
-    }
-
-    pub(super) fn set_tid_address(&mut self, &[address, ..]: &[u64; 6]) -> Result {
-        let thread = self.thread_mut();
-        thread.clear_tid = address;
-        Ok(Outcome::Done(thread.tid.into()))
     }
 
     /// What a resource is limited to: the stack, descriptors; the rest is not.

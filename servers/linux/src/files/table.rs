@@ -84,11 +84,6 @@ impl Table {
         self.0.into_iter().flatten().map(|descriptor| descriptor.open)
     }
 
-    /// All numbers in use.
-    pub fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().enumerate().filter(|(_, place)| place.is_some()).map(|(number, _)| number)
-    }
-
     fn set(&mut self, place: usize, descriptor: Option<Descriptor>) {
         if self.0.len() <= place {
             self.0.resize(place + 1, None);

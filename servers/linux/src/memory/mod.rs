@@ -64,11 +64,6 @@ impl<S: Copy> Memory<S> {
         (address < area.end).then_some(area)
     }
 
-    /// All areas, the lowest first.
-    pub fn areas(&self) -> impl Iterator<Item = &Area> {
-        self.areas.values()
-    }
-
     /// Whether nothing is in a range.
     pub fn is_free(&self, range: &Range<u64>) -> bool {
         self.areas.range(..range.end).next_back().is_none_or(|(_, area)| area.end <= range.start)
@@ -303,11 +298,6 @@ impl<S: Copy> Memory<S> {
         }
         self.remove(from, pool, machine);
         Ok(())
-    }
-
-    /// How many pages are there.
-    pub fn resident(&self) -> usize {
-        self.pages.len()
     }
 
     /// Moves the end of the heap, as far as that is possible; says where it is.

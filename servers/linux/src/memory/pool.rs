@@ -18,7 +18,7 @@ pub struct Pool {
     holders: Vec<u32>,
     free: Vec<Frame>,
     /// Pages of files that never change, by the file's number and the offset; the cache holds each.
-    cached: BTreeMap<(u64, u64), Frame>,
+    pub(crate) cached: BTreeMap<(u64, u64), Frame>,
 }
 
 impl Pool {
@@ -90,11 +90,6 @@ impl Pool {
     }
 
     /// What it holds.
-    pub fn bytes(&self, frame: Frame) -> &[u8; PAGE as usize] {
-        &self.memory[frame as usize]
-    }
-
-    /// What it holds, to be changed.
     pub fn bytes_mut(&mut self, frame: Frame) -> &mut [u8; PAGE as usize] {
         &mut self.memory[frame as usize]
     }

@@ -45,6 +45,7 @@ impl<M: Machine> Server<M> {
         let root = self.root.clone();
         let path = if path.contains(&b'/') { path } else { look_up(&root, &path, environment)? };
         let program = self.program(&root, &path, arguments)?;
+        let place = self.process_place()?;
         let space = self.machine.create_space(program.image.arch, program.layout.size)?;
         let memory = Memory::new(space, program.layout.size, program.layout.mappings.clone());
         let pid = self.new_pid();
@@ -70,7 +71,7 @@ impl<M: Machine> Server<M> {
             stopped: None,
             stop_is_news: false,
         };
-        let place = self.add_process(process)?;
+        self.processes[place] = Some(process);
         let standard = [self.fixed_file(input), self.device(Device::Console), self.device(Device::Error)];
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
         for (node, flags) in standard.into_iter().zip([O_RDONLY, O_WRONLY, O_WRONLY]) {
@@ -101,17 +102,16 @@ impl<M: Machine> Server<M> {
         self.processes.iter().position(|process| process.as_ref().is_some_and(|process| process.pid == pid))
     }
 
-    fn add_process(&mut self, process: Process<M>) -> Result<usize> {
-        let place = match self.processes.iter().position(Option::is_none) {
-            Some(place) => place,
+    /// A place for one more process.
+    fn process_place(&mut self) -> Result<usize> {
+        match self.processes.iter().position(Option::is_none) {
+            Some(place) => Ok(place),
             None if self.processes.len() < MOST_PROCESSES => {
                 self.processes.push(None);
-                self.processes.len() - 1
+                Ok(self.processes.len() - 1)
             }
-            None => return Err(Errno::EAGAIN),
-        };
-        self.processes[place] = Some(process);
-        Ok(place)
+            None => Err(Errno::EAGAIN),
+        }
     }
 
     /// A new thread of a process, which runs.
@@ -136,7 +136,6 @@ impl<M: Machine> Server<M> {
             waiting: None,
             deadline: None,
             progress: 0,
-            clear_tid: 0,
             tls: inherited.tls,
             signal_stack: inherited.signal_stack,
             runs: true,
@@ -257,7 +256,7 @@ impl<M: Machine> Server<M> {
     }
 
     /// A child of the process whose call is served, with a copy of its memory; its pid.
-    pub(crate) fn fork(&mut self, stack: u64, clear_tid: u64, set_tid: u64, tls: Option<(u64, u32)>) -> Result<u32> {
+    pub(crate) fn fork(&mut self, stack: u64, set_tid: u64, tls: Option<(u64, u32)>) -> Result<u32> {
         let thread = self.thread();
         let (handle, arch) = (thread.handle, thread.arch);
         let inherited =
@@ -267,6 +266,7 @@ impl<M: Machine> Server<M> {
         if stack != 0 {
             registers.set(SP, stack);
         }
+        let place = self.process_place()?;
         let space = self.machine.create_space(arch, self.process().memory.size)?;
         let pid = self.new_pid();
         let User { memory, pool, machine, .. } = self.user();
@@ -293,13 +293,7 @@ impl<M: Machine> Server<M> {
             stopped: None,
             stop_is_news: false,
         };
-        let place = match self.add_process(child) {
-            Ok(place) => place,
-            Err(error) => {
-                self.machine.destroy_space(space);
-                return Err(error);
-            }
-        };
+        self.processes[place] = Some(child);
         if set_tid != 0 {
             let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
             let memory = &mut process.memory;
@@ -307,19 +301,15 @@ impl<M: Machine> Server<M> {
             // A bad address is the program's own affair.
             let _ = user.write(set_tid, &pid.to_le_bytes());
         }
-        match self.add_thread(place, &registers, pid, inherited) {
-            Ok(thread) => {
-                if let Some(thread) = &mut self.threads[thread] {
-                    thread.clear_tid = clear_tid;
-                }
-                Ok(pid)
+        let started = self.add_thread(place, &registers, pid, inherited);
+        if started.is_err() {
+            // It never was: nobody is told of its end.
+            if let Some(process) = &mut self.processes[place] {
+                process.parent = 0;
             }
-            Err(error) => {
-                self.end_process(place, End::Exit(127));
-                self.bury(place);
-                Err(error)
-            }
+            self.end_process(place, End::Exit(127));
         }
+        started.map(|_| pid)
     }
 
     /// Ends a process: all its threads, its memory, its files. Its number stays until its parent has asked.

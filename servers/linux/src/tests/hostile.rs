@@ -74,8 +74,7 @@ fn run(arch: Arch, steps: &[Step]) {
     scene.server.end_all();
     assert!(scene.server.machine.spaces.is_empty() && scene.server.machine.running().is_empty());
     let (frames, free) = scene.server.pool.counts();
-    // Four pages at most of the two programs are in the cache.
-    assert!(frames - free <= 4, "{} frames are missing", frames - free);
+    assert_eq!(frames - free, scene.server.pool.cached.len(), "who but the cache holds frames?");
 }
 
 proptest! {

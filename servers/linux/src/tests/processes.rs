@@ -78,8 +78,7 @@ fn the_first_process_ends_and_its_children_are_nobodys() {
         scene.server.end_all();
         assert!(scene.server.machine.spaces.is_empty());
         let (frames, free) = scene.server.pool.counts();
-        // What is cached of the tree's files is held by nobody else.
-        assert!(frames - free <= 2, "{} frames are in use", frames - free);
+        assert_eq!(frames - free, scene.server.pool.cached.len(), "who but the cache holds frames?");
     });
 }
 
@@ -112,6 +111,22 @@ fn where_there_is_no_room_a_fork_fails_and_nothing_is_lost() {
             assert_eq!(scene.server.pool.counts(), before);
             assert_eq!(scene.server.machine.spaces.len(), 1);
         }
+    });
+}
+
+#[test]
+fn where_there_are_too_many_a_fork_fails_and_nothing_is_lost() {
+    both(|mut scene| {
+        while let Answer::Result(pid) = scene.call(1, "fork", &[])
+            && pid < 10_000
+        {}
+        let state = |scene: &super::Scene| (scene.server.pool.counts(), scene.server.machine.spaces.len());
+        let before = state(&scene);
+        scene.fails(1, "fork", &[], Errno::EAGAIN);
+        assert_eq!(state(&scene), before);
+        scene.server.end_all();
+        let ((frames, free), spaces) = state(&scene);
+        assert_eq!((spaces, frames), (0, free));
     });
 }
 

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use lilliput_abi::Rights;
 use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability};
-use lilliput_runtime::linux::{parameter, result};
+use lilliput_runtime::linux::{parameter, port, result};
 use lilliput_runtime::{Endpoint, Word, place};
 use lilliput_user64::Native;
 
@@ -18,8 +18,8 @@ use crate::{DEVICES, FACTORY};
 
 /// The server answers before its programs run.
 const SERVER_PRIORITY: u8 = 32;
-/// The ports of programs' output and errors: COM2 and COM3.
-const PORTS: [(u32, u16); 2] = [(place::linux::OUTPUT, 0x2f8), (place::linux::ERRORS, 0x3e8)];
+/// The ports of programs' output and errors.
+const PORTS: [(u32, u16); 2] = [(place::linux::OUTPUT, port::OUTPUT), (place::linux::ERRORS, port::ERRORS)];
 const PORT_COUNT: u32 = 8;
 /// Objects and frames beside the pool that the server and its processes can have.
 const OBJECTS: usize = 4096;
@@ -36,8 +36,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     let factory =
         context(FACTORY.create_factory(settings.linux_pages + EXTRA_FRAMES, OBJECTS), "a factory for Linux programs")?;
     let arena = context(FACTORY.create_arena(), "an arena for Linux programs")?;
-    let server = supervisor.create_empty("linux", Space::Host(arena))?;
-    context(supervisor.child(server).task.places(PLACES), "capabilities of the Linux server").map(drop).ok();
+    let server = supervisor.create_for("linux", Space::Host(arena), PLACES)?;
     supervisor.load(server, "linux")?;
     let child = supervisor.child_mut(server);
     child.grant(place::SERVICE, endpoint.place(), Rights::all(), 0)?;
