@@ -223,11 +223,7 @@ impl Made {
         for segment in plan.segments() {
             let range = segment.pages();
             let (start, pages) = (range.start as Word, (range.end - range.start) as Word / PAGE);
-            let data = segment.data(file);
-            let frames = self.frames(factory, pages, &|bytes| {
-                let first = segment.address as Word - start;
-                bytes[first..first + data.len()].copy_from_slice(data);
-            })?;
+            let frames = self.frames(factory, pages, &|bytes| segment.fill(file, bytes))?;
             task.map(frames, start, 0, pages as u16, segment.rights)?;
         }
         let stack = self.frames(factory, STACK_PAGES, &|_| ())?;

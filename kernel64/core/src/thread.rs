@@ -4,11 +4,13 @@
 //! start of a cache line, the two descriptors that the GDT holds while the thread runs, and the frame that a far return
 //! pops. A thread needs no stack in the kernel.
 
-use bitflags::bitflags;
+mod account;
+mod passes;
+mod saved;
+
 use lilliput_abi::error::Error;
-use lilliput_abi::operation::OPERATION_SHIFT;
-use lilliput_abi::tag::{MAX_WORDS, Tag};
-use lilliput_abi::{ObjectType, Operation, Selector};
+use lilliput_abi::tag::Tag;
+use lilliput_abi::{ObjectType, Selector};
 
 use crate::budget::Budget;
 use crate::capability::Capability;
@@ -19,71 +21,12 @@ use crate::slab::{Header, Index, Object};
 use crate::task::Task;
 use crate::timers::Timer;
 
+pub use account::Account;
+pub use passes::{Gate, Kind, LOCAL_ROOT, NO_CLASS, NullCall, Obstacles, Ways, class};
+pub use saved::{Frame, Interrupted, Registers, VectorState};
+
 /// How many priorities there are; 63 is the highest.
 pub const PRIORITIES: usize = 64;
-
-/// The general registers of a thread, as the entry code pushes them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Registers {
-    /// Words 0-10: rbx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15.
-    pub words: [u64; MAX_WORDS as usize],
-    /// rdx: the tag.
-    pub tag: u64,
-    /// rax: the selector on the way in, the status on the way out.
-    pub status: u64,
-    /// rcx; lost in a system call.
-    pub rcx: u64,
-    /// r11; lost in a system call.
-    pub r11: u64,
-}
-
-/// Where a thread goes on after a system call: what a far return to user mode pops (AMD64 APM vol. 3, RETF). A small task's
-/// instruction pointer never changes: it is that of the entry page's return.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Frame {
-    /// Instruction pointer.
-    pub ip: u64,
-    /// Code segment selector.
-    pub cs: u64,
-    /// Stack pointer.
-    pub sp: u64,
-    /// Stack segment selector.
-    pub ss: u64,
-}
-
-/// Where a thread was interrupted, or raised an exception, or begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Interrupted {
-    /// Instruction pointer.
-    pub ip: u64,
-    /// RFLAGS.
-    pub flags: u64,
-    /// Stack pointer.
-    pub sp: u64,
-}
-
-/// What kind of space a thread runs in. Data, never a `cfg`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
-    /// A small space: 32-bit, in a slot.
-    #[default]
-    Small = 0,
-    /// An arena host: 64-bit, in the page table of its clients.
-    Host = 1,
-    /// A 64-bit task with a page table of its own.
-    Wide = 2,
-}
-
-impl Kind {
-    /// Whether its registers are 64 bits wide.
-    pub const fn is_wide(self) -> bool {
-        !matches!(self, Self::Small)
-    }
-}
 
 /// What a thread does.
 ///
@@ -113,48 +56,6 @@ pub enum State {
     Resting = 8,
 }
 
-bitflags! {
-    /// Why the fast path must not hand a thread on that waits to be handed on.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    #[repr(transparent)]
-    pub struct Obstacles: u8 {
-        /// It was interrupted or raised an exception: all registers must be restored.
-        const FULL_FRAME = 1;
-        /// It is queued to send, not to receive.
-        const SENDS = 2;
-        /// Others are queued behind it.
-        const CROWDED = 4;
-        /// What it sends is about an exception, and what it waits for says whether it goes on.
-        const FAULT = 8;
-        /// Its wait has an end that must be called off.
-        const TIMED = 16;
-        /// It copies a string for which a page is missing: what it sends is about that, and then it makes its system call again.
-        const PAGING = 32;
-        /// A string of its, or for it, is under way: see [`Thread::transfer`].
-        const TRANSFER = 64;
-        /// It waits for a signal and its budget has an end, which the timer must be set to before it runs.
-        const BOUNDED = 128;
-    }
-}
-
-impl Default for Obstacles {
-    /// Of a thread that never ran.
-    fn default() -> Self {
-        Self::FULL_FRAME
-    }
-}
-
-/// Kind, root and obstacles of a thread without obstacles, in one word that the fast path compares.
-pub const fn class(kind: Kind, root: u8) -> u32 {
-    root as u32 | (kind as u32) << 8
-}
-
-/// In place of the arena in the class of a thread with segments of its own: no arena has this number, and no way of the fast path ends at it.
-pub const LOCAL_ROOT: u8 = u8::MAX;
-
-/// Of no thread.
-pub const NO_CLASS: u32 = u32::MAX;
-
 /// The endpoint that a thread receives from: the last that it named. [`Operation::ReplyReceive`](lilliput_abi::Operation::ReplyReceive) goes
 /// there without a look at a capability, whose loss undoes the residence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,60 +67,6 @@ pub struct Home {
     pub next: Index<Thread>,
     /// Its neighbour among the residents of that endpoint.
     pub previous: Index<Thread>,
-}
-
-/// A selector: see [`Thread::null_call`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(transparent)]
-pub struct NullCall(u32);
-
-impl NullCall {
-    const OWN: Self = Self((Operation::Null as u32) << OPERATION_SHIFT);
-    /// What is compared before, and goes another way.
-    pub(crate) const FOREIGN: Self = Self((Operation::ReplyReceive as u32) << OPERATION_SHIFT);
-}
-
-impl Ways {
-    /// Those of a thread that is not foreign.
-    pub const fn own(kind: Kind) -> Self {
-        match kind {
-            Kind::Small => Self::Own32,
-            Kind::Host => Self::OwnHost,
-            Kind::Wide => Self::Own64,
-        }
-    }
-}
-
-impl Default for NullCall {
-    fn default() -> Self {
-        Self::OWN
-    }
-}
-
-/// By whose rules a thread makes system calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Ways {
-    /// The kernel's, from 32-bit code. Only this one's SYSENTER is believed without a look at it.
-    #[default]
-    Own32 = 0,
-    /// The kernel's, from 64-bit code.
-    Own64 = 1,
-    /// The kernel's, from a host, whose calls take a way of their own.
-    OwnHost = 2,
-    /// Its handler's: see [`foreign`](crate::foreign).
-    Foreign = 3,
-}
-
-/// What the fast path grants a thread that enters. Empty while it could use vector registers: who runs next could as well, unless the way
-/// there takes care.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Gate {
-    /// Places of its task's capability table, or 0.
-    pub places: u32,
-    /// Its home, or none.
-    pub home: Index<Endpoint>,
 }
 
 /// An exception that a thread raised and whose handler has not answered.
@@ -241,62 +88,6 @@ impl Fault {
     /// A foreign system call does: see [`Thread::forsake`].
     pub const fn is_raised_again(&self) -> bool {
         !matches!(self.vector, 1 | 3 | 4)
-    }
-}
-
-/// What a thread has used. Ticks are those of the TSC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct Account {
-    /// Ticks in user mode and on the fast path. While it runs, less the counter's value when it began to: so an exchange of two threads
-    /// adds to one and subtracts from the other.
-    pub user: u64,
-    /// Times the fast path delivered a message of its and let the receiver run.
-    pub exchanges: u64,
-    /// Ticks in the kernel on its behalf.
-    pub kernel: u64,
-    /// Times it gave way to another thread, but for exchanges. Public for the assembly of the fast path.
-    pub switches: u64,
-    /// Messages of its that were delivered, but for exchanges.
-    messages: u64,
-    /// Exceptions it raised.
-    pub faults: u64,
-}
-
-impl Account {
-    /// Counts a message that was delivered.
-    pub fn delivered(&mut self) {
-        self.messages += 1;
-    }
-
-    /// Counts that the thread gave way.
-    pub fn gave_way(&mut self) {
-        self.switches += 1;
-    }
-
-    /// Times it gave way to another thread.
-    pub const fn switches(&self) -> u64 {
-        self.switches + self.exchanges
-    }
-
-    /// Messages of its that were delivered.
-    pub const fn messages(&self) -> u64 {
-        self.messages + self.exchanges
-    }
-}
-
-/// x87 and SSE state as FXSAVE64 stores it (AMD64 APM vol. 2, 11.4.4).
-#[derive(Clone)]
-#[repr(C, align(16))]
-pub struct VectorState(pub [u8; 512]);
-
-impl Default for VectorState {
-    /// The state after FNINIT, with all SSE exceptions masked and every register zero.
-    fn default() -> Self {
-        let mut bytes = [0; 512];
-        bytes[..2].copy_from_slice(&0x037f_u16.to_le_bytes());
-        bytes[24..28].copy_from_slice(&0x1f80_u32.to_le_bytes());
-        Self(bytes)
     }
 }
 

@@ -62,6 +62,15 @@ impl Segment {
         file.get(self.file_offset..).and_then(|rest| rest.get(..self.file_size)).unwrap_or_default()
     }
 
+    /// Puts the bytes that the file gives where they belong in the segment's pages, which hold zeros.
+    pub fn fill(&self, file: &[u8], pages: &mut [u8]) {
+        let data = self.data(file);
+        let start = (self.address % PAGE_SIZE) as usize;
+        if let Some(place) = pages.get_mut(start..start + data.len()) {
+            place.copy_from_slice(data);
+        }
+    }
+
     const EMPTY: Self = Self { address: 0, size: 0, file_offset: 0, file_size: 0, rights: Rights::empty() };
 }
 

@@ -87,10 +87,9 @@ impl ClientMemory for Clients {
         if end > client.size {
             return None;
         }
-        // SAFETY: the range lies within the client's space, which lies below 4 GiB in this page table
-        // while the client waits for its answer; nothing of this program is there. The client waits, so
-        // it does not write meanwhile. That it named mapped pages is its own risk and, for now, the host's:
-        // the host is trusted by these clients and serves this workload only.
+        // SAFETY: the range lies within the client's space, below 4 GiB in this page table while the client waits for its answer and so does not
+        // write; nothing of this program is there. That it named mapped pages is its own risk and, for now, the host's, which serves this
+        // workload only.
         let range = unsafe { slice::from_raw_parts((client.base + address) as *const u8, bytes) };
         Some(range.iter().map(|&byte| byte as u64).sum())
     }

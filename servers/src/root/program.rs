@@ -103,12 +103,10 @@ impl Program {
     }
 
     fn filled_frames(&self, segment: &Segment) -> Result<Frames<Native>, Failure> {
-        let (address, pages) = pages(segment);
+        let (_, pages) = pages(segment);
         let frames = context(FACTORY.create_frames(pages), format_args!("{pages} pages for program {}", self.name))?;
-        let data = segment.data(self.file);
-        if !data.is_empty() {
-            let start = segment.address as Word - address;
-            memory::with_frames(frames, pages, |bytes| bytes[start..start + data.len()].copy_from_slice(data))?;
+        if segment.file_size > 0 {
+            memory::with_frames(frames, pages, |bytes| segment.fill(self.file, bytes))?;
         }
         Ok(frames)
     }

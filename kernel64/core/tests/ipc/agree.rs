@@ -11,9 +11,10 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
+use crate::clock::Time;
 use crate::model::{Doing, Model};
 use crate::step::{ENDPOINTS, NOTIFICATIONS, Step, THREADS, trace};
-use crate::world::{Time, World};
+use crate::world::World;
 
 fn names(world: &World, queue: Queue) -> Vec<usize> {
     queue.iter(&world.machine.threads).map(|index| world.name(index).unwrap()).collect()

@@ -2,6 +2,7 @@
 //! general one, and the named rules one by one.
 
 mod agree;
+mod clock;
 mod memory;
 mod model;
 mod rules;

@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 use lilliput_abi::fault::FAULT_LABEL;
 use lilliput_abi::{Error, Tag};
 
+use crate::clock::{TURN, Time};
 use crate::step::{ENDPOINTS, NOTIFICATIONS, New, Step, TASKS, THREADS};
-use crate::world::{TURN, Time};
 
 /// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq)]

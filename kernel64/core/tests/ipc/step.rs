@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::world::{Units, World};
+use crate::clock::Units;
+use crate::world::World;
 
 /// Names of threads, endpoints and notifications in a trace: a name outlives the object and may get another.
 pub const THREADS: usize = 8;

@@ -82,6 +82,10 @@ fn programs_of_both_widths_are_planned() {
         assert_eq!((code.pages(), data.pages()), (0x1_0000..0x1_1000, 0x1_1000..0x1_5000));
         assert_eq!((code.rights, data.rights), (Rights::READ | Rights::EXECUTE, Rights::READ | Rights::WRITE));
         assert_eq!((code.data(&file), data.data(&file)), (&file[..0x200], &file[0x180..0x1c0]));
+        let mut pages = vec![0; 0x4000];
+        data.fill(&file, &mut pages);
+        assert_eq!(&pages[0x180..0x1c0], &file[0x180..0x1c0]);
+        assert!(pages[..0x180].iter().chain(&pages[0x1c0..]).all(|&byte| byte == 0));
     }
 }
 

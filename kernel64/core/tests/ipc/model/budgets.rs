@@ -1,7 +1,7 @@
 //! On whose time the CPU runs, and how much of it that one has.
 
 use super::{Doing, Model, Thread};
-use crate::world::Units;
+use crate::clock::Units;
 
 impl Thread {
     fn is_used_up(&self) -> bool {

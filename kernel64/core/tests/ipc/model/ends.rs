@@ -3,8 +3,8 @@
 use lilliput_abi::Error;
 
 use super::{Doing, Model, Thread};
+use crate::clock::TURN;
 use crate::step::{New, Raised};
-use crate::world::TURN;
 
 impl Model {
     /// Ends a wait that was in vain. Who waits for the handler of its fault makes the instruction again if that is gone, but for a trap's,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Doing, Model};
-use crate::world::TURN;
+use crate::clock::TURN;
 
 impl Model {
     pub(super) fn is_outranked(&self, priority: usize) -> bool {

@@ -6,8 +6,9 @@ use lilliput_core::ipc::end;
 use lilliput_core::thread::{Kind, State};
 
 use super::{NONE, call, receive, reply_receive, server_and_client, words, world};
+use crate::clock::TURN;
 use crate::step::{New, Step};
-use crate::world::{TURN, World};
+use crate::world::World;
 
 #[test]
 fn a_reply_is_given_once() {

@@ -3,8 +3,8 @@
 use lilliput_core::thread::{Kind, State};
 
 use super::{NONE, call, receive, reply_receive, send, words, world};
+use crate::clock::{TURN, Time};
 use crate::step::{New, Step};
-use crate::world::{TURN, Time};
 
 const WAIT: Step = Step::Wait { notification: 0, blocking: true };
 const SIGNAL: Step = Step::Signal { notification: 0, bits: 1 };
