@@ -35,13 +35,16 @@ pub unsafe extern "C" fn stamped_call(message: *mut Message, stamps: *mut Stamps
         "mov r14, [rdi + {words} + 9*8]",
         "mov r15, [rdi + {words} + 10*8]",
         "mov rdi, [rdi + {words} + 2*8]",
+        "lfence",
         "rdtsc",
+        "lfence",
         "mov [rcx + {before}], eax",
         "mov eax, [rcx + {selector}]",
         "mov edx, [rcx + {call_tag}]",
         "syscall",
         "mov ecx, eax",
         "mov r11d, edx",
+        "lfence",
         "rdtsc",
         "pop rdx",
         "mov [rdx + {tag}], r11d",
@@ -79,12 +82,15 @@ pub unsafe extern "C" fn stamped_call(message: *mut Message, stamps: *mut Stamps
 #[unsafe(naked)]
 pub unsafe extern "C" fn stamped_nothing(stamps: *mut Stamps) {
     naked_asm!(
+        "lfence",
         "rdtsc",
+        "lfence",
         "mov [rdi + {before}], eax",
         "mov eax, [rdi + {selector}]",
         "mov edx, [rdi + {call_tag}]",
         "mov ecx, eax",
         "mov r11d, edx",
+        "lfence",
         "rdtsc",
         "mov [rdi + {after}], eax",
         "ret",
@@ -99,9 +105,12 @@ pub unsafe extern "C" fn stamped_nothing(stamps: *mut Stamps) {
 #[unsafe(naked)]
 pub unsafe extern "C" fn stamped_read(address: usize, stamps: *mut Stamps) {
     naked_asm!(
+        "lfence",
         "rdtsc",
+        "lfence",
         "mov [rsi + {before}], eax",
         "mov cl, [rdi]",
+        "lfence",
         "rdtsc",
         "mov [rsi + {after}], eax",
         "ret",

@@ -27,7 +27,10 @@ use crate::setup::Needs;
 ///   isolation          segment, page, page-untagged, or null where no small task takes part
 ///   instructions       the kernel's, one way, from the entry instruction through the exit instruction
 ///   user_instructions  the user side's, one way
-///   ticks              of the time-stamp counter
+///   ticks              of the time-stamp counter: the median
+///   ticks_min          the least
+///   ticks_p90          what nine in ten rounds do not exceed
+///   ticks_p99          what 99 in 100 rounds do not exceed
 ///   cr3_writes         of the kernel, one way
 ///   segment_loads      of the kernel, one way
 ///   platform           of the boot that measured the ticks

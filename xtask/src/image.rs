@@ -22,7 +22,7 @@ use crate::workspace::{Workspace, cargo};
 ///
 /// Write one to a USB stick with `dd if=IMAGE of=/dev/sdX bs=1M conv=fsync` (that overwrites the stick), or
 /// give it to a hypervisor as a raw disk. What the kernel prints comes out of the first serial port
-/// (COM1, 115200 baud).
+/// (COM1, 115200 baud): among it a table of what each IPC path takes in cycles, with minimum, median and percentiles.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// What the system does after boot; may be repeated.
@@ -42,7 +42,8 @@ pub fn main(arguments: Arguments) -> Result<()> {
     let build = Build::new(&workspace, &toolchain)?;
     let maker = ImageMaker::build(&workspace)?;
     let folder = arguments.output.unwrap_or_else(|| workspace.output());
-    let config = arguments.config.fill(Config::new(arguments.scenarios));
+    let mut config = arguments.config.fill(Config::new(arguments.scenarios));
+    config.extra.push(("table".to_owned(), "yes".to_owned()));
     for firmware in [Firmware::Bios, Firmware::Uefi] {
         let image = maker.make(&build, &config, firmware, &folder)?;
         println!("{}", workspace.shown(&image));

@@ -38,8 +38,11 @@ impl Vectors {
 /// Where the time-stamp counter stood, to its low 32 bits, right before and right after something.
 ///
 /// Between the stamps lie, besides what is measured, on either width: the store of the first stamp
-/// (1 instruction), and two moves that save what the second one overwrites (2 instructions); and, where a
-/// counter of instructions is read, the second reading itself (1). See [`MEASURING_INSTRUCTIONS`].
+/// (1 instruction), and two moves that save what the second one overwrites (2 instructions); a fence behind the first reading and one before the second
+/// (2); and, where a counter of instructions is read, the second reading itself (1). See [`MEASURING_INSTRUCTIONS`].
+///
+/// The fences (LFENCE) keep what is measured between the readings: nothing that comes after one begins before all that stands before it
+/// is done (Intel SDM vol. 2, RDTSC and LFENCE).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Stamps {
@@ -54,7 +57,7 @@ pub struct Stamps {
 }
 
 /// Instructions between two stamps that are there for measuring only.
-pub const MEASURING_INSTRUCTIONS: u32 = 4;
+pub const MEASURING_INSTRUCTIONS: u32 = 6;
 /// Instructions of a stub that loads selector and tag: the user's part that is the same on either width.
 pub const STUB_INSTRUCTIONS: u32 = 2;
 

@@ -38,6 +38,8 @@ pub struct Settings {
     pub rounds: usize,
     /// Whether there is a disk.
     pub disk: bool,
+    /// Whether figures are printed as a table as well.
+    pub table: bool,
     /// Whether the TSC counts instructions.
     pub instructions: bool,
     /// Seeds that fuzzing begins with.
@@ -108,6 +110,7 @@ impl Settings {
             wide: number("wide", 16)?,
             rounds: number("rounds", 12)?,
             disk: config.flag("disk").map_err(|error| Failure::new(format!("{error}")))?,
+            table: config.flag("table").map_err(|error| Failure::new(format!("{error}")))?,
             instructions: config.flag("instructions").map_err(|error| Failure::new(format!("{error}")))?,
             seeds,
             exchange_actions: number("exchange_actions", 60)?,

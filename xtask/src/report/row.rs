@@ -27,6 +27,15 @@ pub struct Row {
     /// Ticks of the time-stamp counter.
     #[serde(default)]
     pub ticks: Option<Number>,
+    /// The least of them.
+    #[serde(default)]
+    pub ticks_min: Option<Number>,
+    /// What nine in ten rounds do not exceed.
+    #[serde(default)]
+    pub ticks_p90: Option<Number>,
+    /// What 99 in 100 rounds do not exceed.
+    #[serde(default)]
+    pub ticks_p99: Option<Number>,
     /// Writes of CR3.
     #[serde(default)]
     pub cr3_writes: Option<Number>,
@@ -152,6 +161,9 @@ pub mod tests {
             "instructions",
             "user_instructions",
             "ticks",
+            "ticks_min",
+            "ticks_p90",
+            "ticks_p99",
             "cr3_writes",
             "segment_loads",
             "platform",

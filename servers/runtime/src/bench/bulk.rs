@@ -5,7 +5,7 @@ use lilliput_abi::object::{TaskMethod, kind, map_range};
 use lilliput_abi::{Error, Operation, Rights, Selector};
 
 use super::clock::Clock;
-use super::{Figure, TAKE, operation, parameter};
+use super::{Figure, Spread, TAKE, operation, parameter};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
@@ -48,10 +48,9 @@ pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
                 _ => mapping::<K>(address, length)?,
             };
         }
-        let warm = &mut samples[ROUNDS / 4..];
-        warm.sort_unstable();
-        let figure = Figure { operation, words: size, clock: Clock::Time, there: warm[warm.len() / 2], back: 0 };
-        parent::result::<K>(&figure.to_words())?;
+        let (there, back) = (Spread::of(&mut samples), Spread::default());
+        let figure = Figure { operation, words: size, clock: Clock::Time, there, back };
+        figure.to_results().iter().try_for_each(|result| parent::result::<K>(result))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use lilliput_abi::{Error, Operation, Selector};
 
 use super::bulk;
 use super::clock::Clock;
-use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, UNMAP, median, operation, parameter};
+use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, Spread, UNMAP, operation, parameter};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, WORDS, Word};
@@ -41,7 +41,7 @@ pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
                 operation::FAULT => batch.fault(address)?,
                 _ => batch.alone()?,
             };
-            parent::result::<K>(&figure.to_words())?;
+            figure.to_results().iter().try_for_each(|result| parent::result::<K>(result))?;
         }
     }
     Ok(())
@@ -93,7 +93,7 @@ impl<K: Machine> Batch<K> {
         }
         let mut samples = self.after;
         samples.iter_mut().zip(&self.before).for_each(|(after, before)| *after = after.wrapping_sub(*before));
-        Ok(self.figure(median(&mut samples[..self.clock.rounds()]), 0))
+        Ok(self.figure(Spread::of(&mut samples[..self.clock.rounds()]), Spread::default()))
     }
 
     fn stamp(&mut self, round: usize, selector: Selector, message: &mut Message) -> Result<(), Error> {
@@ -111,12 +111,12 @@ impl<K: Machine> Batch<K> {
             self.before[round] = received.wrapping_sub(self.before[round]);
             self.after[round] = self.after[round].wrapping_sub(replied);
         }
-        let back = if both_ways { median(&mut self.after[..rounds]) } else { 0 };
-        let there = median(&mut self.before[..rounds]);
+        let back = if both_ways { Spread::of(&mut self.after[..rounds]) } else { Spread::default() };
+        let there = Spread::of(&mut self.before[..rounds]);
         Ok(self.figure(there, back))
     }
 
-    fn figure(&self, there: u32, back: u32) -> Figure {
+    fn figure(&self, there: Spread, back: Spread) -> Figure {
         Figure { operation: self.operation, words: self.words, clock: self.clock, there, back }
     }
 }

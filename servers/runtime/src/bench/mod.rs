@@ -67,7 +67,39 @@ pub const ROUNDS: usize = 256;
 /// Rounds of a batch that warm up and do not count.
 pub const WARM_UP: usize = 55;
 
-/// A result, as it travels to the root task: `(key, there, back)`.
+/// How long something took, over the rounds of a batch that count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// The shortest time.
+    pub least: u32,
+    /// The median.
+    pub median: u32,
+    /// What nine in ten do not exceed.
+    pub p90: u32,
+    /// What 99 in 100 do not exceed.
+    pub p99: u32,
+}
+
+impl Spread {
+    /// Of a batch, whose warm-up is left out.
+    pub fn of(samples: &mut [u32]) -> Self {
+        let warm = if samples.len() == ROUNDS { WARM_UP } else { samples.len() / 4 };
+        let samples = &mut samples[warm..];
+        samples.sort_unstable();
+        // By the nearest rank.
+        let percentile = |percent: usize| samples[(samples.len() * percent).div_ceil(100) - 1];
+        Self { least: samples[0], median: samples[samples.len() / 2], p90: percentile(90), p99: percentile(99) }
+    }
+
+    /// Without what measuring takes.
+    pub fn less(self, overhead: u32) -> Self {
+        let [least, median, p90, p99] =
+            [self.least, self.median, self.p90, self.p99].map(|time| time.saturating_sub(overhead));
+        Self { least, median, p90, p99 }
+    }
+}
+
+/// A result: it travels to the root task in [`FIGURE_RESULTS`] messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Figure {
     /// One of [`operation`].
@@ -77,32 +109,34 @@ pub struct Figure {
     /// By which clock.
     pub clock: clock::Clock,
     /// The way there.
-    pub there: u32,
+    pub there: Spread,
     /// The way back; zero where there is none.
-    pub back: u32,
+    pub back: Spread,
 }
+
+/// Results that a figure takes.
+pub const FIGURE_RESULTS: usize = 3;
 
 impl Figure {
-    /// The words of the result.
-    pub const fn to_words(self) -> [Word; 4] {
+    /// The words of the results.
+    pub fn to_results(self) -> [[Word; 4]; FIGURE_RESULTS] {
         let key = self.operation << 16 | self.words << 8 | self.clock as Word;
-        [key, self.there as Word, self.back as Word, 0]
+        let Self { there, back, .. } = self;
+        let result = |[first, second, third]: [u32; 3]| [key, first as Word, second as Word, third as Word];
+        [[there.least, there.median, there.p90], [there.p99, back.least, back.median], [back.p90, back.p99, 0]]
+            .map(result)
     }
 
-    /// The figure in the words of a result.
-    pub const fn from_words(words: &[Word; 4]) -> Option<Self> {
-        let Some(clock) = clock::Clock::from_number(words[0] & 0xff) else { return None };
-        let (operation, length) = (words[0] >> 16, words[0] >> 8 & 0xff);
-        Some(Self { operation, words: length, clock, there: words[1] as u32, back: words[2] as u32 })
+    /// The figure in the words of its results.
+    pub fn from_results(results: &[[Word; 4]; FIGURE_RESULTS]) -> Option<Self> {
+        let key = results[0][0];
+        let clock = clock::Clock::from_number(key & 0xff)?;
+        let (operation, words) = (key >> 16, key >> 8 & 0xff);
+        let [[_, a, b, c], [_, d, e, f], [_, g, h, _]] = results.map(|result| result.map(|word| word as u32));
+        let (there, back) =
+            (Spread { least: a, median: b, p90: c, p99: d }, Spread { least: e, median: f, p90: g, p99: h });
+        results.iter().all(|result| result[0] == key).then_some(Self { operation, words, clock, there, back })
     }
-}
-
-/// The median of a batch without its warm-up.
-pub fn median(samples: &mut [u32]) -> u32 {
-    let warm = if samples.len() == ROUNDS { WARM_UP } else { samples.len() / 4 };
-    let samples = &mut samples[warm..];
-    samples.sort_unstable();
-    samples[samples.len() / 2]
 }
 
 #[cfg(test)]
@@ -112,19 +146,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_median_has_as_many_above_as_below(samples in prop::collection::vec(0_u32..1000, ROUNDS)) {
-            let median = median(&mut samples.clone());
+        fn as_many_are_below_a_percentile_as_it_says(samples in prop::collection::vec(0_u32..1000, ROUNDS)) {
+            let spread = Spread::of(&mut samples.clone());
             let counted = &samples[WARM_UP..];
-            let below = counted.iter().filter(|&&sample| sample < median).count();
-            let above = counted.iter().filter(|&&sample| sample > median).count();
-            prop_assert!(below <= counted.len() / 2 && above <= counted.len() / 2);
+            let not_above = |limit| counted.iter().filter(|&&sample| sample <= limit).count();
+            let below = |limit| counted.iter().filter(|&&sample| sample < limit).count();
+            prop_assert!(below(spread.median) <= counted.len() / 2 && not_above(spread.median) > counted.len() / 2);
+            for (percent, limit) in [(90, spread.p90), (99, spread.p99)] {
+                prop_assert!(not_above(limit) * 100 >= percent * counted.len());
+                prop_assert!(below(limit) * 100 < percent * counted.len());
+            }
+            prop_assert_eq!(below(spread.least), 0);
+            prop_assert!(counted.contains(&spread.least));
         }
 
         #[test]
-        fn figures_come_back(operation in 0_usize..7, words in 0_usize..32, number in 0_usize..3, there: u32, back: u32) {
+        fn figures_come_back(
+            operation in 0_usize..7, words in 0_usize..32, number in 0_usize..3, times: [u32; 8], wrong in 0..FIGURE_RESULTS,
+        ) {
             let clock = clock::Clock::from_number(number).unwrap();
+            let [there, back] = [0, 4].map(|at| {
+                Spread { least: times[at], median: times[at + 1], p90: times[at + 2], p99: times[at + 3] }
+            });
             let figure = Figure { operation, words, clock, there, back };
-            prop_assert_eq!(Figure::from_words(&figure.to_words()), Some(figure));
+            let mut results = figure.to_results();
+            prop_assert_eq!(Figure::from_results(&results), Some(figure));
+            results[wrong][0] ^= 1 << 8;
+            prop_assert_eq!(Figure::from_results(&results), None);
         }
     }
 }

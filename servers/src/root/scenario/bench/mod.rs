@@ -4,8 +4,10 @@ mod budgets;
 mod cases;
 mod pair;
 mod rows;
+mod table;
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use lilliput_abi::object::{fact, kind};
 use lilliput_abi::{Error, Isolation};
@@ -21,20 +23,33 @@ use crate::supervisor::Supervisor;
 use cases::{CASES, Case};
 use rows::Platform;
 
-/// Measures everything and prints a record for each row.
+/// Measures everything and prints a record for each row; where a table is wanted, after that.
 pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     let platform = Platform {
         instructions: settings.instructions,
         counts: context(SYSTEM.fact(fact::COUNTS_SWITCHES), "whether switches are counted")? == 1,
+        table: settings.table,
         compat_entry: context(SYSTEM.fact(fact::COMPAT_ENTRY), "the way of 32-bit entry")?,
         limits_enforced: context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1,
     };
     let overhead = [overhead(supervisor, &platform, kind::SMALL)?, overhead(supervisor, &platform, kind::WIDE)?];
-    let mut rows = 0;
+    if platform.table {
+        table::head(platform.limits_enforced, &overhead)?;
+    }
+    let (mut rows, mut kept) = (0, Vec::new());
     for case in CASES {
         for &mode in case.modes() {
             match pair::measure(supervisor, case, mode)? {
-                Ok(figures) => rows += rows::print(case, mode, &figures, &platform, &overhead)?,
+                Ok(figures) => {
+                    let records = rows::records(case, mode, &figures, &platform, &overhead)?;
+                    rows += records.len();
+                    // They would stand between the lines of the table.
+                    if platform.table {
+                        kept.extend(records);
+                    } else {
+                        records.iter().for_each(|record| say!("{record}"));
+                    }
+                }
                 Err(Error::Unsupported) => {
                     say!("bench: {} in {} mode: not measured: this boot refuses that mode", case.title(), mode.name());
                 }
@@ -45,6 +60,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
             }
         }
     }
+    kept.iter().for_each(|record| say!("{record}"));
     say!("bench: {rows} rows measured");
     if rows == 0 { Err(Failure::new("nothing could be measured")) } else { Ok(()) }
 }
@@ -59,7 +75,7 @@ pub fn call_and_reply(supervisor: &mut Supervisor, mode: Isolation) -> Result<[u
     let figure = figures.iter().find(|figure| figure.clock == Clock::Time);
     let figure = figure.ok_or_else(|| Failure::new("a call and its answer gave no figure"))?;
     let around = MEASURING_INSTRUCTIONS + rows::stub_instructions(kind::SMALL, entry);
-    Ok([figure.there, figure.back].map(|measured| measured.saturating_sub(around)))
+    Ok([figure.there, figure.back].map(|measured| measured.less(around).median))
 }
 
 /// What the measuring itself costs in a task of this kind: stamps, and the stub's moves.
@@ -67,7 +83,7 @@ fn overhead(supervisor: &mut Supervisor, platform: &Platform, kind: u64) -> Resu
     let case = Case { operation: operation::NOTHING, from: kind, to: kind, same_task: true, lengths: 1 };
     let figures = pair::measure(supervisor, &case, Isolation::Page)?;
     let figures = figures.map_err(|error| Failure::new(format!("measuring nothing: {}", error.name())))?;
-    let there = figures.first().map(|figure| figure.there);
+    let there = figures.first().map(|figure| figure.there.median);
     let there = there.ok_or_else(|| Failure::new("measuring nothing gave no figure"))?;
     let expected = MEASURING_INSTRUCTIONS + rows::stub_instructions(kind, 0);
     if platform.instructions && there != expected {

@@ -62,7 +62,8 @@ pub fn measure(
     while supervisor.child(client).ending.is_none() && supervisor.child(server).ending.is_none() {
         supervisor.step()?;
     }
-    let figures = supervisor.child(client).results.iter().filter_map(Figure::from_words).collect();
+    let (results, _) = supervisor.child(client).results.as_chunks();
+    let figures = results.iter().filter_map(Figure::from_results).collect();
     let mut failure = None;
     for id in [client, server] {
         let child = supervisor.child(id);

@@ -2,15 +2,17 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use lilliput_abi::Isolation;
 use lilliput_abi::object::kind;
 use lilliput_runtime::bench::clock::Clock;
-use lilliput_runtime::bench::{Figure, operation};
+use lilliput_runtime::bench::{Figure, Spread, operation};
 use lilliput_runtime::machine::{MEASURING_INSTRUCTIONS, STUB_INSTRUCTIONS};
 
 use super::budgets;
 use super::cases::Case;
+use super::table;
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -20,6 +22,8 @@ pub struct Platform {
     pub instructions: bool,
     /// Fact `COUNTS_SWITCHES`: the kernel counts what it loads and not less, and is slower for it.
     pub counts: bool,
+    /// Whether to print a table for people as well.
+    pub table: bool,
     /// Fact `COMPAT_ENTRY`.
     pub compat_entry: u64,
     /// Fact `LIMITS_ENFORCED`.
@@ -33,7 +37,7 @@ struct Way<'a> {
     to: u64,
     words: usize,
     /// Between the stamps.
-    time: u32,
+    time: Spread,
     /// Instructions of that which are the user's, and those that are there for measuring only.
     user: u32,
     measuring: u32,
@@ -43,18 +47,18 @@ struct Way<'a> {
     segment_loads: u32,
 }
 
-/// Prints the rows of a case in one mode, and says how many there were.
-pub fn print(
+/// The records of a case in one mode, a line each. Prints the table's lines, if there is a table, and what is held against budgets.
+pub fn records(
     case: &Case,
     mode: Isolation,
     figures: &[Figure],
     platform: &Platform,
     overhead: &[u32; 2],
-) -> Result<usize, Failure> {
+) -> Result<Vec<String>, Failure> {
     if case.is_bulk() {
-        return Ok(print_bulk(case, mode, figures, platform, overhead));
+        return Ok(bulk_records(case, mode, figures, platform, overhead));
     }
-    let mut rows = 0;
+    let mut records = Vec::new();
     for time in figures.iter().filter(|figure| figure.clock == Clock::Time) {
         let count = |clock| figures.iter().find(|figure| figure.words == time.words && figure.clock == clock);
         let (Some(cr3), Some(segments)) = (count(Clock::Cr3Writes), count(Clock::SegmentLoads)) else {
@@ -75,11 +79,10 @@ pub fn print(
             user: if fault { leave } else { enter + leave },
             measuring: MEASURING_INSTRUCTIONS,
             overhead: overhead_of(case.from),
-            cr3_writes: cr3.there,
-            segment_loads: segments.there,
+            cr3_writes: cr3.there.median,
+            segment_loads: segments.there.median,
         };
-        way.print(case, mode, platform);
-        rows += 1;
+        records.push(way.record(case, mode, platform));
         if let Some(back) = back {
             let (enter, leave) = (entering(case.to, platform), leaving(case.from));
             way = Way {
@@ -91,46 +94,64 @@ pub fn print(
                 user: if fault { enter + 1 } else { enter + leave },
                 measuring: if fault { MEASURING_INSTRUCTIONS - 2 } else { MEASURING_INSTRUCTIONS },
                 overhead: overhead_of(case.to),
-                cr3_writes: cr3.back,
-                segment_loads: segments.back,
+                cr3_writes: cr3.back.median,
+                segment_loads: segments.back.median,
                 ..way
             };
-            way.print(case, mode, platform);
-            rows += 1;
+            records.push(way.record(case, mode, platform));
         }
     }
-    Ok(rows)
+    Ok(records)
 }
 
-/// Prints the rows of bytes that get from one task to the other, user's instructions included: of a string those of both sides, and the answer.
-fn print_bulk(case: &Case, mode: Isolation, figures: &[Figure], platform: &Platform, overhead: &[u32; 2]) -> usize {
-    if platform.counts {
-        return 0;
-    }
-    for figure in figures {
+/// Those of bytes that get from one task to the other, user's instructions included: of a string those of both sides, and the answer.
+fn bulk_records(
+    case: &Case,
+    mode: Isolation,
+    figures: &[Figure],
+    platform: &Platform,
+    overhead: &[u32; 2],
+) -> Vec<String> {
+    let record = |figure: &Figure| {
         let bytes = 1_u64 << figure.words;
         let size = match bytes {
             0..0x400 => format!("{bytes} B"),
             0x400..0x10_0000 => format!("{} KiB", bytes >> 10),
             _ => format!("{} MiB", bytes >> 20),
         };
+        let name = format!("{}, {size}", case.names().0);
+        let (from, to) = (kind::name(case.from), kind::name(case.to));
         let cost = if platform.instructions {
-            format!("\"instructions\":{}", figure.there.saturating_sub(MEASURING_INSTRUCTIONS))
+            format!("\"instructions\":{}", figure.there.less(MEASURING_INSTRUCTIONS).median)
         } else {
-            let overhead = overhead[usize::from(case.from != kind::SMALL)];
-            format!("\"ticks\":{}", figure.there.saturating_sub(overhead))
+            let spread = figure.there.less(overhead[usize::from(case.from != kind::SMALL)]);
+            ticks(spread, platform, &name, [from, to], 4, case, mode)
         };
         let isolation = if case.has_small() { format!("\"{}\"", mode.name()) } else { String::from("null") };
-        say!(
-            "@row {{\"name\":\"{}, {size}\",\"from\":\"{}\",\"to\":\"{}\",\"words\":4,\"isolation\":{isolation},{cost},\
+        format!(
+            "@row {{\"name\":\"{name}\",\"from\":\"{from}\",\"to\":\"{to}\",\"words\":4,\"isolation\":{isolation},{cost},\
              \"limits_enforced\":{}}}",
-            case.names().0,
-            kind::name(case.from),
-            kind::name(case.to),
             platform.limits_enforced
-        );
+        )
+    };
+    if platform.counts { Vec::new() } else { figures.iter().map(record).collect() }
+}
+
+/// A row's part about time; prints the table's line, where there is one.
+fn ticks(
+    spread: Spread,
+    platform: &Platform,
+    name: &str,
+    way: [&str; 2],
+    words: usize,
+    case: &Case,
+    mode: Isolation,
+) -> String {
+    if platform.table {
+        table::line(name, way, words, if case.has_small() { mode.name() } else { "-" }, spread);
     }
-    figures.len()
+    let Spread { least, median, p90, p99 } = spread;
+    format!("\"ticks\":{median},\"ticks_min\":{least},\"ticks_p90\":{p90},\"ticks_p99\":{p99}")
 }
 
 impl Way<'_> {
@@ -143,7 +164,7 @@ impl Way<'_> {
         }
     }
 
-    fn print(&self, case: &Case, mode: Isolation, platform: &Platform) {
+    fn record(&self, case: &Case, mode: Isolation, platform: &Platform) -> String {
         let (from, to) = (kind::name(self.from), kind::name(self.to));
         let (isolation, suffix) = if case.has_small() {
             (format!("\"{}\"", mode.name()), format!(", {}", mode.name()))
@@ -157,28 +178,26 @@ impl Way<'_> {
             }
             format!("\"cr3_writes\":{},\"segment_loads\":{}", self.cr3_writes, self.segment_loads)
         } else if platform.instructions {
-            let kernel = self.time.saturating_sub(self.user + self.measuring);
+            let kernel = self.time.median.saturating_sub(self.user + self.measuring);
             let limit = budgets::limit(self.name, case.from, case.to, self.words);
             if let Some(limit) = limit.filter(|_| mode == Isolation::Segment || !case.has_small()) {
                 say!("@budget {} {from} -> {to}, {} words{suffix} {kernel} {limit}", self.name, self.words);
             }
             format!("\"instructions\":{kernel},\"user_instructions\":{}", self.user)
         } else {
-            format!("\"ticks\":{}", self.time.saturating_sub(self.overhead))
+            ticks(self.time.less(self.overhead), platform, self.name, [from, to], self.words, case, mode)
         };
-        say!(
+        format!(
             "@row {{\"name\":\"{}\",\"from\":\"{from}\",\"to\":\"{to}\",\"words\":{},\"isolation\":{isolation},{cost},\
              \"limits_enforced\":{}}}",
-            self.name,
-            self.words,
-            platform.limits_enforced
-        );
+            self.name, self.words, platform.limits_enforced
+        )
     }
 }
 
 /// Instructions of a stub around the kernel's part, from loading the selector on.
 pub fn stub_instructions(kind: u64, compat_entry: u64) -> u32 {
-    let platform = Platform { instructions: false, counts: false, compat_entry, limits_enforced: false };
+    let platform = Platform { instructions: false, counts: false, table: false, compat_entry, limits_enforced: false };
     entering(kind, &platform) + leaving(kind)
 }
 

@@ -1,0 +1,60 @@
+//! The figures of a free run as a table for people, where nobody reads the records: on a real machine.
+
+use alloc::string::String;
+use core::arch::x86_64::__cpuid;
+
+use lilliput_abi::object::fact;
+use lilliput_runtime::bench::Spread;
+
+use crate::SYSTEM;
+use crate::failure::{Failure, context};
+use crate::output::say;
+
+/// CPUID, leaf 1, ECX: there is a hypervisor (Intel SDM vol. 2, CPUID: always 0 on real processors).
+const HYPERVISOR: u32 = 1 << 31;
+
+/// Says what is measured on what.
+pub fn head(limits_enforced: bool, overhead: &[u32; 2]) -> Result<(), Failure> {
+    let kilohertz = context(SYSTEM.fact(fact::TSC_KHZ), "the clock's frequency")?;
+    say!("cycles: one way, in counts of the TSC ({}.{:03} MHz)", kilohertz / 1000, kilohertz % 1000);
+    say!("cycles: processor: {}", brand());
+    if __cpuid(1).ecx & HYPERVISOR != 0 {
+        say!("cycles: EMULATED: these are cycles of an emulator or a virtual machine, comparable with nothing");
+    }
+    let enforced =
+        if limits_enforced { "enforced" } else { "NOT enforced, small tasks in `segment` mode are not confined" };
+    say!("cycles: segment limits: {enforced}");
+    let [small, wide] = overhead;
+    say!("cycles: subtracted, the median of measuring nothing: {small} where a small task begins, {wide} else");
+    say!(
+        "{:<18} {:<14} {:>5} {:<13} {:>8} {:>8} {:>8} {:>8}",
+        "operation",
+        "from -> to",
+        "words",
+        "isolation",
+        "min",
+        "median",
+        "p90",
+        "p99"
+    );
+    Ok(())
+}
+
+/// One line.
+pub fn line(name: &str, [from, to]: [&str; 2], words: usize, isolation: &str, spread: Spread) {
+    let Spread { least, median, p90, p99 } = spread;
+    let way = alloc::format!("{from} -> {to}");
+    say!("{name:<18} {way:<14} {words:>5} {isolation:<13} {least:>8} {median:>8} {p90:>8} {p99:>8}");
+}
+
+/// The processor's name, as it gives it.
+fn brand() -> String {
+    const FIRST: u32 = 0x8000_0002;
+    if __cpuid(0x8000_0000).eax < FIRST + 2 {
+        return String::from("it has no name");
+    }
+    let leaves = (FIRST..FIRST + 3).map(__cpuid);
+    let bytes = leaves.flat_map(|leaf| [leaf.eax, leaf.ebx, leaf.ecx, leaf.edx]).flat_map(u32::to_le_bytes);
+    let name: String = bytes.take_while(|&byte| byte != 0).map(char::from).filter(char::is_ascii).collect();
+    String::from(name.trim())
+}
