@@ -21,6 +21,9 @@ pub const USER_START: u64 = 0x1_0000;
 /// The end of what a 64-bit task can map: the last page below the non-canonical hole stays empty.
 pub const USER_END: u64 = 0x7fff_ffff_f000;
 
+/// The most threads that a task can have.
+pub const MOST_THREADS: u32 = 1024;
+
 /// Where the part of an arena's page table begins that belongs to its host (512 GiB).
 pub const HOST_START: u64 = 1 << 39;
 

@@ -107,7 +107,9 @@ impl Machine {
 
     /// Makes a thread, which names its task, one of that task's.
     pub fn join(&mut self, index: Index<Thread>) {
-        let first = core::mem::replace(&mut self.tasks[self.threads[index].task].threads, index);
+        let task = &mut self.tasks[self.threads[index].task];
+        task.thread_count += 1;
+        let first = core::mem::replace(&mut task.threads, index);
         if let Some(first) = first.some() {
             self.threads[first].sibling_before = index;
         }
@@ -118,6 +120,7 @@ impl Machine {
     pub fn part(&mut self, index: Index<Thread>) {
         self.unbind(index);
         let Thread { task, sibling, sibling_before, .. } = self.threads[index];
+        self.tasks[task].thread_count -= 1;
         if let Some(next) = sibling.some() {
             self.threads[next].sibling_before = sibling_before;
         }

@@ -65,6 +65,9 @@ pub struct Task {
     pub share: Share,
     /// Its threads, linked by `sibling`.
     pub threads: Index<Thread>,
+    /// How many these are: [`MOST_THREADS`](lilliput_abi::layout::MOST_THREADS) at most, since some of what is done to a task goes through
+    /// all of them at once.
+    pub thread_count: u32,
     /// What is left to unmap of it, once its end has begun and its threads are gone.
     pub clearing: Option<Clearing>,
 }

@@ -1,6 +1,6 @@
 //! Making objects that hold memory: tasks, threads, arenas, frames.
 
-use lilliput_abi::layout::USER_END;
+use lilliput_abi::layout::{MOST_THREADS, USER_END};
 use lilliput_abi::{Error, Isolation};
 use lilliput_compat32::arena::{Arena, PlacedSpace, Request};
 use lilliput_compat32::choose::TrustDomain;
@@ -167,7 +167,10 @@ pub fn new_thread(
 ) -> Result<Index<Thread>, Error> {
     debug_assert!(usize::from(priority) < PRIORITIES);
     let machine = &mut kernel.machine;
-    let Task { kind, space, ref capabilities, .. } = machine.tasks[task];
+    let Task { kind, space, ref capabilities, thread_count, .. } = machine.tasks[task];
+    if thread_count == MOST_THREADS {
+        return Err(Error::NoMemory);
+    }
     let mut thread = Thread {
         capabilities: capabilities.address(),
         places: capabilities.places(),

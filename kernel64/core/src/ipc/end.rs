@@ -75,28 +75,28 @@ pub fn close_endpoint(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endp
 
 /// A task lost a capability to receive from an endpoint: its threads don't, unless they come by another one.
 pub fn evict(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, endpoint: Index<Endpoint>) {
-    let mut at = machine.endpoints[endpoint].residents;
-    while let Some(resident) = at.some() {
-        at = machine.threads[resident].home.next;
-        if machine.threads[resident].task != task {
+    let mut at = machine.tasks[task].threads;
+    while let Some(thread) = at.some() {
+        at = machine.threads[thread].sibling;
+        if machine.threads[thread].home.endpoint != endpoint {
             continue;
         }
-        if machine.state(cpu, resident) == State::Receiving {
-            machine.take_from(endpoint, resident);
-            release_caller(machine, cpu, resident, Error::Gone);
+        if machine.state(cpu, thread) == State::Receiving {
+            machine.take_from(endpoint, thread);
+            release_caller(machine, cpu, thread, Error::Gone);
         }
-        machine.leave_home(resident);
+        machine.leave_home(thread);
     }
 }
 
 /// A task lost a capability to wait for a notification: its threads that do, or have its signals where they receive, don't any more.
 pub fn evict_waiters(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, notification: Index<Notification>) {
-    let mut at = machine.notifications[notification].waiters.head;
-    while let Some(waiting) = at.some() {
-        at = machine.threads[waiting].next;
-        if machine.threads[waiting].task == task {
-            machine.notifications[notification].waiters.remove(&mut machine.threads, waiting);
-            release_caller(machine, cpu, waiting, Error::Gone);
+    let mut at = machine.tasks[task].threads;
+    while let Some(thread) = at.some() {
+        at = machine.threads[thread].sibling;
+        if machine.state(cpu, thread) == State::Waiting && machine.threads[thread].notification == notification {
+            withdraw(machine, cpu, thread, State::Waiting);
+            release_caller(machine, cpu, thread, Error::Gone);
         }
     }
     let bound = machine.notifications[notification].bound;

@@ -2,6 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
+use lilliput_abi::layout::MOST_THREADS;
 use lilliput_abi::{Error, Isolation, Rights};
 
 use super::Outcome;
@@ -53,6 +54,29 @@ pub fn quotas<K: Machine>() -> Outcome {
     root.destroy(other.place())?;
     let frames = root.create_frames(64)?;
     root.destroy(frames.place())?;
+    root.destroy(sub.place())?;
+    assert_eq!(usage(root)?, before, "the maker's accounts when all is gone");
+    Ok(())
+}
+
+/// A task has so many threads and no more, whoever's quota they are charged to; when some have ended there is room again.
+pub fn threads_of_a_task<K: Machine>() -> Outcome {
+    let (root, own) = (kit::factory::<K>(), kit::task::<K>());
+    let before = usage(root)?;
+    let sub = root.create_factory(MOST_THREADS as usize, MOST_THREADS as usize + 10)?;
+    let task = sub.create_wide()?;
+    let last = sub.create_thread(task, 1)?;
+    for _ in 1..MOST_THREADS {
+        let thread = sub.create_thread(task, 1)?;
+        own.delete(thread.place())?;
+    }
+    assert_eq!(sub.create_thread(task, 1).err(), Some(Error::NoMemory), "one thread too many");
+    assert_eq!(sub.objects()?.0, 1 + MOST_THREADS as usize, "what failed is charged nothing");
+    let other = sub.create_wide()?;
+    sub.create_thread(other, 1)?;
+    sub.destroy(last.place())?;
+    sub.create_thread(task, 1)?;
+    assert_eq!(sub.create_thread(task, 1).err(), Some(Error::NoMemory), "one thread too many again");
     root.destroy(sub.place())?;
     assert_eq!(usage(root)?, before, "the maker's accounts when all is gone");
     Ok(())

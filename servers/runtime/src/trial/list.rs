@@ -101,6 +101,7 @@ pub const TRIALS: &[Trial] = &[
     alone("table-full", BOTH),
     alone("usage-returns", BOTH),
     alone("factory-quotas", BOTH),
+    alone("factory-threads", BOTH),
     alone("factory-takes-all", BOTH),
     alone("factory-refusals", BOTH),
     alone("factories-balance", BOTH),

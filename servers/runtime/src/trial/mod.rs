@@ -82,6 +82,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "table-full" => objects::table_full::<K>,
         "usage-returns" => objects::usage_returns::<K>,
         "factory-quotas" => factories::quotas::<K>,
+        "factory-threads" => factories::threads_of_a_task::<K>,
         "factory-takes-all" => factories::takes_all::<K>,
         "factory-refusals" => factories::refusals::<K>,
         "factories-balance" => factories::balance::<K>,
