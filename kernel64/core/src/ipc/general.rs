@@ -17,6 +17,8 @@ use crate::thread::{Fault, Obstacles, State, Thread};
 
 /// Senders whose messages a receiver can't have that are told so before interrupts have their turn.
 const REFUSED: u32 = 16;
+/// How deep threads can be in handling traps of one another.
+const TRAPS: usize = 16;
 
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +85,10 @@ fn wait_for_receiver(
 
 /// The running thread raised an exception: a call of the kernel's on its behalf.
 pub fn raise(machine: &mut Machine, cpu: &mut Cpu, handler: Index<Endpoint>, badge: u32, raised: Fault) -> Decision {
+    if !raised.is_raised_again() && is_deep_in_traps(machine, cpu.current) {
+        stop(machine, cpu, cpu.current);
+        return Decision::Block;
+    }
     let registers = machine.threads[cpu.current].registers;
     machine.threads[cpu.current].set_fault(Some(raised));
     let decision = send(machine, cpu, handler, badge, Sending { call: true, blocking: true });
@@ -94,6 +100,16 @@ pub fn raise(machine: &mut Machine, cpu: &mut Cpu, handler: Index<Endpoint>, bad
         return Decision::Block;
     }
     decision
+}
+
+/// Whether a thread handles a trap of one that handles a trap, and so on, [`TRAPS`] times. They all stop together where the last one can't be
+/// answered, since none can go back: see [`release_caller`].
+fn is_deep_in_traps(machine: &Machine, thread: Index<Thread>) -> bool {
+    let trapped = |at: Index<Thread>| {
+        let caller = machine.threads[at].caller;
+        machine.threads[caller].fault().is_some_and(|fault| !fault.is_raised_again()).then_some(caller)
+    };
+    (0..TRAPS).try_fold(thread, |at, _| trapped(at)).is_some()
 }
 
 /// The running thread receives from an endpoint.
