@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use crate::arch::Arch;
 use crate::files::{Node, Table};
 use crate::machine::Machine;
-use crate::memory::Memory;
-use crate::signal::{Actions, Set};
+use crate::memory::Place;
+use crate::server::futex::Queued;
+use crate::signal::{Actions, Pending, Set};
 
 /// How a process ended, as its parent is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl End {
 }
 
 /// A process: what its threads share.
-pub struct Process<M: Machine> {
+pub struct Process {
     /// Its number.
     pub pid: u32,
     /// That of whoever is told of its end.
@@ -40,8 +41,10 @@ pub struct Process<M: Machine> {
     pub session: u32,
     /// What its program was built for.
     pub arch: Arch,
-    /// Its memory.
-    pub memory: Memory<M::Space>,
+    /// The place of its memory, until it ends.
+    pub memory: Option<Place>,
+    /// Whether the thread that made it waits until it does not need its maker's memory any more.
+    pub is_awaited: bool,
     /// What it has open.
     pub files: Table,
     /// Where relative paths begin.
@@ -51,7 +54,7 @@ pub struct Process<M: Machine> {
     /// What it does about signals.
     pub actions: Actions,
     /// Signals that were sent to it and not taken by a thread.
-    pub pending: Set,
+    pub pending: Pending,
     /// The program, and where it was when it was started.
     pub program: (Rc<Node>, Vec<u8>),
     /// Its arguments, each with a zero behind it.
@@ -62,6 +65,8 @@ pub struct Process<M: Machine> {
     pub end: Option<End>,
     /// Its threads, by their places.
     pub threads: Vec<usize>,
+    /// With which status its first thread ended, if that left others behind.
+    pub first_exit: Option<u8>,
     /// When `SIGALRM` is sent, and how long after that again; 0 for never.
     pub alarm: (u64, u64),
     /// The signal that stopped it, as long as it is.
@@ -77,6 +82,10 @@ pub enum Channel {
     Pipe(u64),
     /// A child of this process ends or stops.
     Child(u32),
+    /// This process does not need the memory any more that it shares with whoever made it.
+    Memory(u32),
+    /// Somebody wakes those that wait at an address.
+    Futex,
     /// Something happens to any file.
     AnyFile,
     /// Nothing but a deadline or a signal.
@@ -87,6 +96,12 @@ impl Channel {
     /// Whether who waits for this is to look again after that.
     pub fn hears(self, event: Self) -> bool {
         self == event || self == Self::AnyFile && matches!(event, Self::Pipe(_))
+    }
+
+    /// Whether a call that waits for this is made again after a handler that says so. One that waits for a time, or for one of several
+    /// things, is not.
+    pub const fn is_restarted(self) -> bool {
+        matches!(self, Self::Pipe(_) | Self::Child(_) | Self::Futex)
     }
 }
 
@@ -111,12 +126,14 @@ pub struct Thread<M: Machine> {
     pub handle: M::Thread,
     /// What it was built for; its process's, kept at hand.
     pub arch: Arch,
+    /// The place of its process's memory.
+    pub memory: Place,
     /// The signals that wait.
     pub mask: Set,
     /// What to go back to after the handler that interrupts a call that changed the mask.
     pub old_mask: Option<Set>,
     /// Signals sent to it alone.
-    pub pending: Set,
+    pub pending: Pending,
     /// The system call that it is in, if it is to be looked at again.
     pub waiting: Option<Waiting>,
     /// When its wait ends, from the call's first attempt on.
@@ -125,13 +142,26 @@ pub struct Thread<M: Machine> {
     pub progress: u64,
     /// Its thread-local segment: base and limit.
     pub tls: (u64, u32),
+    /// Where it waits to be woken.
+    pub queued: Option<Queued>,
+    /// Where a zero is written when it ends, and somebody woken; 0 for nowhere.
+    pub clear_tid: u64,
+    /// Its list of locks that others are to hear of if it ends and holds them; 0 for none.
+    pub locks: u64,
     /// The stack that signals may be handled on: address, size; size 0 for none.
     pub signal_stack: (u64, u64),
     /// Whether it runs, or could: it neither waits for the server nor is stopped.
     pub runs: bool,
 }
 
-impl<M: Machine> Process<M> {
+impl<M: Machine> Thread<M> {
+    /// It waits for nothing any more.
+    pub const fn end_wait(&mut self) {
+        (self.waiting, self.deadline, self.progress, self.queued) = (None, None, 0, None);
+    }
+}
+
+impl Process {
     /// Gives it the name that is shown, of which fifteen bytes are kept.
     pub fn set_name(&mut self, name: &[u8]) {
         self.name = [0; 16];

@@ -1,7 +1,9 @@
 //! A system call and its answer; faults; deadlines.
 
 mod deliver;
+pub(crate) mod futex;
 mod life;
+pub(crate) mod threads;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -15,7 +17,7 @@ use crate::arch::Arch;
 use crate::call::Calls;
 use crate::files::{self, Device, Kind, Node, Open, Refused};
 use crate::machine::Machine;
-use crate::memory::{Access, Pool, User};
+use crate::memory::{Access, Memories, Place, Pool, User};
 use crate::process::{Channel, End, Process, Thread, Waiting};
 use crate::signal::{Action, Occasion, Set};
 
@@ -34,6 +36,9 @@ pub enum Outcome {
 
 /// What a system call returns: its outcome, or an error's number.
 pub type Result<T = Outcome> = core::result::Result<T, Errno>;
+
+/// `si_code` of what the kernel itself sends.
+const BY_KERNEL: i32 = 0x80;
 
 /// How the thread that called is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +72,16 @@ pub struct Server<M: Machine> {
     /// What it runs on.
     pub machine: M,
     pub(crate) pool: Pool,
-    pub(crate) processes: Vec<Option<Process<M>>>,
+    pub(crate) memories: Memories<M::Space>,
+    pub(crate) processes: Vec<Option<Process>>,
     pub(crate) threads: Vec<Option<Thread<M>>>,
     /// The thread whose call is served.
     pub(crate) me: usize,
     pub(crate) root: Rc<Node>,
     pub(crate) next_node: u64,
     pub(crate) next_pid: u32,
+    /// The turn of the last thread that waited at a word.
+    pub(crate) next_turn: u64,
     /// What has happened, for those that wait for it.
     pub(crate) events: Vec<Channel>,
     pub(crate) date: u64,
@@ -99,12 +107,14 @@ impl<M: Machine> Server<M> {
         let mut server = Self {
             machine,
             pool,
+            memories: Memories::new(),
             processes: Vec::new(),
             threads: Vec::new(),
             me: 0,
             root: root.clone(),
             next_node: 2,
             next_pid: 1,
+            next_turn: 0,
             events: Vec::new(),
             date: start.date,
             has_terminal: start.has_terminal,
@@ -196,9 +206,9 @@ impl<M: Machine> Server<M> {
         let answer = match outcome {
             // The usual way out: nothing happened that others wait for, and no signal.
             Ok(Outcome::Done(value)) if self.events.is_empty() && !self.has_signals(me) => {
-                if let Some(Some(thread)) = self.threads.get_mut(me) {
-                    thread.runs = true;
-                }
+                // It may have ended itself, by what it did to its process.
+                let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
+                thread.runs = true;
                 return Answer::Result(value);
             }
             outcome => self.conclude(me, number, &arguments, outcome),
@@ -226,20 +236,20 @@ impl<M: Machine> Server<M> {
             Ok(Outcome::Registers) => None,
             Ok(Outcome::Ended) => return Answer::Nobody,
             Ok(Outcome::Wait(channel)) => {
-                if !self.has_deeds(me) {
+                if !self.ends_wait(me, channel) {
                     if let Some(thread) = &mut self.threads[me] {
                         thread.waiting = Some(Waiting { number, arguments: *arguments, channel });
                     }
                     return Answer::Stop;
                 }
-                return self.interrupt(me, number);
+                return self.interrupt(me, number, channel);
             }
         };
         if let Some(thread) = &mut self.threads[me] {
-            (thread.waiting, thread.deadline, thread.progress) = (None, None, 0);
+            thread.end_wait();
         }
         if self.has_signals(me) {
-            return self.deliver(me, result.take(), None);
+            return self.deliver(me, result.take());
         }
         self.go_on(me, result)
     }
@@ -278,6 +288,14 @@ impl<M: Machine> Server<M> {
                     }
                 }
             }
+        }
+    }
+
+    /// A call that waited is done, with this result.
+    pub(crate) fn finish(&mut self, place: usize, value: u64) {
+        if let Some(Waiting { number, arguments, .. }) = self.threads[place].as_ref().and_then(|thread| thread.waiting) {
+            let answer = self.conclude(place, number, &arguments, Ok(Outcome::Done(value)));
+            self.answer(place, answer);
         }
     }
 
@@ -322,7 +340,7 @@ impl<M: Machine> Server<M> {
             let (at, again) = process.alarm;
             if process.end.is_none() && at != 0 && at <= now {
                 process.alarm.0 = if again == 0 { 0 } else { now + again };
-                self.send(place, Occasion { signal: linux_raw_sys::general::SIGALRM, code: 0, value: 0 });
+                self.send(place, Occasion { signal: linux_raw_sys::general::SIGALRM, code: BY_KERNEL, value: 0 });
             }
         }
         // Whose time came first goes first.
@@ -378,9 +396,11 @@ impl<M: Machine> Server<M> {
             self.process_mut().actions.0[signal as usize - 1] = Action::default();
         }
         if let Some(thread) = &mut self.threads[me] {
-            thread.pending.add(signal);
+            // Where it happened is more than whatever somebody sent.
+            thread.pending.take(signal);
+            thread.pending.add(Occasion { signal, code: 1, value: address });
         }
-        let answer = self.deliver(me, None, Some(Occasion { signal, code: 1, value: address }));
+        let answer = self.deliver(me, None);
         self.react();
         answer
     }
@@ -401,21 +421,25 @@ impl<M: Machine> Server<M> {
     }
 
     /// The process whose call is served.
-    pub(crate) fn process(&self) -> &Process<M> {
+    pub(crate) fn process(&self) -> &Process {
         self.processes[self.thread().process].as_ref().expect("a thread's process is there")
     }
 
     /// The same, to be changed.
-    pub(crate) fn process_mut(&mut self) -> &mut Process<M> {
+    pub(crate) fn process_mut(&mut self) -> &mut Process {
         let place = self.thread().process;
         self.processes[place].as_mut().expect("a thread's process is there")
     }
 
     /// The memory of the process whose call is served.
     pub(crate) fn user(&mut self) -> User<'_, M> {
-        let place = self.thread().process;
-        let process = self.processes[place].as_mut().expect("a thread's process is there");
-        User { arch: process.arch, memory: &mut process.memory, pool: &mut self.pool, machine: &mut self.machine }
+        let Thread { memory, arch, .. } = *self.thread();
+        self.user_of(memory, arch)
+    }
+
+    /// A memory, for whoever has words of this width.
+    pub(crate) fn user_of(&mut self, memory: Place, arch: Arch) -> User<'_, M> {
+        User { arch, memory: self.memories.get_mut(memory), pool: &mut self.pool, machine: &mut self.machine }
     }
 
     /// Nanoseconds since 1970.
@@ -453,7 +477,13 @@ impl<M: Machine> Server<M> {
     /// The first signal of a thread that it does not hold back.
     fn pending(&self, place: usize) -> Option<u32> {
         let thread = self.threads[place].as_ref()?;
-        let process = self.processes[thread.process].as_ref()?;
-        Set(thread.pending.0 | process.pending.0).first_without(thread.mask)
+        self.pending_set(place).first_without(thread.mask)
+    }
+
+    /// The signals of a thread and of its process.
+    fn pending_set(&self, place: usize) -> Set {
+        let Some(thread) = &self.threads[place] else { return Set::default() };
+        let of_process = self.processes[thread.process].as_ref().map_or(0, |process| process.pending.set().0);
+        Set(thread.pending.set().0 | of_process)
     }
 }

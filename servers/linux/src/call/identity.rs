@@ -34,11 +34,6 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Done(self.process().parent.into()))
     }
 
-    /// Also what `set_tid_address` says: its address matters to threads that share memory, which there are not.
-    pub(super) fn gettid(&mut self, _: &[u64; 6]) -> Result {
-        Ok(Outcome::Done(self.thread().tid.into()))
-    }
-
     pub(super) fn getgroups(&mut self, _: &[u64; 6]) -> Result {
         Ok(Outcome::Done(0))
     }
@@ -79,7 +74,7 @@ impl<M: Machine> Server<M> {
     }
 
     /// A process by its number, the caller for 0.
-    fn named(&self, pid: u64) -> Result<&crate::process::Process<M>> {
+    fn named(&self, pid: u64) -> Result<&crate::process::Process> {
         match pid as u32 {
             0 => Ok(self.process()),
             pid => self.find(pid).and_then(|place| self.processes[place].as_ref()).ok_or(Errno::ESRCH),

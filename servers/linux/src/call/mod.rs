@@ -2,14 +2,15 @@
 
 mod descriptors;
 mod directories;
+mod futex;
 mod identity;
 mod memory;
-
 mod poll;
 mod processes;
 mod signals;
 mod status;
 mod system;
+mod threads;
 mod time;
 mod transfer;
 
@@ -81,10 +82,11 @@ impl<M: Machine> Calls<M> {
             chdir => chdir, fchdir => fchdir, getcwd => getcwd, mknod => mknod, mknodat => mknodat,
             statx => statx,
             brk => brk, munmap => munmap, mprotect => mprotect, mremap => mremap, madvise => done, msync => done,
-            fork => plain_fork, vfork => plain_fork, clone => clone_process, execve => execve, exit => exit_thread,
+            fork => fork_plainly, vfork => vfork, clone => clone_any, execve => execve, exit => exit_thread,
             exit_group => exit_group, wait4 => wait4, getpid => getpid, getppid => getppid, gettid => gettid,
             getpgrp => getpgrp, getpgid => getpgid, setpgid => setpgid, getsid => getsid, setsid => setsid,
-            set_tid_address => gettid, set_robust_list => done, rseq => not_here, prctl => prctl,
+            set_tid_address => set_tid_address, set_robust_list => set_robust_list,
+            get_robust_list => get_robust_list, futex => futex, clone3 => not_here, rseq => not_here, prctl => prctl,
             sched_yield => done, getpriority => getpriority, setpriority => done,
             getrlimit => getrlimit, setrlimit => done, prlimit64 => prlimit64, getrusage => getrusage, times => times,
             kill => kill, tkill => tkill, tgkill => tgkill, rt_sigaction => rt_sigaction,
@@ -109,6 +111,7 @@ impl<M: Machine> Calls<M> {
             pselect6 => pselect6, ppoll => ppoll, clock_gettime64 => clock_gettime64,
             clock_nanosleep_time64 => clock_nanosleep64, utimensat_time64 => utimensat64, ppoll_time64 => ppoll64,
             sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => statfs64, pselect6_time64 => pselect6_64,
+            futex_time64 => futex64,
         }
         wide! {
             fcntl => fcntl, stat => stat64, lstat => lstat64, fstat => fstat64, newfstatat => fstatat64, mmap => mmap,

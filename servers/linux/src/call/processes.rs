@@ -1,56 +1,13 @@
-//! Beginning, becoming, ending, waiting for one another.
+//! Becoming another program, ending, waiting for one another, limits.
 
-use linux_raw_sys::general::{
-    CLONE_CHILD_SETTID, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_THREAD, CLONE_VFORK, CLONE_VM, RLIM_NLIMITS,
-    RLIMIT_NOFILE, RLIMIT_STACK, WNOHANG, WUNTRACED,
-};
+use linux_raw_sys::general::{RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_STACK, WNOHANG, WUNTRACED};
 use syscalls::Errno;
 
-use crate::arch::Arch;
 use crate::machine::Machine;
 use crate::process::{Channel, End};
 use crate::server::{Outcome, Result, Server};
 
 impl<M: Machine> Server<M> {
-    pub(super) fn plain_fork(&mut self, _: &[u64; 6]) -> Result {
-        self.fork(0, 0, None).map(|pid| Outcome::Done(pid.into()))
-    }
-
-    pub(super) fn clone_process(&mut self, arguments: &[u64; 6]) -> Result {
-        let [flags, stack, parent_tid, ..] = *arguments;
-        // The last two are in another order in the two architectures.
-        let (tls, child_tid) = match self.thread().arch {
-            Arch::I386 => (arguments[3], arguments[4]),
-            Arch::Amd64 => (arguments[4], arguments[3]),
-        };
-        let flags = flags as u32;
-        let shares = flags & (CLONE_VM | CLONE_THREAD);
-        // With its own memory all the same: who uses `vfork` goes on to another program, or exits.
-        if shares != 0 && flags & CLONE_VFORK == 0 {
-            return Err(Errno::ENOSYS);
-        }
-        let tls = match flags & CLONE_SETTLS {
-            0 => None,
-            _ => Some(self.tls_of(tls)?),
-        };
-        // CLONE_CHILD_CLEARTID is for those who share memory with it: nobody does.
-        let set_tid = if flags & CLONE_CHILD_SETTID != 0 { child_tid } else { 0 };
-        let pid = self.fork(stack, set_tid, tls)?;
-        if flags & CLONE_PARENT_SETTID != 0 {
-            // The child is there already, and a bad address is the program's own affair.
-            let _ = self.user().write(parent_tid, &pid.to_le_bytes());
-        }
-        Ok(Outcome::Done(pid.into()))
-    }
-
-    /// The segment that `clone` names: an address, of a `struct user_desc` in a 32-bit program.
-    fn tls_of(&mut self, address: u64) -> Result<(u64, u32)> {
-        match self.thread().arch {
-            Arch::Amd64 => Ok((address, 0)),
-            Arch::I386 => self.descriptor(address).map(|descriptor| (descriptor.base, descriptor.limit)),
-        }
-    }
-
     pub(super) fn execve(&mut self, &[path, arguments, environment, ..]: &[u64; 6]) -> Result {
         let mut user = self.user();
         let path = user.string(path)?;
@@ -59,11 +16,6 @@ impl<M: Machine> Server<M> {
             return Err(Errno::ENOENT);
         }
         self.execute(&path, arguments, &environment)
-    }
-
-    pub(super) fn exit_thread(&mut self, arguments: &[u64; 6]) -> Result {
-        // No process has more than one yet.
-        self.exit_group(arguments)
     }
 
     pub(super) fn exit_group(&mut self, &[code, ..]: &[u64; 6]) -> Result {

@@ -47,7 +47,7 @@ impl<M: Machine> Server<M> {
             let process = self.process_mut();
             process.actions.0[signal as usize - 1] = action;
             if deed(signal, action) == Deed::Ignore {
-                process.pending.remove(signal);
+                process.pending.take(signal);
             }
         }
         Ok(Outcome::Done(0))
@@ -83,7 +83,7 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn rt_sigpending(&mut self, &[place, ..]: &[u64; 6]) -> Result {
-        let pending = (self.thread().pending.0 | self.process().pending.0) & self.thread().mask.0;
+        let pending = (self.thread().pending.set().0 | self.process().pending.set().0) & self.thread().mask.0;
         self.user().write(place, &pending.to_le_bytes()).map(|()| Outcome::Done(0))
     }
 
@@ -166,23 +166,6 @@ impl<M: Machine> Server<M> {
             }
         }
         if found { Ok(Outcome::Done(0)) } else { Err(Errno::ESRCH) }
-    }
-
-    pub(super) fn tkill(&mut self, &[tid, signal, ..]: &[u64; 6]) -> Result {
-        let (tid, signal) = (tid as u32, signal as u32);
-        if signal > COUNT as u32 {
-            return Err(Errno::EINVAL);
-        }
-        let found = self.threads.iter().position(|thread| thread.as_ref().is_some_and(|thread| thread.tid == tid));
-        let place = found.ok_or(Errno::ESRCH)?;
-        if signal != 0 {
-            self.send_to(place, signal);
-        }
-        Ok(Outcome::Done(0))
-    }
-
-    pub(super) fn tgkill(&mut self, &[_, tid, signal, ..]: &[u64; 6]) -> Result {
-        self.tkill(&[tid, signal, 0, 0, 0, 0])
     }
 
     pub(super) fn alarm(&mut self, &[seconds, ..]: &[u64; 6]) -> Result {

@@ -243,7 +243,7 @@ impl<M: Machine> Server<M> {
             if before > 0 {
                 return Ok(Outcome::Done(before as u64));
             }
-            self.send_to(self.me, SIGPIPE);
+            self.raise(SIGPIPE);
             return Err(Errno::EPIPE);
         }
         let room = pipe.room();
@@ -287,7 +287,7 @@ impl<M: Machine> Server<M> {
         let room = match &to.node.kind {
             Kind::Pipe(pipe) => {
                 if !pipe.has_readers() {
-                    self.send_to(self.me, SIGPIPE);
+                    self.raise(SIGPIPE);
                     return Err(Errno::EPIPE);
                 }
                 if pipe.room() == 0 && !to.never_waits() && from.node.size() > at && count > 0 {

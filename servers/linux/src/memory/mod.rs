@@ -2,6 +2,7 @@
 
 mod area;
 mod pool;
+mod table;
 mod user;
 
 use alloc::collections::BTreeMap;
@@ -12,6 +13,7 @@ use syscalls::Errno;
 
 pub use area::{Area, Source};
 pub use pool::{Frame, Pool, Shared};
+pub use table::{Memories, Place};
 pub use user::User;
 
 use crate::machine::Machine;

@@ -6,7 +6,6 @@ use syscalls::Errno;
 
 use super::{Answer, Result, Server};
 use crate::machine::Machine;
-use crate::memory::User;
 use crate::process::{Channel, End};
 use crate::signal::{Action, Deed, Frame, Occasion, Set, deed};
 
@@ -18,10 +17,8 @@ const CALL_LENGTH: u64 = 2;
 struct Interrupted {
     /// The result of its system call, if it was in one.
     result: Option<u64>,
-    /// The number of that, if it was not finished and may be made again.
-    again: Option<u64>,
-    /// What is known of the first signal.
-    occasion: Option<Occasion>,
+    /// The number of that, if it was not finished and may be made again; and whether it is so after a handler that says so.
+    again: Option<(u64, bool)>,
 }
 
 impl<M: Machine> Server<M> {
@@ -35,7 +32,7 @@ impl<M: Machine> Server<M> {
         if deed(signal, process.actions.get(signal)) == Deed::Ignore {
             return;
         }
-        process.pending.add(signal);
+        process.pending.add(occasion);
         // The first thread that does not hold it back takes it.
         let takes = |&&thread: &&usize| self.threads[thread].as_ref().is_some_and(|thread| !thread.mask.has(signal));
         if let Some(&thread) = process.threads.iter().find(takes) {
@@ -43,27 +40,52 @@ impl<M: Machine> Server<M> {
         }
     }
 
-    /// Sends a signal to a thread.
-    pub(crate) fn send_to(&mut self, place: usize, signal: u32) {
-        if let Some(thread) = &mut self.threads[place] {
-            thread.pending.add(signal);
-            self.notice(place);
+    /// Sends a signal to the thread whose call is served, as if it had done that itself.
+    pub(crate) fn raise(&mut self, signal: u32) {
+        let value = self.process().pid.into();
+        self.send_to(self.me, Occasion { signal, code: 0, value });
+    }
+
+    /// Lets a thread that does not hold them back take signals of its process that another leaves behind.
+    pub(super) fn pass_on_signals(&mut self, process: usize) {
+        let threads = self.processes[process].as_ref().map_or(&[][..], |process| &process.threads);
+        if let Some(&thread) = threads.iter().find(|&&thread| self.has_signals(thread)) {
+            self.notice(thread);
         }
+    }
+
+    /// Sends a signal to a thread.
+    pub(crate) fn send_to(&mut self, place: usize, occasion: Occasion) {
+        let Some(thread) = &mut self.threads[place] else { return };
+        thread.pending.add(occasion);
+        let process = thread.process;
+        if occasion.signal == SIGCONT || occasion.signal == SIGKILL {
+            self.carry_on(process);
+        }
+        self.notice(place);
     }
 
     /// A thread has a signal. One that waits or runs is told; the one whose call is served is when that ends.
     fn notice(&mut self, place: usize) {
         let Some(thread) = &mut self.threads[place] else { return };
         if let Some(waiting) = thread.waiting {
-            if self.has_deeds(place) {
-                let answer = self.interrupt(place, waiting.number);
+            if self.ends_wait(place, waiting.channel) {
+                let answer = self.interrupt(place, waiting.number, waiting.channel);
                 self.answer(place, answer);
             }
         } else if thread.runs {
             thread.runs = false;
             self.machine.stop(thread.handle);
-            let answer = self.deliver(place, None, None);
+            let answer = self.deliver(place, None);
             self.answer(place, answer);
+        }
+    }
+
+    /// Whether a thread's signals end its wait. Who waits for its memory, which a child has, hears of nothing but its own end.
+    pub(super) fn ends_wait(&mut self, place: usize, channel: Channel) -> bool {
+        match channel {
+            Channel::Memory(_) => self.pending_set(place).has(SIGKILL),
+            _ => self.has_deeds(place),
         }
     }
 
@@ -74,38 +96,36 @@ impl<M: Machine> Server<M> {
             if deed(signal, action) != Deed::Ignore {
                 return true;
             }
-            self.forget(place, signal);
+            self.take_signal(place, signal);
         }
         false
     }
 
     /// A signal ends a wait.
-    pub(super) fn interrupt(&mut self, place: usize, number: usize) -> Answer {
+    pub(super) fn interrupt(&mut self, place: usize, number: usize, channel: Channel) -> Answer {
         let Some(thread) = &mut self.threads[place] else { return Answer::Nobody };
         let progress = thread.progress;
-        (thread.waiting, thread.deadline, thread.progress) = (None, None, 0);
+        thread.end_wait();
         // Bytes that were written are written.
         let result = if progress > 0 { progress } else { -i64::from(Errno::EINTR.into_raw()) as u64 };
-        let again = (progress == 0).then_some(number as u64);
-        self.deliver_into(place, Interrupted { result: Some(result), again, occasion: None })
+        let again = (progress == 0).then_some((number as u64, channel.is_restarted()));
+        self.deliver_into(place, Interrupted { result: Some(result), again })
     }
 
     /// Does what a thread's signals say, and lets it go on with this result of its system call, if it was in one.
-    pub(super) fn deliver(&mut self, place: usize, result: Option<u64>, occasion: Option<Occasion>) -> Answer {
-        self.deliver_into(place, Interrupted { result, again: None, occasion })
+    pub(super) fn deliver(&mut self, place: usize, result: Option<u64>) -> Answer {
+        self.deliver_into(place, Interrupted { result, again: None })
     }
 
     fn deliver_into(&mut self, place: usize, mut interrupted: Interrupted) -> Answer {
         while let Some(signal) = self.pending(place) {
             let Some(action) = self.action(place, signal) else { return Answer::Nobody };
-            self.forget(place, signal);
+            let occasion = self.take_signal(place, signal);
             match deed(signal, action) {
                 Deed::Ignore | Deed::Continue => {}
                 Deed::End => return self.die(place, signal),
                 Deed::Stop => self.stop_process(place, signal),
                 Deed::Handle(action) => {
-                    let known = interrupted.occasion.take().filter(|occasion| occasion.signal == signal);
-                    let occasion = known.unwrap_or(Occasion { signal, code: 0, value: 0 });
                     if self.handle(place, &action, occasion, core::mem::take(&mut interrupted)).is_err() {
                         return self.die(place, SIGSEGV);
                     }
@@ -114,7 +134,7 @@ impl<M: Machine> Server<M> {
         }
         // Interrupted, but by nothing that the program is told of: it makes the call again.
         let mut result = interrupted.result;
-        if let Some(number) = interrupted.again
+        if let Some((number, _)) = interrupted.again
             && self.make_again(place, number).is_ok()
         {
             result = None;
@@ -153,7 +173,7 @@ impl<M: Machine> Server<M> {
         if let Some(result) = interrupted.result {
             registers.set(AX, result);
         }
-        if let Some(number) = interrupted.again.filter(|_| action.flags & SA_RESTART != 0) {
+        if let Some((number, _)) = interrupted.again.filter(|(_, restarts)| *restarts && action.flags & SA_RESTART != 0) {
             registers.set(IP, registers.ip().wrapping_sub(CALL_LENGTH));
             registers.set(AX, number);
         }
@@ -163,13 +183,12 @@ impl<M: Machine> Server<M> {
         if action.flags & SA_NODEFER == 0 {
             thread.mask.add(occasion.signal);
         }
+        let memory = thread.memory;
         let process = self.processes[thread.process].as_mut().ok_or(Errno::ESRCH)?;
         if action.flags & SA_RESETHAND != 0 {
             process.actions.0[occasion.signal as usize - 1] = Action::default();
         }
-        let memory = &mut process.memory;
-        let mut user = User { arch, memory, pool: &mut self.pool, machine: &mut self.machine };
-        user.write(frame.address, &frame.bytes)?;
+        self.user_of(memory, arch).write(frame.address, &frame.bytes)?;
         self.machine.set_registers(handle, arch, &frame.registers)
     }
 
@@ -178,13 +197,12 @@ impl<M: Machine> Server<M> {
         Some(self.processes[thread.process].as_ref()?.actions.get(signal))
     }
 
-    fn forget(&mut self, place: usize, signal: u32) {
-        let Some(thread) = &mut self.threads[place] else { return };
-        if thread.pending.has(signal) {
-            thread.pending.remove(signal);
-        } else if let Some(process) = &mut self.processes[thread.process] {
-            process.pending.remove(signal);
-        }
+    /// A signal of a thread's is taken; what is known of it.
+    fn take_signal(&mut self, place: usize, signal: u32) -> Occasion {
+        let nothing = Occasion { signal, code: 0, value: 0 };
+        let Some(thread) = &mut self.threads[place] else { return nothing };
+        let own = thread.pending.take(signal);
+        own.or_else(|| self.processes[thread.process].as_mut()?.pending.take(signal)).unwrap_or(nothing)
     }
 
     /// Whether the process of a thread is stopped.
@@ -206,6 +224,8 @@ impl<M: Machine> Server<M> {
                 thread.runs = false;
             }
         }
+        // A call that another of its threads makes at the moment is to notice as well.
+        self.events.push(Channel::Child(parent));
         self.tell_parent(parent);
     }
 

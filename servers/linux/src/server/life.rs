@@ -4,18 +4,19 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use lilliput_abi::Rights;
-use lilliput_abi::object::register::{AX, IP, SP};
+use lilliput_abi::object::register::{IP, SP};
 use linux_raw_sys::general::{O_RDONLY, O_WRONLY};
 use syscalls::Errno;
 
+use super::threads::{Birth, Inherited};
 use super::{Outcome, Result, Server};
 use crate::arch::Registers;
 use crate::files::{Device, Found, Kind, Node, Open, Table, Walk, path_of};
 use crate::machine::Machine;
 use crate::memory::{Area, Memory, PAGE, Source, User};
-use crate::process::{Channel, End, Process, Thread};
+use crate::process::{Channel, End, Process};
 use crate::program::{Auxiliary, Image, Layout, Strings, build, interpreter};
-use crate::signal::Set;
+use crate::signal::Pending;
 
 /// How many processes there can be.
 const MOST_PROCESSES: usize = 512;
@@ -48,6 +49,7 @@ impl<M: Machine> Server<M> {
         let place = self.process_place()?;
         let space = self.machine.create_space(program.image.arch, program.layout.size)?;
         let memory = Memory::new(space, program.layout.size, program.layout.mappings.clone());
+        let memory = self.memories.add(memory);
         let pid = self.new_pid();
         self.first = pid;
         let process = Process {
@@ -56,17 +58,19 @@ impl<M: Machine> Server<M> {
             group: pid,
             session: pid,
             arch: program.image.arch,
-            memory,
+            memory: Some(memory),
+            is_awaited: false,
             files: Table::default(),
             directory: root,
             mask: 0o022,
             actions: Default::default(),
-            pending: Set::default(),
+            pending: Pending::default(),
             program: (program.node.clone(), program.place.clone()),
             arguments: Vec::new(),
             name: [0; 16],
             end: None,
             threads: Vec::new(),
+            first_exit: None,
             alarm: (0, 0),
             stopped: None,
             stop_is_news: false,
@@ -114,49 +118,6 @@ impl<M: Machine> Server<M> {
         }
     }
 
-    /// A new thread of a process, which runs.
-    pub(crate) fn add_thread(
-        &mut self,
-        place: usize,
-        registers: &Registers,
-        tid: u32,
-        inherited: Inherited,
-    ) -> Result<usize> {
-        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
-        let number = self.threads.iter().position(Option::is_none).unwrap_or(self.threads.len());
-        let handle = self.machine.create_thread(process.memory.space, number as u32 + 1)?;
-        let thread = Thread {
-            tid,
-            process: place,
-            handle,
-            arch: process.arch,
-            mask: inherited.mask,
-            old_mask: None,
-            pending: Set::default(),
-            waiting: None,
-            deadline: None,
-            progress: 0,
-            tls: inherited.tls,
-            signal_stack: inherited.signal_stack,
-            runs: true,
-        };
-        let mut ready = self.machine.set_registers(handle, process.arch, registers);
-        if ready.is_ok() && inherited.tls != (0, 0) {
-            ready = self.machine.set_tls(handle, process.arch, inherited.tls.0, inherited.tls.1);
-        }
-        if let Err(error) = ready {
-            self.machine.destroy_thread(handle);
-            return Err(error);
-        }
-        process.threads.push(number);
-        if number == self.threads.len() {
-            self.threads.push(None);
-        }
-        self.threads[number] = Some(thread);
-        self.machine.resume(handle);
-        Ok(number)
-    }
-
     /// Finds what a path's program comes to, through the interpreters of scripts.
     fn program(&mut self, from: &Rc<Node>, path: &[u8], mut arguments: Vec<Vec<u8>>) -> Result<Program> {
         let (mut path, root) = (path.to_vec(), self.root.clone());
@@ -200,19 +161,20 @@ impl<M: Machine> Server<M> {
             half.copy_from_slice(&self.random().to_le_bytes());
         }
         let auxiliary = Auxiliary { features: self.features, random };
-        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
+        let place_of_memory = self.processes[place].as_ref().and_then(|process| process.memory).ok_or(Errno::ESRCH)?;
+        let memory = self.memories.get_mut(place_of_memory);
         let Layout { stack, heap, .. } = &program.layout;
         for segment in program.image.segments() {
-            map_segment(&mut process.memory, &program.node, segment)?;
+            map_segment(memory, &program.node, segment)?;
         }
-        process.memory.heap = *heap..*heap;
-        process.memory.add(Area::zero(stack.clone(), Rights::READ | Rights::WRITE))?;
+        memory.heap = *heap..*heap;
+        memory.add(Area::zero(stack.clone(), Rights::READ | Rights::WRITE))?;
         let strings = Strings { arguments: &program.arguments, environment, path: &program.path };
         let bytes = build(&program.image, strings, auxiliary, stack.end);
         let sp = stack.end - bytes.len() as u64;
         let arch = program.image.arch;
-        let mut user = User { arch, memory: &mut process.memory, pool: &mut self.pool, machine: &mut self.machine };
-        user.write(sp, &bytes)?;
+        self.user_of(place_of_memory, arch).write(sp, &bytes)?;
+        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
         process.arch = arch;
         process.program = (program.node.clone(), program.place.clone());
         process.arguments = program.arguments.iter().flat_map(|text| text.iter().copied().chain([0])).collect();
@@ -234,16 +196,14 @@ impl<M: Machine> Server<M> {
         let inherited = Inherited { mask: self.thread().mask, ..Default::default() };
         // From here on the old program is gone, whatever happens.
         let threads = core::mem::take(&mut self.process_mut().threads);
-        for thread in threads {
-            self.remove_thread(thread);
-        }
+        self.end_threads(place, threads);
         let memory = Memory::new(space, program.layout.size, program.layout.mappings.clone());
+        let memory = self.memories.add(memory);
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
-        let mut old = core::mem::replace(&mut process.memory, memory);
+        process.memory = Some(memory);
+        process.first_exit = None;
         let closed = process.files.close_on_exec();
         process.actions.reset();
-        old.clear(&mut self.pool);
-        self.machine.destroy_space(old.space);
         for open in closed {
             self.close(open);
         }
@@ -255,22 +215,21 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Ended)
     }
 
-    /// A child of the process whose call is served, with a copy of its memory; its pid.
-    pub(crate) fn fork(&mut self, stack: u64, set_tid: u64, tls: Option<(u64, u32)>) -> Result<u32> {
-        let thread = self.thread();
-        let (handle, arch) = (thread.handle, thread.arch);
-        let inherited =
-            Inherited { mask: thread.mask, tls: tls.unwrap_or(thread.tls), signal_stack: thread.signal_stack };
-        let mut registers = self.machine.registers(handle, arch)?;
-        registers.set(AX, 0);
-        if stack != 0 {
-            registers.set(SP, stack);
-        }
+    /// A child of the process whose call is served, with a copy of its memory or with that itself; its pid.
+    pub(crate) fn fork(&mut self, birth: &Birth) -> Result<u32> {
+        let (registers, inherited) = self.inheritance(birth)?;
+        let (arch, memory) = (self.thread().arch, self.thread().memory);
         let place = self.process_place()?;
-        let space = self.machine.create_space(arch, self.process().memory.size)?;
+        let memory = if birth.shares {
+            self.memories.hold(memory);
+            memory
+        } else {
+            let space = self.machine.create_space(arch, self.memories.get(memory).size)?;
+            let User { memory, pool, machine, .. } = self.user();
+            let copy = memory.fork(space, pool, machine);
+            self.memories.add(copy)
+        };
         let pid = self.new_pid();
-        let User { memory, pool, machine, .. } = self.user();
-        let memory = memory.fork(space, pool, machine);
         let parent = self.process();
         let child = Process {
             pid,
@@ -278,28 +237,27 @@ impl<M: Machine> Server<M> {
             group: parent.group,
             session: parent.session,
             arch,
-            memory,
+            memory: Some(memory),
+            is_awaited: birth.is_awaited,
             files: parent.files.clone(),
             directory: parent.directory.clone(),
             mask: parent.mask,
             actions: parent.actions.clone(),
-            pending: Set::default(),
+            pending: Pending::default(),
             program: parent.program.clone(),
             arguments: parent.arguments.clone(),
             name: parent.name,
             end: None,
             threads: Vec::new(),
+            first_exit: None,
             alarm: (0, 0),
             stopped: None,
             stop_is_news: false,
         };
         self.processes[place] = Some(child);
-        if set_tid != 0 {
-            let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
-            let memory = &mut process.memory;
-            let mut user = User { arch, memory, pool: &mut self.pool, machine: &mut self.machine };
+        if birth.set_tid != 0 {
             // A bad address is the program's own affair.
-            let _ = user.write(set_tid, &pid.to_le_bytes());
+            let _ = self.user_of(memory, arch).write(birth.set_tid, &pid.to_le_bytes());
         }
         let started = self.add_thread(place, &registers, pid, inherited);
         if started.is_err() {
@@ -317,13 +275,8 @@ impl<M: Machine> Server<M> {
         let Some(process) = self.processes[place].as_mut().filter(|process| process.end.is_none()) else { return };
         process.end = Some(end);
         let (pid, parent) = (process.pid, process.parent);
-        let threads = core::mem::take(&mut process.threads);
-        process.memory.clear(&mut self.pool);
-        let (space, files) = (process.memory.space, core::mem::take(&mut process.files));
-        for thread in threads {
-            self.remove_thread(thread);
-        }
-        self.machine.destroy_space(space);
+        let (threads, files) = (core::mem::take(&mut process.threads), core::mem::take(&mut process.files));
+        self.end_threads(place, threads);
         for descriptor in files.into_open() {
             self.close(descriptor);
         }
@@ -360,10 +313,25 @@ impl<M: Machine> Server<M> {
         self.processes[place] = None;
     }
 
-    /// Ends a thread.
-    pub(crate) fn remove_thread(&mut self, place: usize) {
-        if let Some(thread) = self.threads[place].take() {
-            self.machine.destroy_thread(thread.handle);
+    /// Ends all threads of a process, and its memory if nobody else has that.
+    fn end_threads(&mut self, place: usize, threads: Vec<usize>) {
+        let Some(process) = &mut self.processes[place] else { return };
+        let (pid, memory) = (process.pid, process.memory);
+        let was_awaited = core::mem::take(&mut process.is_awaited);
+        let others_stay = memory.is_some_and(|memory| self.memories.is_shared(memory));
+        for thread in threads {
+            self.leave_memory(thread, others_stay);
+            self.remove_thread(thread);
+        }
+        if let Some(process) = &mut self.processes[place] {
+            process.memory = None;
+        }
+        if let Some(mut memory) = memory.and_then(|memory| self.memories.release(memory)) {
+            memory.clear(&mut self.pool);
+            self.machine.destroy_space(memory.space);
+        }
+        if was_awaited {
+            self.events.push(Channel::Memory(pid));
         }
     }
 
@@ -377,14 +345,6 @@ impl<M: Machine> Server<M> {
         }
         self.events.clear();
     }
-}
-
-/// What a thread has from the one that made it.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Inherited {
-    pub(crate) mask: Set,
-    pub(crate) tls: (u64, u32),
-    pub(crate) signal_stack: (u64, u64),
 }
 
 /// Areas for a segment: what the file gives, and zeros behind it.

@@ -1,8 +1,10 @@
 //! Signals: sets, actions, and the frames that handlers run on.
 
 mod frame;
+mod pending;
 
 pub use frame::{Frame, Occasion, Restored};
+pub use pending::Pending;
 
 use linux_raw_sys::general::{SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
 

@@ -20,7 +20,8 @@ fn argument(arch: Arch) -> impl Strategy<Value = u64> {
     prop_oneof![
         4 => 0..8_u64,
         4 => start..start + 4 * PAGE,
-        2 => prop::sample::select(vec![PAGE, 3 * PAGE, 1 << 20, u64::from(u32::MAX), u64::MAX, 0x8000_0000, 0o1102]),
+        2 => prop::sample::select(vec![PAGE, 3 * PAGE, 1 << 20, u64::from(u32::MAX), u64::MAX, 0x8000_0000, 0o1102,
+            0x003d_0f00, 0x0001_0f00, 0x4111]),
         1 => any::<u64>(),
         1 => (0..64_u32).prop_map(|bit| 1 << bit),
     ]

@@ -6,6 +6,7 @@ mod machine;
 mod memory;
 mod processes;
 mod signals;
+mod threads;
 
 use std::vec::Vec;
 

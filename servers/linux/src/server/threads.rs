@@ -1,0 +1,152 @@
+//! Threads: how they begin and end.
+
+use lilliput_abi::object::register::{AX, SP};
+use syscalls::Errno;
+
+use super::{Outcome, Result, Server};
+use crate::arch::Registers;
+use crate::machine::Machine;
+use crate::process::{End, Thread};
+use crate::signal::{Pending, Set};
+
+/// How many threads there can be, in all and in one process.
+const MOST: usize = 1024;
+const MOST_OF_ONE: usize = 256;
+
+/// What a thread has from the one that made it, or from who asked for it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Inherited {
+    pub(crate) mask: Set,
+    pub(crate) tls: (u64, u32),
+    pub(crate) signal_stack: (u64, u64),
+    pub(crate) clear_tid: u64,
+}
+
+/// What `clone` asks for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Birth {
+    /// Another stack pointer, if it is not 0.
+    pub(crate) stack: u64,
+    /// Another thread-local segment.
+    pub(crate) tls: Option<(u64, u32)>,
+    /// Where the number is written in the child's memory, if it is not 0.
+    pub(crate) set_tid: u64,
+    /// Where a zero is written at the end.
+    pub(crate) clear_tid: u64,
+    /// Whether a process shares its parent's memory.
+    pub(crate) shares: bool,
+    /// Whether its parent waits until it does not need that any more.
+    pub(crate) is_awaited: bool,
+}
+
+impl<M: Machine> Server<M> {
+    /// What a child of the thread whose call is served begins with.
+    pub(super) fn inheritance(&mut self, birth: &Birth) -> Result<(Registers, Inherited)> {
+        let thread = self.thread();
+        let (handle, arch) = (thread.handle, thread.arch);
+        // Who shares memory has a stack of its own, or its parent waits.
+        let own_stack = birth.shares && !birth.is_awaited;
+        let inherited = Inherited {
+            mask: thread.mask,
+            tls: birth.tls.unwrap_or(thread.tls),
+            signal_stack: if own_stack { (0, 0) } else { thread.signal_stack },
+            clear_tid: birth.clear_tid,
+        };
+        let mut registers = self.machine.registers(handle, arch)?;
+        registers.set(AX, 0);
+        if birth.stack != 0 {
+            registers.set(SP, birth.stack);
+        }
+        Ok((registers, inherited))
+    }
+
+    /// One more thread of the process whose call is served; its number.
+    pub(crate) fn spawn(&mut self, birth: &Birth) -> Result<u32> {
+        let (registers, inherited) = self.inheritance(birth)?;
+        let tid = self.new_pid();
+        if birth.set_tid != 0 {
+            // A bad address is the program's own affair.
+            let _ = self.user().write(birth.set_tid, &tid.to_le_bytes());
+        }
+        let place = self.thread().process;
+        self.add_thread(place, &registers, tid, inherited)?;
+        Ok(tid)
+    }
+
+    /// A new thread of a process, which runs.
+    pub(super) fn add_thread(
+        &mut self,
+        place: usize,
+        registers: &Registers,
+        tid: u32,
+        inherited: Inherited,
+    ) -> Result<usize> {
+        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
+        let memory = process.memory.ok_or(Errno::ESRCH)?;
+        let number = self.threads.iter().position(Option::is_none).unwrap_or(self.threads.len());
+        if number >= MOST || process.threads.len() >= MOST_OF_ONE {
+            return Err(Errno::EAGAIN);
+        }
+        let handle = self.machine.create_thread(self.memories.get(memory).space, number as u32 + 1)?;
+        let thread = Thread {
+            tid,
+            process: place,
+            handle,
+            arch: process.arch,
+            memory,
+            mask: inherited.mask,
+            old_mask: None,
+            pending: Pending::default(),
+            waiting: None,
+            deadline: None,
+            progress: 0,
+            tls: inherited.tls,
+            queued: None,
+            clear_tid: inherited.clear_tid,
+            locks: 0,
+            signal_stack: inherited.signal_stack,
+            runs: true,
+        };
+        let mut ready = self.machine.set_registers(handle, process.arch, registers);
+        if ready.is_ok() && inherited.tls != (0, 0) {
+            ready = self.machine.set_tls(handle, process.arch, inherited.tls.0, inherited.tls.1);
+        }
+        if let Err(error) = ready {
+            self.machine.destroy_thread(handle);
+            return Err(error);
+        }
+        process.threads.push(number);
+        if number == self.threads.len() {
+            self.threads.push(None);
+        }
+        self.threads[number] = Some(thread);
+        self.machine.resume(handle);
+        Ok(number)
+    }
+
+    /// The thread whose call is served ends, and its process with the last one.
+    pub(crate) fn exit_one(&mut self, code: u8) -> Outcome {
+        let (me, place, tid) = (self.me, self.thread().process, self.thread().tid);
+        let process = self.process_mut();
+        if process.threads.len() == 1 {
+            let code = process.first_exit.unwrap_or(code);
+            self.end_process(place, End::Exit(code));
+            return Outcome::Ended;
+        }
+        if tid == process.pid {
+            process.first_exit = Some(code);
+        }
+        process.threads.retain(|&thread| thread != me);
+        self.leave_memory(me, true);
+        self.remove_thread(me);
+        self.pass_on_signals(place);
+        Outcome::Ended
+    }
+
+    /// Ends a thread.
+    pub(super) fn remove_thread(&mut self, place: usize) {
+        if let Some(thread) = self.threads[place].take() {
+            self.machine.destroy_thread(thread.handle);
+        }
+    }
+}
