@@ -7,6 +7,7 @@ mod golden;
 mod job;
 mod likeness;
 mod lines;
+mod made;
 mod status;
 mod tree;
 mod trial;
@@ -23,7 +24,8 @@ use clap::Args;
 pub use self::architecture::Architecture;
 pub use self::golden::Collection;
 use self::job::{Job, Work};
-use self::tree::Tree;
+use self::made::Made;
+use self::tree::{Node, Tree};
 pub use self::trial::Trial;
 use crate::boot::{Outcome, Report, Show, Streams, terminal_size};
 use crate::machine::Emulator;
@@ -129,7 +131,7 @@ fn try_lines(arguments: &Arguments, emulator: &Emulator, collection: Collection)
     let prepared = Prepared::new(Needs { bochs: emulator.is_bochs(), ..Needs::EMULATOR })?;
     let show = if arguments.verbose { Show::Aside } else { Show::Nothing };
     let architecture = arguments.arch;
-    let programs = LinuxPrograms::require(&prepared.workspace)?;
+    let programs = LinePrograms::require(&prepared.workspace)?;
     let (prepared, programs, collection) = (&prepared, &programs, &collection);
     let trial = Trial { prepared, programs, emulator, name: BOOT, collection, architecture };
     let config = settings(trial.config()?, &arguments.config, emulator)?;
@@ -201,6 +203,28 @@ pub fn usual_tree(programs: &LinuxPrograms, main: Architecture) -> Result<Tree> 
     usual::tree(main, program, &applets.lines().collect::<Vec<_>>())
 }
 
+/// What the lines of the tests run.
+pub struct LinePrograms {
+    usual: LinuxPrograms,
+    made: Vec<Made>,
+}
+
+impl LinePrograms {
+    /// Gets and makes them.
+    pub fn require(workspace: &Workspace) -> Result<Self> {
+        Ok(Self { usual: LinuxPrograms::require(workspace)?, made: Made::all(workspace)? })
+    }
+
+    /// The usual tree, with what was made for the lines in `/bin`.
+    pub fn tree(&self, main: Architecture) -> Result<Tree> {
+        let mut tree = usual_tree(&self.usual, main)?;
+        for made in &self.made {
+            tree.put(&format!("bin/{}", made.name), Node::program(made.contents(main)))?;
+        }
+        Ok(tree)
+    }
+}
+
 /// The lines of the tests, with what must come of them.
 pub fn collection(workspace: &Workspace) -> Result<Collection> {
     Collection::read(&workspace.root.join("tests/linux"))
@@ -208,9 +232,9 @@ pub fn collection(workspace: &Workspace) -> Result<Collection> {
 
 fn make_golden() -> Result<ExitCode> {
     let workspace = Workspace::find()?;
-    let programs = LinuxPrograms::require(&workspace)?;
+    let programs = LinePrograms::require(&workspace)?;
     let collection = collection(&workspace)?;
-    collection.make(|architecture| usual_tree(&programs, architecture), &programs.native(usual::SHELL))?;
+    collection.make(|architecture| programs.tree(architecture), &programs.usual.native(usual::SHELL))?;
     println!("{} lines were run on both widths", collection.lines.len());
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ mod apt_sources;
 mod debian;
 mod linux_programs;
 mod llvm_tools;
+mod narrow_libc;
 mod packages;
 mod rust_src;
 mod toolchain;
@@ -12,6 +13,7 @@ mod toolchain;
 use anyhow::Result;
 
 pub use self::linux_programs::LinuxPrograms;
+pub use self::narrow_libc::NarrowLibc;
 pub use self::toolchain::Toolchain;
 use crate::progress::Step;
 use crate::workspace::Workspace;

@@ -19,9 +19,10 @@ use self::tally::Tally;
 use crate::boot::Outcome;
 use crate::build::{Build, TextSize, text_size};
 use crate::ipc_path;
+use crate::linux::LinePrograms;
 use crate::options::Timeout;
 use crate::prepare::Prepared;
-use crate::setup::{LinuxPrograms, Needs};
+use crate::setup::Needs;
 use crate::workspace::Workspace;
 
 /// What the kernel's machine code that stays while user code runs may take: little more than it does. 100 KiB are wanted: see the caveats.
@@ -94,7 +95,7 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
         // Before the boots begin, so that two do not download at the same time.
         let linux = linux::BOOTS.iter().any(|boot| wanted(boot.name));
-        let programs = if linux { LinuxPrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
+        let programs = if linux { LinePrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
         let mut boots: Vec<(&str, Suite)> = Vec::new();
         for boot in &guest::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));

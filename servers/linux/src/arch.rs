@@ -49,6 +49,14 @@ impl Arch {
         }
     }
 
+    /// A word, without what a program of this width does not see of it.
+    pub const fn narrow(self, value: u64) -> u64 {
+        match self {
+            Self::I386 => value & 0xffff_ffff,
+            Self::Amd64 => value,
+        }
+    }
+
     /// Bytes of a word.
     pub const fn word(self) -> u64 {
         match self {

@@ -107,7 +107,7 @@ impl<M: Machine> Server<M> {
         let mut server = Self {
             machine,
             pool,
-            memories: Memories::new(),
+            memories: Memories::default(),
             processes: Vec::new(),
             threads: Vec::new(),
             me: 0,
@@ -272,7 +272,7 @@ impl<M: Machine> Server<M> {
 
     pub(crate) fn set_result(&mut self, handle: M::Thread, arch: Arch, value: u64) {
         if let Ok(mut registers) = self.machine.registers(handle, arch) {
-            registers.set(lilliput_abi::object::register::AX, value);
+            registers.set(lilliput_abi::object::register::AX, arch.narrow(value));
             let _ = self.machine.set_registers(handle, arch, &registers);
         }
     }
@@ -293,7 +293,8 @@ impl<M: Machine> Server<M> {
 
     /// A call that waited is done, with this result.
     pub(crate) fn finish(&mut self, place: usize, value: u64) {
-        if let Some(Waiting { number, arguments, .. }) = self.threads[place].as_ref().and_then(|thread| thread.waiting) {
+        if let Some(Waiting { number, arguments, .. }) = self.threads[place].as_ref().and_then(|thread| thread.waiting)
+        {
             let answer = self.conclude(place, number, &arguments, Ok(Outcome::Done(value)));
             self.answer(place, answer);
         }

@@ -12,10 +12,9 @@ use super::likeness::Likeness;
 use super::lines::{Line, cut};
 use crate::boot::{LinuxEnd, Outcome, Record, Report, Show};
 use crate::build::Config;
-use crate::linux::usual_tree;
+use crate::linux::LinePrograms;
 use crate::machine::{Emulator, serial};
 use crate::prepare::Prepared;
-use crate::setup::LinuxPrograms;
 
 /// Seconds of the guest's clock that a line may take.
 const LINE: u64 = 60;
@@ -24,8 +23,8 @@ const LINE: u64 = 60;
 pub struct Trial<'a> {
     /// Kernel, programs and folders.
     pub prepared: &'a Prepared,
-    /// Debian's programs.
-    pub programs: &'a LinuxPrograms,
+    /// What they run.
+    pub programs: &'a LinePrograms,
     /// Where to boot.
     pub emulator: &'a Emulator,
     /// Name of the boot.
@@ -39,7 +38,7 @@ pub struct Trial<'a> {
 impl Trial<'_> {
     /// What the guest is told, but for settings that do not belong to the lines.
     pub fn config(&self) -> Result<Config> {
-        let tree = usual_tree(self.programs, self.architecture)?;
+        let tree = self.programs.tree(self.architecture)?;
         Job::new(tree, Work::Lines(self.collection.lines.clone(), LINE)).config()
     }
 

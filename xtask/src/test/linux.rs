@@ -7,12 +7,11 @@ use anyhow::Result;
 use super::tally::Tally;
 use crate::boot::Outcome;
 use crate::build::Config;
-use crate::linux::{Architecture, Trial, collection};
+use crate::linux::{Architecture, LinePrograms, Trial, collection};
 use crate::machine::bochs::Bochs;
 use crate::machine::{Emulator, Machine};
 use crate::options::Isolation;
 use crate::prepare::Prepared;
-use crate::setup::LinuxPrograms;
 
 /// A boot that runs the lines.
 #[derive(Debug)]
@@ -64,7 +63,7 @@ impl LinuxBoot {
     pub fn run(
         &self,
         prepared: &Prepared,
-        programs: &Result<LinuxPrograms>,
+        programs: &Result<LinePrograms>,
         limit: Duration,
         verbose: bool,
         tally: &mut Tally,
@@ -83,7 +82,7 @@ impl LinuxBoot {
     fn boot(
         &self,
         prepared: &Prepared,
-        programs: &LinuxPrograms,
+        programs: &LinePrograms,
         limit: Duration,
         verbose: bool,
         tally: &mut Tally,

@@ -132,7 +132,9 @@ impl<M: Machine> Server<M> {
     }
 
     fn find_thread(&self, tid: u64) -> Result<usize> {
-        let is_it = |thread: &Option<_>| thread.as_ref().is_some_and(|thread: &crate::process::Thread<M>| thread.tid == tid as u32);
+        let is_it = |thread: &Option<_>| {
+            thread.as_ref().is_some_and(|thread: &crate::process::Thread<M>| thread.tid == tid as u32)
+        };
         self.threads.iter().position(is_it).ok_or(Errno::ESRCH)
     }
 

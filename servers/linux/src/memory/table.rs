@@ -16,12 +16,13 @@ struct Held<S> {
 /// Memories by their places.
 pub struct Memories<S>(Vec<Option<Held<S>>>);
 
-impl<S: Copy> Memories<S> {
-    /// None.
-    pub const fn new() -> Self {
+impl<S> Default for Memories<S> {
+    fn default() -> Self {
         Self(Vec::new())
     }
+}
 
+impl<S: Copy> Memories<S> {
     /// One more, which one process has.
     pub fn add(&mut self, memory: Memory<S>) -> Place {
         let held = Some(Held { memory, holders: 1 });

@@ -173,7 +173,8 @@ impl<M: Machine> Server<M> {
         if let Some(result) = interrupted.result {
             registers.set(AX, result);
         }
-        if let Some((number, _)) = interrupted.again.filter(|(_, restarts)| *restarts && action.flags & SA_RESTART != 0) {
+        if let Some((number, _)) = interrupted.again.filter(|(_, restarts)| *restarts && action.flags & SA_RESTART != 0)
+        {
             registers.set(IP, registers.ip().wrapping_sub(CALL_LENGTH));
             registers.set(AX, number);
         }

@@ -150,7 +150,6 @@ impl<M: Machine> Server<M> {
         let mut user = self.user();
         let (mut entry, offset) = (user.word(head)?, user.word(head + arch.word())?);
         let pending = user.word(head + 2 * arch.word())?;
-        let wrap = |address: u64| if arch.word() == 4 { address & 0xffff_ffff } else { address };
         for _ in 0..MOST_LOCKS {
             if entry & !1 == head {
                 break;
@@ -158,12 +157,12 @@ impl<M: Machine> Server<M> {
             let next = self.user().word(entry & !1)?;
             // One that it was about to take or leave is in the list or not; once is enough.
             if entry != pending {
-                self.tell_lock(wrap((entry & !1).wrapping_add(offset)), tid)?;
+                self.tell_lock(arch.narrow((entry & !1).wrapping_add(offset)), tid)?;
             }
             entry = next;
         }
         if pending != 0 {
-            self.tell_lock(wrap((pending & !1).wrapping_add(offset)), tid)?;
+            self.tell_lock(arch.narrow((pending & !1).wrapping_add(offset)), tid)?;
         }
         Ok(())
     }

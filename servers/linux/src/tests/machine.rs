@@ -143,6 +143,7 @@ impl Machine for Played {
             return Err(Errno::EFAULT);
         }
         assert!(!thread.runs, "it runs");
+        assert!(arch == Arch::Amd64 || registers.0.iter().all(|&value| value < 1 << 32), "words too wide");
         thread.registers = *registers;
         Ok(())
     }

@@ -238,11 +238,7 @@ fn who_lends_its_memory_waits_until_it_has_it_back() {
             assert_eq!(scene.done(2, "kill", &[1, SIGUSR1.into()]), 0);
             assert_eq!(scene.server.machine.running(), [2]);
             let path = scene.text(2, 0x100, "/bin/narrow");
-            let answer = if executes {
-                scene.call(2, "execve", &[path, 0, 0])
-            } else {
-                scene.call(2, "exit", &[1])
-            };
+            let answer = if executes { scene.call(2, "execve", &[path, 0, 0]) } else { scene.call(2, "exit", &[1]) };
             assert_eq!(answer, Answer::Nobody);
             // Now it does.
             assert_eq!(scene.server.ended(), Some(End::Signal(SIGUSR1 as u8)));
