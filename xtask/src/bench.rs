@@ -1,13 +1,14 @@
 //! `cargo xtask bench`: what switching costs.
 
 mod accounting;
+pub mod linux;
 mod scale;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::boot::Report;
 use crate::build::{Config, Scenario, feature};
@@ -44,8 +45,10 @@ use crate::setup::Needs;
 /// difference; `--scale` what making, using and ending tasks, threads and capabilities costs beside up to thousands of others. Their records have what
 /// their tables have.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Write the figures to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -63,8 +66,17 @@ pub struct Arguments {
     config: ConfigOptions,
 }
 
+/// What else can be measured.
+#[derive(Debug, Subcommand)]
+enum Other {
+    Linux(linux::Arguments),
+}
+
 /// Runs the subcommand.
-pub fn main(Arguments { json, accounting, scale, machine, config, timeout }: Arguments) -> Result<()> {
+pub fn main(Arguments { other, json, accounting, scale, machine, config, timeout }: Arguments) -> Result<()> {
+    if let Some(Other::Linux(arguments)) = other {
+        return linux::main(arguments);
+    }
     let prepared = Prepared::new(Needs::EMULATOR)?;
     if accounting || scale {
         let boots = Boots { prepared: &prepared, machine: machine.machine(), options: &config, timeout };
@@ -142,6 +154,9 @@ impl Boots<'_> {
     }
 }
 
+/// What a table has in place of the cost of something that there is not.
+const ABSENT: &str = "not available";
+
 /// Lines of cells in columns, the first line being the heading: what is a number in every line but that is aligned to the right.
 fn text_table(lines: Vec<Vec<String>>) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
@@ -149,7 +164,7 @@ fn text_table(lines: Vec<Vec<String>>) -> String {
     let widths: Vec<_> = (0..columns)
         .map(|column| lines.iter().map(|line| cell(line, column).chars().count()).max().unwrap_or(0))
         .collect();
-    let is_number = |text: String| text == "-" || text.parse::<i64>().is_ok();
+    let is_number = |text: String| ["-", ABSENT].contains(&&*text) || text.parse::<f64>().is_ok();
     let right: Vec<_> =
         (0..columns).map(|column| lines[1..].iter().all(|line| is_number(cell(line, column)))).collect();
     let rule = widths.iter().map(|&width| "-".repeat(width)).collect();

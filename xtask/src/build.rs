@@ -17,6 +17,7 @@ pub use self::archive::Archive;
 pub use self::cargo::{run as run_cargo, without_escapes};
 pub use self::config::{Config, Scenario};
 pub use self::kind::ALL as KINDS;
+use self::kind::Place;
 pub use self::symbols::{Symbols, TextSize, text_size};
 use crate::process;
 use crate::progress::Step;
@@ -64,6 +65,8 @@ pub struct Build {
     pub symbols: Symbols,
     /// Contents of the boot archive but for its configuration: name and file.
     files: BTreeMap<String, PathBuf>,
+    /// Programs beside it.
+    beside: BTreeMap<String, PathBuf>,
 }
 
 impl Build {
@@ -71,18 +74,22 @@ impl Build {
     pub fn new(workspace: &Workspace, toolchain: &Toolchain) -> Result<Self> {
         let programs = workspace.output().join("programs");
         let mut kernel = None;
-        let mut files = BTreeMap::new();
+        let (mut files, mut beside) = (BTreeMap::new(), BTreeMap::new());
         for kind in &KINDS {
             let step = Step::start(format!("building {}", kind.label));
             let built = kind.build(workspace, &step)?;
             let fresh = built.iter().all(|program| program.fresh);
             for program in built {
-                let name = kind.archive_name(workspace, &program.name);
-                let stripped = programs.join(name.as_deref().unwrap_or(&program.name));
+                let place = kind.place(workspace, &program.name);
+                let place = place.with_context(|| format!("no package defines the program `{}`", program.name))?;
+                let folder = if let Place::Archive(folder) | Place::Beside(folder) = place { folder } else { "" };
+                let name = format!("{folder}{}", program.name);
+                let stripped = programs.join(&name);
                 strip(toolchain, &program.file, &stripped)?;
-                match name {
-                    Some(name) => drop(files.insert(name, stripped)),
-                    None => kernel = Some((program.file, stripped)),
+                match place {
+                    Place::Kernel => kernel = Some((program.file, stripped)),
+                    Place::Archive(_) => drop(files.insert(name, stripped)),
+                    Place::Beside(_) => drop(beside.insert(name, stripped)),
                 }
             }
             if fresh { step.finish_silently() } else { step.finish("done") }
@@ -94,7 +101,7 @@ impl Build {
         fs::write(&listing, symbols.listing()).with_context(|| format!("can't write {}", listing.display()))?;
         files.insert(lilliput_abi::boot::file::SYMBOLS.to_owned(), listing);
         ensure!(files.contains_key(lilliput_abi::boot::file::ROOT), "no package defines the program `root`");
-        Ok(Self { kernel, stripped_kernel, symbols, files })
+        Ok(Self { kernel, stripped_kernel, symbols, files, beside })
     }
 
     /// The same with a kernel that has a [`feature`]. Only the kernel is built.
@@ -120,7 +127,13 @@ impl Build {
         fs::write(&listing, symbols.listing()).with_context(|| format!("can't write {}", listing.display()))?;
         let mut files = self.files.clone();
         files.insert(lilliput_abi::boot::file::SYMBOLS.to_owned(), listing);
-        Ok(Self { kernel, stripped_kernel, symbols, files })
+        Ok(Self { kernel, stripped_kernel, symbols, files, beside: self.beside.clone() })
+    }
+
+    /// The contents of a program that is not in the boot archive: `FOLDER/NAME`.
+    pub fn program(&self, name: &str) -> Result<Vec<u8>> {
+        let file = self.beside.get(name).with_context(|| format!("no package defines the program `{name}`"))?;
+        fs::read(file).with_context(|| format!("can't read {}", file.display()))
     }
 
     /// The boot archive with this configuration.

@@ -22,10 +22,13 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 pub use self::architecture::Architecture;
+pub use self::cpio::write as archive;
+pub use self::data::mebibyte;
 pub use self::golden::Collection;
-use self::job::{Job, Work};
+pub use self::job::{Job, Work};
 use self::made::Made;
-use self::tree::{Node, Tree};
+pub use self::status::of as status;
+pub use self::tree::{Kind, Node, Tree};
 pub use self::trial::Trial;
 use crate::boot::{Outcome, Report, Show, Streams, terminal_size};
 use crate::machine::Emulator;
@@ -151,7 +154,7 @@ fn try_lines(arguments: &Arguments, emulator: &Emulator, collection: Collection)
 }
 
 fn tell(report: &Report) -> ExitCode {
-    let (status, line) = status::of(report);
+    let (status, line) = status(report);
     if let Some(line) = line {
         eprintln!("linux: {line}{}", report.mark());
     }

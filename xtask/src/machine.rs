@@ -74,10 +74,7 @@ impl Machine {
     /// The emulator's command line for a boot of this image: one serial port on standard input and output, the others to files, no
     /// screen, no network, and an end when the guest says so or resets. `folder` is for files of this boot.
     pub fn command(&self, image: &Path, folder: &Path, console: Console) -> Result<Command> {
-        let mut command = Command::new(process::find_program(PROGRAM).unwrap_or_else(|| PROGRAM.into()));
-        command.args(["-machine", "q35", "-accel", self.accelerator.word(), "-cpu", &self.cpu]);
-        command.args(["-smp", &self.cpus.to_string(), "-m", &self.memory]);
-        command.args(["-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot"]);
+        let mut command = self.bare_command();
         command.args(console.options(folder));
         let port = lilliput_abi::boot::exit::PORT;
         command.args(["-device", &format!("isa-debug-exit,iobase={port:#x},iosize=4")]);
@@ -88,9 +85,6 @@ impl Machine {
             // As of virtio 1.0: the driver knows no older kind.
             command.args(["-device", "virtio-blk-pci,drive=disk,disable-legacy=on,disable-modern=off"]);
         }
-        if self.count_instructions {
-            command.args(["-icount", "shift=0,sleep=off"]);
-        }
         if self.firmware == Firmware::Uefi {
             let (code, variables) = firmware::find().context("there is no UEFI firmware; install the package ovmf")?;
             let own = folder.join("uefi-variables.fd");
@@ -99,6 +93,27 @@ impl Machine {
             command.arg("-drive").arg(format!("if=pflash,unit=1,format=raw,file={}", escaped(&own)?));
         }
         Ok(command)
+    }
+
+    /// The command line for a boot of Linux's own kernel with this archive as its file system, on the same machine: the first serial port
+    /// on standard output, and an end when the guest resets.
+    pub fn linux_command(&self, kernel: &Path, tree: &Path, parameters: &str) -> Command {
+        let mut command = self.bare_command();
+        command.args(["-serial", "stdio"]);
+        command.arg("-kernel").arg(kernel).arg("-initrd").arg(tree).arg("-append").arg(parameters);
+        command
+    }
+
+    /// What all boots have in common.
+    fn bare_command(&self) -> Command {
+        let mut command = Command::new(process::find_program(PROGRAM).unwrap_or_else(|| PROGRAM.into()));
+        command.args(["-machine", "q35", "-accel", self.accelerator.word(), "-cpu", &self.cpu]);
+        command.args(["-smp", &self.cpus.to_string(), "-m", &self.memory]);
+        command.args(["-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot"]);
+        if self.count_instructions {
+            command.args(["-icount", "shift=0,sleep=off"]);
+        }
+        command
     }
 
     /// What a report says about where its figures come from.

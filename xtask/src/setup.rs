@@ -3,6 +3,7 @@
 mod apt;
 mod apt_sources;
 mod debian;
+mod linux_kernel;
 mod linux_programs;
 mod llvm_tools;
 mod narrow_libc;
@@ -12,6 +13,7 @@ mod toolchain;
 
 use anyhow::Result;
 
+pub use self::linux_kernel::LinuxKernel;
 pub use self::linux_programs::LinuxPrograms;
 pub use self::narrow_libc::NarrowLibc;
 pub use self::toolchain::Toolchain;
@@ -28,6 +30,7 @@ use crate::workspace::Workspace;
 ///   QEMU, OVMF     by apt-get, as root or by sudo; so are gdb and Bochs where they are needed
 ///   busybox, bash  Debian's static ones of both widths, for `cargo xtask linux`: from the same archive (suite
 ///                  bookworm), checked alike, nothing is installed
+///   Linux          Debian's kernel, 70 MB, for `cargo xtask bench linux`: likewise
 ///
 /// What can't be got is named, with the command to install it. All other commands do the same first, for
 /// what they need themselves.
@@ -43,10 +46,13 @@ pub struct Arguments {
     /// Get Debian's static programs as well, which `cargo xtask linux` needs.
     #[arg(long)]
     linux: bool,
+    /// Get Debian's kernel as well, which `cargo xtask bench linux` needs.
+    #[arg(long)]
+    linux_kernel: bool,
 }
 
 /// Runs the subcommand.
-pub fn main(Arguments { debugger, bochs, linux }: Arguments) -> Result<()> {
+pub fn main(Arguments { debugger, bochs, linux, linux_kernel }: Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     let needs = Needs { debugger, bochs, ..Needs::EMULATOR };
     let toolchain = require(&workspace, needs)?;
@@ -56,6 +62,9 @@ pub fn main(Arguments { debugger, bochs, linux }: Arguments) -> Result<()> {
     }
     if linux {
         println!("Debian's static programs: {}", LinuxPrograms::require(&workspace)?.folder().display());
+    }
+    if linux_kernel {
+        println!("Debian's kernel: {}", LinuxKernel::require(&workspace)?.image.display());
     }
     println!("all is set up");
     Ok(())

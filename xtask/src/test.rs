@@ -5,6 +5,7 @@ mod disk;
 mod guest;
 mod host;
 mod linux;
+mod linux_costs;
 mod program;
 mod side_by_side;
 mod tally;
@@ -32,7 +33,7 @@ const KERNEL_TEXT: u64 = 110 * 1024;
 ///
 /// First those of the parts that run on the host, then, in the emulator, programs that check themselves and
 /// the kernel: by BIOS and by UEFI, on processor models of several makes, and once under a time-stamp counter
-/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs them, lines of Linux's programs as `linux` runs them, and the attack suite, both in QEMU and in Bochs. Boots run side by side, as many as
+/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs them, lines of Linux's programs as `linux` runs them and what their system calls cost, and the attack suite, both in QEMU and in Bochs. Boots run side by side, as many as
 /// there are CPUs; one after the other where everything is shown. The last line is `N passed, N failed`, with
 /// `, N skipped` where tests were skipped; the exit status is 0 if none failed.
 #[derive(Debug, Args)]
@@ -69,8 +70,10 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let guest = guest::BOOTS.iter().map(|boot| boot.name);
     let program = program::BOOTS.iter().map(|boot| boot.name);
     let linux = linux::BOOTS.iter().map(|boot| boot.name);
+    let costs = linux_costs::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
-    [host::NAME, SIZE, PATHS].into_iter().chain(guest).chain([disk::NAME]).chain(program).chain(linux).chain(attack)
+    let own = [host::NAME, SIZE, PATHS].into_iter();
+    own.chain(guest).chain([disk::NAME]).chain(program).chain(linux).chain(costs).chain(attack)
 }
 
 const SIZE: &str = "kernel-size";
@@ -106,6 +109,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         }
         for boot in &linux::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
+        }
+        for boot in &linux_costs::BOOTS {
+            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, tally))));
         }
         for boot in &attack::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));

@@ -13,8 +13,8 @@ use crate::workspace::{Workspace, cargo};
 pub struct Kind {
     /// What a person calls it.
     pub label: &'static str,
-    /// Packages, with the folder of the boot archive for their programs; none for the kernel, which is not in it.
-    packages: &'static [(&'static str, Option<&'static str>)],
+    /// Packages, and where their programs go.
+    packages: &'static [(&'static str, Place)],
     /// The compiler's name of the machine.
     target: &'static str,
     /// The build profile of the workspace's manifest.
@@ -23,11 +23,22 @@ pub struct Kind {
     flags: &'static [&'static str],
 }
 
+/// Where the programs of a package go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// They are the kernel.
+    Kernel,
+    /// Into this folder of the boot archive, which ends with a `/` if it is not the archive's root.
+    Archive(&'static str),
+    /// Beside it, in this folder: Linux runs them too.
+    Beside(&'static str),
+}
+
 /// All kinds, in the order in which they are built.
 pub const ALL: [Kind; 3] = [
     Kind {
         label: "the kernel",
-        packages: &[("lilliput-kernel", None)],
+        packages: &[("lilliput-kernel", Place::Kernel)],
         target: "x86_64-unknown-none",
         profile: "kernel",
         // Frame pointers are what the panic's back trace walks along; relocations are what `boot_text.rs` reads.
@@ -41,9 +52,10 @@ pub const ALL: [Kind; 3] = [
     Kind {
         label: "servers and 64-bit programs",
         packages: &[
-            ("lilliput-servers", Some("")),
-            ("lilliput-user64", Some("64/")),
-            ("lilliput-attack64", Some("attack64/")),
+            ("lilliput-servers", Place::Archive("")),
+            ("lilliput-user64", Place::Archive("64/")),
+            ("lilliput-attack64", Place::Archive("attack64/")),
+            ("lilliput-linux-bench", Place::Beside("amd64/")),
         ],
         target: "x86_64-unknown-none",
         profile: "release",
@@ -53,7 +65,11 @@ pub const ALL: [Kind; 3] = [
     },
     Kind {
         label: "32-bit programs",
-        packages: &[("lilliput-user32", Some("32/")), ("lilliput-attack32", Some("attack32/"))],
+        packages: &[
+            ("lilliput-user32", Place::Archive("32/")),
+            ("lilliput-attack32", Place::Archive("attack32/")),
+            ("lilliput-linux-bench", Place::Beside("i386/")),
+        ],
         target: "i586-unknown-linux-gnu",
         profile: "release",
         // The target is the nearest that rustc has; nothing of its C library or start files is linked. It has no SSE: a program that does not
@@ -91,9 +107,9 @@ impl Kind {
         command
     }
 
-    /// Name in the boot archive of a program of this kind, if it goes there.
-    pub fn archive_name(&self, workspace: &Workspace, program: &str) -> Option<String> {
+    /// Where a program of this kind goes.
+    pub fn place(&self, workspace: &Workspace, program: &str) -> Option<Place> {
         let owner = self.packages.iter().find(|(package, _)| workspace.programs(package).contains(&program));
-        owner.and_then(|(_, folder)| *folder).map(|folder| format!("{folder}{program}"))
+        owner.map(|(_, place)| *place)
     }
 }

@@ -19,6 +19,8 @@ const FILES: usize = 20;
 const NUMBERS: usize = 500;
 /// How many bytes of all values there are, and as many more that can be compressed.
 const BYTES: usize = 0x1_0000;
+/// Bytes of the longest text.
+const MEBIBYTE: usize = 1 << 20;
 
 /// Puts the files into the tree's `/data`.
 pub fn put(tree: &mut Tree) -> Result<()> {
@@ -36,6 +38,19 @@ pub fn put(tree: &mut Tree) -> Result<()> {
         tree.put(&format!("data/sub/f{file}"), Node::file(random.text(&vocabulary, SHORT)))?;
     }
     tree.put("data/sub/deep/x", Node::file("needle here\n"))
+}
+
+/// A mebibyte of text.
+pub fn mebibyte() -> Vec<u8> {
+    let mut random = Random(0x4d65_6269_6279_7465);
+    let vocabulary: Vec<_> = (0..VOCABULARY).map(|_| random.word()).collect();
+    let mut text = String::new();
+    while text.len() < MEBIBYTE {
+        text.push_str(&random.text(&vocabulary, LONG));
+    }
+    text.truncate(MEBIBYTE - 1);
+    text.push('\n');
+    text.into_bytes()
 }
 
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {

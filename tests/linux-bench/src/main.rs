@@ -1,0 +1,60 @@
+//! Measures what Linux's system calls cost, and prints a line for each: `bench|NAME|MEDIAN|LEAST|ROUNDS` in ticks of the time-stamp
+//! counter, or `bench|NAME|absent|ERROR` with Linux's number where the system refuses what it takes. The first line says how wide the
+//! program is.
+//!
+//! | arguments | what it does |
+//! | --- | --- |
+//! | none, or `calls` | measures system calls |
+//! | `all` | system calls, and then whole programs of busybox |
+//! | `began TIME` | is what `execve` is measured with: says how long ago that was |
+//! | `init ARGUMENT PROGRAM ...` | runs each with that argument, one after the other, then restarts the machine: what a kernel runs as its first program |
+//!
+//! One binary of each width. Both set up a thread-local segment as the C library does, and do not use it.
+#![no_std]
+#![no_main]
+
+mod call;
+mod moment;
+mod operations;
+mod print;
+mod rounds;
+mod start;
+mod work;
+
+use core::ffi::CStr;
+use core::panic::PanicInfo;
+
+use crate::print::Line;
+use crate::start::Arguments;
+
+/// The status of a program that found something to be as it can't be.
+const BROKEN: usize = 101;
+/// That of arguments that mean nothing.
+const MEANINGLESS: usize = 2;
+
+fn main(arguments: &Arguments, began: u64) -> usize {
+    match arguments.get(1).map(CStr::to_bytes) {
+        None | Some(b"calls") => measure(arguments, false),
+        Some(b"all") => measure(arguments, true),
+        Some(b"began") => return operations::tell_age(arguments, began),
+        Some(b"init") => work::run_all(arguments),
+        Some(_) => return MEANINGLESS,
+    }
+    0
+}
+
+fn measure(arguments: &Arguments, with_programs: bool) {
+    Line::default().text(b"bench|architecture|").text(call::ARCHITECTURE).end();
+    operations::measure_all(arguments.program());
+    if with_programs {
+        work::measure_all();
+    }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo) -> ! {
+    let mut line = Line::default();
+    let line_number = info.location().map_or(0, |location| location.line());
+    line.text(b"linux-bench: panic in line ").number(line_number.into()).end();
+    call::exit(BROKEN)
+}

@@ -1,0 +1,155 @@
+//! The system calls that are measured.
+
+use core::ffi::CStr;
+
+use crate::call::{self, Error, number};
+use crate::moment;
+use crate::rounds::{absent, around, measure, now};
+use crate::start::Arguments;
+
+/// Linux's number of an input or output error: a partner that is not as it must be.
+const BROKEN: Error = 5;
+const OUTPUT: usize = 1;
+const PAGE: usize = 4096;
+/// Pages that are touched for the first time.
+const PAGES: usize = 240;
+/// Readable and writable; private, anonymous.
+const PROTECTION: usize = 3;
+const PRIVATE_ANONYMOUS: usize = 0x22;
+
+/// Measures all.
+pub fn measure_all(program: &CStr) {
+    measure(b"getpid", 1000, || Ok(call::getpid()));
+    match call::open(c"/dev/zero", 0) {
+        Ok(zero) => {
+            let mut byte = [1];
+            measure(b"read of 1 byte", 1000, || around(|| one(call::read(zero, &mut byte))));
+            call::close(zero);
+        }
+        Err(error) => absent(b"read of 1 byte", error),
+    }
+    let pipes = || {
+        let ([there, to], [from, back]) = (call::pipe()?, call::pipe()?);
+        Ok([Ends { from, to }, Ends { from: there, to: back }])
+    };
+    round_trips(b"pipe round trip", pipes);
+    for (name, kind) in [(&b"unix datagram round trip"[..], call::DATAGRAM), (b"unix stream round trip", call::STREAM)]
+    {
+        round_trips(name, || call::sockets(kind).map(|ends| ends.map(|end| Ends { from: end, to: end })));
+    }
+    measure(b"fork + exit + wait", 50, || {
+        around(|| {
+            let Some(child) = call::fork()? else { call::exit(0) };
+            expect(call::wait(child)? == 0)
+        })
+    });
+    execve(program);
+    page_faults();
+}
+
+fn expect(well: bool) -> Result<(), Error> {
+    if well { Ok(()) } else { Err(BROKEN) }
+}
+
+fn one(result: Result<usize, Error>) -> Result<(), Error> {
+    expect(result? == 1)
+}
+
+/// What one of two partners reads from and writes to.
+#[derive(Clone, Copy)]
+struct Ends {
+    from: usize,
+    to: usize,
+}
+
+impl Ends {
+    fn close(self) {
+        call::close(self.from);
+        if self.to != self.from {
+            call::close(self.to);
+        }
+    }
+}
+
+/// A byte to another process and one back.
+fn round_trips(name: &[u8], make: impl FnOnce() -> Result<[Ends; 2], Error>) {
+    let partners = make().and_then(|[mine, others]| Ok((mine, others, call::fork()?)));
+    let (mine, others, child) = match partners {
+        Ok((mine, others, Some(child))) => (mine, others, child),
+        Ok((mine, others, None)) => {
+            mine.close();
+            echo(others);
+        }
+        Err(error) => return absent(name, error),
+    };
+    others.close();
+    let mut byte = [7];
+    measure(name, 300, || {
+        around(|| {
+            one(call::write(mine.to, &byte))?;
+            one(call::read(mine.from, &mut byte))
+        })
+    });
+    // Of datagrams nobody is told that there will be none: an empty one says so.
+    let _ = call::write(mine.to, &[]);
+    mine.close();
+    let _ = call::wait(child);
+}
+
+/// Sends back what comes until nothing does.
+fn echo(ends: Ends) -> ! {
+    let mut byte = [0];
+    while let Ok(1) = call::read(ends.from, &mut byte) {
+        if call::write(ends.to, &byte) != Ok(1) {
+            call::exit(1);
+        }
+    }
+    call::exit(0)
+}
+
+/// From the call to the new program's first instruction, which the program itself tells.
+fn execve(program: &CStr) {
+    measure(b"execve", 50, || {
+        let [from, to] = call::pipe()?;
+        let Some(child) = call::fork()? else {
+            let _ = call::call(number::DUP2, [to, OUTPUT]);
+            let began = moment::argument(now());
+            let arguments = [program.as_ptr(), c"began".as_ptr(), began.as_ptr().cast(), core::ptr::null()];
+            let _ = call::execute(program, &arguments);
+            call::exit(1)
+        };
+        call::close(to);
+        let mut ticks = [0; 8];
+        let read = call::read(from, &mut ticks);
+        call::close(from);
+        expect(call::wait(child)? == 0)?;
+        expect(read? == ticks.len())?;
+        Ok(u64::from_le_bytes(ticks))
+    });
+}
+
+/// Writes how long ago it was that its parent called `execve`.
+pub fn tell_age(arguments: &Arguments, began: u64) -> usize {
+    let Some(argument) = arguments.get(2) else { return 1 };
+    let ticks = began.wrapping_sub(moment::time(argument.to_bytes()));
+    usize::from(call::write(OUTPUT, &ticks.to_le_bytes()) != Ok(8))
+}
+
+/// Pages of zeros that are written for the first time.
+fn page_faults() {
+    let length = PAGES * PAGE;
+    let address = match call::call(number::MMAP, [0, length, PROTECTION, PRIVATE_ANONYMOUS, usize::MAX, 0]) {
+        Ok(address) => address,
+        Err(error) => return absent(b"page fault", error),
+    };
+    let mut pages = (address..).step_by(PAGE);
+    measure(b"page fault", 200, || {
+        let page = pages.next().unwrap_or(address) as *mut u8;
+        around(|| {
+            // SAFETY: it lies in what was mapped above, since a tenth more than the rounds are fewer than the pages.
+            unsafe { page.write_volatile(1) };
+            Ok(())
+        })
+    });
+    let _ = call::call(number::MUNMAP, [address, length]);
+}
