@@ -70,8 +70,10 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
         // Whom the fast path goes on to later finds the gate open: it does so only while nothing speaks against it.
         kernel.machine.threads[entered].set_gate(true);
         switch::to(this, &mut kernel.machine.threads[next]);
-        let open = !this.cpu.attention && !this.cpu.vector_enabled && !this.cpu.has_local;
-        kernel.machine.threads[next].set_gate(open);
+        let thread = &mut kernel.machine.threads[next];
+        // What is loaded for a foreign thread alone may stay while its host runs: no other way of it is open.
+        let alone = this.cpu.has_local && !thread.is_foreign();
+        thread.set_gate(!this.cpu.attention && !this.cpu.vector_enabled && !alone);
         switch::welcome_guest(this, &mut kernel.machine);
         if kernel.facts.check_invariants {
             invariants::check(kernel, this);
@@ -129,10 +131,13 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32
             endpoint(machine, Rights::SEND).map(|at| general::send(machine, cpu, at, capability.badge, how))
         }
         Operation::Reply => Ok(general::reply(machine, cpu)),
-        Operation::Receive | Operation::ReceiveNonBlocking | Operation::ReplyReceive => {
+        Operation::Receive | Operation::ReceiveNonBlocking | Operation::ReplyReceive | Operation::ReturnReceive => {
+            if operation == Operation::ReturnReceive {
+                machine.threads[cpu.current].return_registers();
+            }
             let named = if index == 0 { home(machine, cpu) } else { endpoint(machine, Rights::RECEIVE) };
             named.map(|at| match operation {
-                Operation::ReplyReceive => general::reply_receive(machine, cpu, at),
+                Operation::ReplyReceive | Operation::ReturnReceive => general::reply_receive(machine, cpu, at),
                 _ => general::receive(machine, cpu, at, operation == Operation::Receive),
             })
         }

@@ -40,7 +40,7 @@ pub fn raise(kernel: &mut Kernel, this: &mut PerCpu, raised: Fault) -> Decision 
 pub fn wrong_mode(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     let thread = &mut kernel.machine.threads[this.cpu.current];
     let Frame { ip, sp, .. } = thread.frame;
-    thread.interrupt(Interrupted { ip, sp, flags: FLAGS });
+    thread.interrupt(Interrupted { ip, sp, flags: FLAGS, ..Interrupted::default() });
     raise(kernel, this, Fault { vector: INVALID_OPCODE, code: 0, address: 0 })
 }
 

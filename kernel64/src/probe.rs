@@ -171,7 +171,7 @@ fn holds(this: &mut PerCpu, root: Frame, code: Frame, trial: &Trial) -> bool {
         data_descriptor: Descriptor::data32(extent).0 | if trial.down { EXPAND_DOWN } else { 0 },
         frame: ReturnFrame { ip: 0, cs: u64::from(USER_CODE), sp: 0, ss: u64::from(USER_DATA) },
         // Interrupts off: nothing but the trial's own exception comes.
-        interrupted: Interrupted { ip: CODE, flags: 2, sp: DATA + Frame::SIZE },
+        interrupted: Interrupted { ip: CODE, flags: 2, sp: DATA + Frame::SIZE, ..Interrupted::default() },
         cr3: root.start().as_u64(),
         // No task's number, and not "none" either: segment registers are loaded for it like for any other.
         task: Index::new(u32::MAX),

@@ -5,6 +5,7 @@ use core::arch::asm;
 
 use lilliput_abi::layout::TLS_SELECTOR;
 use lilliput_compat32::gdt::{TLS_ENTRY, USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY};
+use lilliput_core::ipc::fast::FAULTED;
 use lilliput_core::machine::Machine;
 use lilliput_core::plan::{Segments, SwitchPlan, Target};
 use lilliput_core::slab::Index;
@@ -70,7 +71,8 @@ pub fn welcome_guest(this: &PerCpu, machine: &mut Machine) {
     let guest = &machine.threads[caller];
     let loaded = &this.cpu.loaded;
     let at_hand = loaded.segments == guest.task && loaded.cr3 == guest.cr3 && loaded.local == guest.local;
-    let plain = guest.kind == Kind::Small && guest.arena == arena && guest.obstacles.is_empty();
+    let calls = guest.obstacles == FAULTED && guest.raised.is_foreign_call();
+    let plain = guest.kind == Kind::Small && guest.arena == arena && (guest.obstacles.is_empty() || calls);
     if plain && at_hand && !this.cpu.attention {
         let host = &mut machine.threads[this.cpu.current];
         (host.caller, host.guest) = (Index::NONE, caller);

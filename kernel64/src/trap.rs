@@ -5,6 +5,7 @@ use lilliput_abi::layout::SYSTEM_CALL_VECTOR;
 use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_core::cpu::Decision;
 use lilliput_core::foreign::{BY_INTERRUPT, Entry};
+use lilliput_core::registers::NEVER_OF_A_USER;
 use lilliput_core::thread::{Fault, Interrupted, Kind};
 use x86_64::registers::control::Cr2;
 
@@ -22,8 +23,6 @@ const RESUME: u64 = 1;
 
 /// The single-step flag.
 const TF: u64 = 1 << 8;
-/// VM and IOPL, which no user has.
-pub const NEVER_OF_A_USER: u64 = 1 << 17 | 3 << 12;
 
 /// Called by the stubs. Returns the block of the thread to leave to, 0 to wait, 1 to go back into the kernel.
 pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
@@ -69,9 +68,11 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
         }
         let HardwareFrame { ip, flags, sp, .. } = trap.frame;
         thread.interrupt(match faulted_return {
-            None => Interrupted { ip, flags: flags & !NEVER_OF_A_USER, sp },
+            None => Interrupted { ip, flags: flags & !NEVER_OF_A_USER, sp, ..Interrupted::default() },
             Some(Return::Interrupted) => thread.interrupted,
-            Some(Return::SystemCall) => Interrupted { ip: thread.frame.ip, flags: FLAGS, sp: thread.frame.sp },
+            Some(Return::SystemCall) => {
+                Interrupted { ip: thread.frame.ip, flags: FLAGS, sp: thread.frame.sp, ..Interrupted::default() }
+            }
         });
     }
     let decision = match vector {

@@ -3,6 +3,7 @@
 use core::arch::naked_asm;
 
 use lilliput_runtime::Word;
+use lilliput_runtime::bench::{ROUNDS, foreign as bench};
 use lilliput_runtime::trial::foreign::{REGISTERS, STOP, Way};
 
 unsafe extern "C" {
@@ -16,6 +17,7 @@ pub fn routine(way: Way) -> [Word; 2] {
         Way::Syscall => by_syscall,
         Way::Sysenter => by_sysenter,
         Way::Own => by_own_interrupt,
+        Way::Storage => between_reads,
     };
     [start as *const () as Word, &raw const lilliput_foreign_after_sysenter as Word]
 }
@@ -62,8 +64,9 @@ macro_rules! routine {
 
 static STACK: [core::sync::atomic::AtomicU32; 256] = [const { core::sync::atomic::AtomicU32::new(0) }; 256];
 
-routine!(by_interrupt, "int $0x80");
-routine!(by_syscall, "syscall");
+// Whoever is stepped raises an exception before its call.
+routine!(by_interrupt, "nop", "int $0x80");
+routine!(by_syscall, "nop", "syscall");
 routine!(
     by_sysenter,
     "movl %esp, %ebp",
@@ -73,3 +76,48 @@ routine!(
     "lilliput_foreign_after_sysenter:"
 );
 routine!(by_own_interrupt, "int $0x40");
+routine!(between_reads, "movl %gs:0, %esi", "int $0x80", "movl %gs:0, %edi");
+
+/// Where a foreign thread of the benchmark begins.
+pub fn caller(by_syscall: bool) -> Word {
+    let start = if by_syscall { calls_by_syscall } else { calls_by_interrupt };
+    start as *const () as Word
+}
+
+/// Calls between two stamps, as often as is asked for; then asks for its stop, and begins anew. All registers but EAX, and ECX by SYSCALL, are kept.
+macro_rules! caller {
+    ($name:ident, $line:literal) => {
+        #[unsafe(naked)]
+        extern "C" fn $name() -> ! {
+            naked_asm!(
+                "2:",
+                "xorl %ebp, %ebp",
+                "3:",
+                "lfence",
+                "rdtsc",
+                "lfence",
+                "movl %eax, {stamps}(,%ebp,4)",
+                "movl ${call}, %eax",
+                $line,
+                "lfence",
+                "rdtsc",
+                "movl %eax, {stamps} + 4*{rounds}(,%ebp,4)",
+                "incl %ebp",
+                "cmpl {calls}, %ebp",
+                "jb 3b",
+                "movl ${stop}, %eax",
+                "int $0x80",
+                "jmp 2b",
+                stamps = sym bench::STAMPS,
+                calls = sym bench::CALLS,
+                rounds = const ROUNDS,
+                call = const bench::CALL,
+                stop = const bench::STOP,
+                options(att_syntax),
+            )
+        }
+    };
+}
+
+caller!(calls_by_interrupt, "int $0x80");
+caller!(calls_by_syscall, "syscall");

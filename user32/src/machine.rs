@@ -58,6 +58,10 @@ impl Machine for Native {
         unsafe { asm!("mov gs:[{1}], {0:e}", in(reg) value, in(reg) offset, options(nostack, preserves_flags)) };
     }
 
+    fn foreign_caller(by_syscall: bool) -> Word {
+        foreign::caller(by_syscall)
+    }
+
     fn entry() -> Word {
         start::_start as *const () as Word
     }

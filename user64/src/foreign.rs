@@ -3,6 +3,7 @@
 use core::arch::naked_asm;
 
 use lilliput_runtime::Word;
+use lilliput_runtime::bench::{ROUNDS, foreign as bench};
 use lilliput_runtime::trial::foreign::{REGISTERS, STOP, Way};
 
 /// Where a foreign thread begins that enters so. There is no SYSENTER from 64-bit code.
@@ -11,13 +12,14 @@ pub fn routine(way: Way) -> [Word; 2] {
         Way::Interrupt | Way::Sysenter => by_interrupt,
         Way::Syscall => by_syscall,
         Way::Own => by_own_interrupt,
+        Way::Storage => between_reads,
     };
     [start as *const () as Word, 0]
 }
 
 /// Loads registers, enters, stores them and the flags, and asks for its stop, again and again. The stack is its own, and it is alone in its routine.
 macro_rules! routine {
-    ($name:ident, $line:literal) => {
+    ($name:ident, $($line:literal),+) => {
         #[unsafe(naked)]
         extern "C" fn $name() -> ! {
             naked_asm!(
@@ -40,7 +42,7 @@ macro_rules! routine {
                 "mov r15, [rip + {registers} + 17*8]",
                 "push qword ptr [rip + {registers} + 2*8]",
                 "popfq",
-                $line,
+                $($line,)+
                 "mov [rip + {registers} + 1*8], rsp",
                 "mov [rip + {registers} + 3*8], rax",
                 "mov [rip + {registers} + 4*8], rbx",
@@ -75,3 +77,49 @@ static STACK: [core::sync::atomic::AtomicU64; 128] = [const { core::sync::atomic
 routine!(by_interrupt, "int 0x80");
 routine!(by_syscall, "syscall");
 routine!(by_own_interrupt, "int 0x40");
+routine!(between_reads, "mov esi, fs:[0]", "int 0x80", "mov edi, fs:[0]");
+
+/// Where a foreign thread of the benchmark begins.
+pub fn caller(by_syscall: bool) -> Word {
+    let start = if by_syscall { calls_by_syscall } else { calls_by_interrupt };
+    start as *const () as Word
+}
+
+/// Calls between two stamps, as often as is asked for; then asks for its stop, and begins anew. RBX, RBP and R12 are kept.
+macro_rules! caller {
+    ($name:ident, $line:literal) => {
+        #[unsafe(naked)]
+        extern "C" fn $name() -> ! {
+            naked_asm!(
+                "2:",
+                "xor ebx, ebx",
+                "lea rbp, [rip + {stamps}]",
+                "lea r12, [rip + {calls}]",
+                "3:",
+                "lfence",
+                "rdtsc",
+                "lfence",
+                "mov [rbp + rbx * 4], eax",
+                "mov eax, {call}",
+                $line,
+                "lfence",
+                "rdtsc",
+                "mov [rbp + rbx * 4 + 4 * {rounds}], eax",
+                "inc ebx",
+                "cmp ebx, [r12]",
+                "jb 3b",
+                "mov eax, {stop}",
+                $line,
+                "jmp 2b",
+                stamps = sym bench::STAMPS,
+                calls = sym bench::CALLS,
+                rounds = const ROUNDS,
+                call = const bench::CALL,
+                stop = const bench::STOP,
+            )
+        }
+    };
+}
+
+caller!(calls_by_interrupt, "int 0x80");
+caller!(calls_by_syscall, "syscall");

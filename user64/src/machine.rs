@@ -65,6 +65,10 @@ impl Machine for Native {
         };
     }
 
+    fn foreign_caller(by_syscall: bool) -> Word {
+        foreign::caller(by_syscall)
+    }
+
     fn entry() -> Word {
         start::_start as *const () as Word
     }

@@ -83,11 +83,13 @@ pub enum Operation {
     /// Binds a notification to this thread, or none with index 0: its bits are had where the thread receives, in place of a message:
     /// [`SIGNALS`](crate::tag::carried::SIGNALS).
     Bind = 18,
+    /// [`Operation::ReplyReceive`] with an answer to a foreign system call that sets registers: see [`foreign::ANSWER`](crate::foreign::ANSWER). There is no tag.
+    ReturnReceive = 19,
 }
 
 impl Operation {
     /// All operations, in the order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Call,
         Self::Send,
         Self::SendNonBlocking,
@@ -107,6 +109,7 @@ impl Operation {
         Self::Exit,
         Self::Accept,
         Self::Bind,
+        Self::ReturnReceive,
     ];
 
     /// Whether it sends a message, which may be one that [`CARRIES`].
@@ -119,14 +122,20 @@ impl Operation {
 
     /// Whether it takes a message.
     pub const fn receives(self) -> bool {
-        matches!(self, Self::Receive | Self::ReceiveNonBlocking | Self::ReplyReceive)
+        matches!(self, Self::Receive | Self::ReceiveNonBlocking | Self::ReplyReceive | Self::ReturnReceive)
     }
 
     /// Whether it may be [`TIMED`]: it can wait for somebody.
     pub const fn can_wait(self) -> bool {
         matches!(
             self,
-            Self::Call | Self::Send | Self::CallNonBlocking | Self::Receive | Self::ReplyReceive | Self::Wait
+            Self::Call
+                | Self::Send
+                | Self::CallNonBlocking
+                | Self::Receive
+                | Self::ReplyReceive
+                | Self::ReturnReceive
+                | Self::Wait
         )
     }
 }
@@ -218,7 +227,7 @@ mod tests {
 
     #[test]
     fn unknown_operations_decode_to_none() {
-        assert_eq!(Selector(19 << OPERATION_SHIFT).operation(), None);
+        assert_eq!(Selector((Operation::ALL.len() as u32) << OPERATION_SHIFT).operation(), None);
         assert_eq!(Selector(u32::MAX).operation(), None);
     }
 }

@@ -79,7 +79,8 @@ impl Queue {
 /// Where synchronous messages meet: threads wait here to send, or to receive, never both.
 ///
 /// Entry 0 of their table is where threads without a home reply to: its queue is neither empty nor of anybody, so that the fast path
-/// takes nothing there.
+/// takes nothing there. Foreign threads without a way there send to it: what stands in the queue is no thread, but looks like one, of a kind that they
+/// don't send to.
 #[repr(C)]
 pub struct Endpoint {
     /// Table bookkeeping.
@@ -104,8 +105,8 @@ impl Endpoint {
     }
 }
 
-/// The number of a thread that no table is long enough for.
-const NOBODY: u32 = 1 << 20;
+/// The number of an entry that holds no thread.
+const NOBODY: u32 = Thread::FIRST - 1;
 
 const _: () = assert!(size_of::<Endpoint>() == ENDPOINT_BYTES as usize);
 

@@ -4,9 +4,9 @@
 //! it is answered. So all that is true of a fault's handler (who it is, how it dies, what it may read and set) is true here.
 //! The thread has no places and no home: so there is nothing that the fast path could take for a call of the kernel's.
 
-use lilliput_abi::foreign::{INTERRUPT_LABEL, SYSCALL_LABEL, SYSENTER_LABEL, VECTOR, WORDS};
+use lilliput_abi::foreign::{ANSWER, INTERRUPT_LABEL, SYSCALL_LABEL, SYSENTER_LABEL, VECTOR, WORDS};
 use lilliput_abi::tag::MAX_WORDS;
-use lilliput_abi::{Error, Tag};
+use lilliput_abi::{Error, Operation, Selector, Tag};
 
 use crate::ipc::message::Message;
 use crate::machine::Machine;
@@ -73,7 +73,7 @@ impl Thread {
         };
         self.registers.rcx = if entry.is_wide() { ip } else { u64::from(cx) };
         self.registers.r11 = if entry.is_wide() { FLAGS } else { 0 };
-        self.interrupt(Interrupted { ip, sp, flags: FLAGS });
+        self.interrupt(Interrupted { ip, sp, flags: FLAGS, ..Interrupted::default() });
         call(if entry == Entry::Sysenter { SYSENTER_LABEL } else { SYSCALL_LABEL })
     }
 
@@ -90,6 +90,14 @@ impl Thread {
         words[..arguments.len()].copy_from_slice(&arguments);
         // All of it fits a 64-bit receiver, and a small one can't have that many words.
         Message { tag: Tag::new(raised.code as u16, WORDS), long: true, from: Kind::Wide, carries: None, words }
+    }
+
+    /// Its answer is one that sets registers: what it asks for is [`Operation::ReplyReceive`] with that, at the same place and by the same deadline.
+    pub fn return_registers(&mut self) {
+        let own = self.selector();
+        let answer = Selector::new(Operation::ReplyReceive, own.index()).long();
+        self.registers.status = u64::from(if own.is_timed() { answer.timed() } else { answer }.0);
+        self.registers.tag = u64::from(Tag::new(ANSWER, WORDS).0);
     }
 
     /// Sets the registers that its message told of.
@@ -129,6 +137,7 @@ impl Machine {
         } else {
             (Ways::own(thread.kind), NullCall::default(), self.tasks[thread.task].capabilities.places())
         };
+        thread.set_fault(None);
         thread.set_gate(true);
         if thread.kind == Kind::Small {
             thread.frame.ip = after_sysenter;

@@ -2,6 +2,7 @@
 
 use lilliput_abi::{Error, Rights};
 
+use crate::capability::Capability;
 use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};
 use crate::ipc::carry::Pages;
@@ -61,6 +62,24 @@ impl Machine {
             let endpoint = self.endpoints.admit(handler.number(), handler.key, Rights::SEND)?;
             Some((endpoint, handler.badge))
         })
+    }
+
+    /// Sets who is told of a thread's faults before its task's handler.
+    pub fn set_handler(&mut self, index: Index<Thread>, handler: Capability) {
+        self.threads[index].fault_handler = handler;
+        if self.threads[index].is_foreign() {
+            self.leave_home(index);
+        }
+    }
+
+    /// Makes the handler of a foreign thread's own its home: so the fast path finds it, and whatever takes it away evicts the thread.
+    pub fn settle(&mut self, index: Index<Thread>, handler: Index<Endpoint>) {
+        let Thread { fault_handler, .. } = self.threads[index];
+        if self.threads[index].is_foreign()
+            && self.endpoints.admit(fault_handler.number(), fault_handler.key, Rights::SEND) == Some(handler)
+        {
+            self.move_home(index, handler);
+        }
     }
 
     /// The first of the threads that wait to receive from an endpoint.
@@ -185,6 +204,7 @@ impl Machine {
     /// A thread has no home any more: its next answer has to name where to receive.
     pub fn leave_home(&mut self, index: Index<Thread>) {
         let Home { endpoint, next, previous } = core::mem::take(&mut self.threads[index].home);
+        self.threads[index].foreign = Index::NONE;
         self.note_home(index);
         if let Some(next) = next.some() {
             self.threads[next].home.previous = previous;

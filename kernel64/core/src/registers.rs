@@ -12,6 +12,9 @@ const SETTABLE_FLAGS: u64 = 0x24_0dd5;
 
 const RESUME_FLAG: u64 = 1 << 16;
 
+/// VM and IOPL, which no user has.
+pub const NEVER_OF_A_USER: u64 = 1 << 17 | 3 << 12;
+
 /// Bytes of every instruction that is a system call: `syscall`, `sysenter`, `int 0x40`.
 const SYSTEM_CALL_BYTES: u64 = 2;
 /// Flags after a system call: IF, and bit 1, which is always set.
@@ -28,7 +31,8 @@ impl Thread {
         let wide = self.kind.is_wide();
         self.leave_system_call();
         // The CPU sets RF where an exception came from (AMD64 APM vol. 2, 3.1.6): that is not the thread's.
-        let value = *self.place(number)? & if number == register::FLAGS { !RESUME_FLAG } else { u64::MAX };
+        let value =
+            *self.place(number)? & if number == register::FLAGS { !(RESUME_FLAG | NEVER_OF_A_USER) } else { u64::MAX };
         Some(if wide { value } else { u64::from(value as u32) })
     }
 
@@ -64,7 +68,7 @@ impl Thread {
     pub(crate) fn leave_system_call(&mut self) {
         if !self.has_full_frame() {
             let Frame { ip, sp, .. } = self.frame;
-            self.interrupt(Interrupted { ip, sp, flags: FLAGS });
+            self.interrupt(Interrupted { ip, sp, flags: FLAGS, ..Interrupted::default() });
         }
     }
 
@@ -114,8 +118,8 @@ impl Thread {
         }
         self.interrupt(match self.kind {
             // A small task's others return to a fixed place, hence begin at one.
-            Kind::Small => Interrupted { ip: u64::from(ENTRY_PAGE), sp, flags: FLAGS },
-            _ => Interrupted { ip: ip.wrapping_sub(SYSTEM_CALL_BYTES), sp, flags: FLAGS },
+            Kind::Small => Interrupted { ip: u64::from(ENTRY_PAGE), sp, flags: FLAGS, ..Interrupted::default() },
+            _ => Interrupted { ip: ip.wrapping_sub(SYSTEM_CALL_BYTES), sp, flags: FLAGS, ..Interrupted::default() },
         });
     }
 
@@ -182,12 +186,20 @@ mod tests {
 
     #[test]
     fn a_call_that_is_repeated_is_the_same_call() {
-        let by_int = |ip| Some(Interrupted { ip, sp: 77, flags: 0x206 });
+        let by_int = |ip| Some(Interrupted { ip, sp: 77, flags: 0x206, ..Interrupted::default() });
         for (kind, interrupted, expected) in [
-            (Kind::Wide, None, Interrupted { ip: 0x1_0000_0001, sp: 77, flags: FLAGS }),
-            (Kind::Small, None, Interrupted { ip: u64::from(ENTRY_PAGE), sp: 77, flags: FLAGS }),
-            (Kind::Wide, by_int(0x1_0000_0001), Interrupted { ip: 0xffff_ffff, sp: 77, flags: 0x206 }),
-            (Kind::Small, by_int(1), Interrupted { ip: 0xffff_ffff, sp: 77, flags: 0x206 }),
+            (Kind::Wide, None, Interrupted { ip: 0x1_0000_0001, sp: 77, flags: FLAGS, ..Interrupted::default() }),
+            (
+                Kind::Small,
+                None,
+                Interrupted { ip: u64::from(ENTRY_PAGE), sp: 77, flags: FLAGS, ..Interrupted::default() },
+            ),
+            (
+                Kind::Wide,
+                by_int(0x1_0000_0001),
+                Interrupted { ip: 0xffff_ffff, sp: 77, flags: 0x206, ..Interrupted::default() },
+            ),
+            (Kind::Small, by_int(1), Interrupted { ip: 0xffff_ffff, sp: 77, flags: 0x206, ..Interrupted::default() }),
         ] {
             let mut thread = thread(kind);
             thread.obstacles = Obstacles::empty();
@@ -217,7 +229,7 @@ mod tests {
         ) {
             let mut thread = thread(if wide { Kind::Wide } else { Kind::Small });
             thread.frame = Frame { ip: 1, cs: 2, sp: 4, ss: 5 };
-            thread.interrupted = Interrupted { ip: 1, sp: 4, flags: FLAGS };
+            thread.interrupted = Interrupted { ip: 1, sp: 4, flags: FLAGS, ..Interrupted::default() };
             let (registers, frame) = (thread.registers, thread.interrupted);
             let result = thread.set_registers(first, &values, END);
             prop_assert_eq!((thread.frame.cs, thread.frame.ss), (2, 5));

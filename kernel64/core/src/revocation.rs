@@ -137,7 +137,7 @@ impl Revocation {
         for number in self.next..end {
             let Some(thread) = machine.threads.among(number..number + 1).next() else { continue };
             if self.takes(&machine.threads[thread].fault_handler) {
-                machine.threads[thread].fault_handler = Capability::NULL;
+                machine.set_handler(thread, Capability::NULL);
             }
             if let Some(endpoint) = endpoint.filter(|_| !self.goes_on(machine.threads[thread].task, Rights::SEND)) {
                 end::evict_sender(machine, cpu, thread, endpoint, self.of.badge);

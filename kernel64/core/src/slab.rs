@@ -107,6 +107,8 @@ pub trait Object: Sized + 'static {
     /// What the index of entry 0 is. For the tables of the fast path, whose addresses are fixed, an index is the low half of
     /// the entry's address; the other half is all ones.
     const BASE: u32 = 0;
+    /// The first entry that holds objects: entry 0 stands for "none", and there may be others for something like that.
+    const FIRST: u32 = 1;
     /// Its header.
     fn header(&self) -> &Header;
     /// Its header.
@@ -122,9 +124,9 @@ pub struct Slab<T: Object> {
 }
 
 impl<T: Object> Slab<T> {
-    /// A table over entries that hold no object yet. Entry 0 is never handed out.
+    /// A table over entries that hold no object yet. Those before [`Object::FIRST`] are never handed out.
     pub fn new(entries: &'static mut [T]) -> Self {
-        Self { entries: Table::new(entries), free: 0, fresh: 1, live: 0 }
+        Self { entries: Table::new(entries), free: 0, fresh: T::FIRST, live: 0 }
     }
 
     /// How many objects it holds.
@@ -134,7 +136,7 @@ impl<T: Object> Slab<T> {
 
     /// How many objects it can hold.
     pub fn capacity(&self) -> u32 {
-        (self.entries.len() as u32).saturating_sub(1)
+        (self.entries.len() as u32).saturating_sub(T::FIRST)
     }
 
     /// Puts an object in, charged to `factory`. Constant time; `None` where the table is full.
@@ -211,7 +213,7 @@ impl<T: Object> Slab<T> {
 
     /// The live objects' places, by number.
     pub fn iter(&self) -> impl Iterator<Item = Index<T>> + '_ {
-        self.among(1..self.fresh)
+        self.among(T::FIRST..self.fresh)
     }
 
     /// No object has this number or a higher one.

@@ -15,6 +15,7 @@ use lilliput_abi::{ObjectType, Selector};
 use crate::budget::Budget;
 use crate::capability::Capability;
 use crate::endpoint::{Endpoint, Notification};
+use crate::foreign;
 use crate::ipc::carry::{Accept, Part, Transfer};
 use crate::local::Local;
 use crate::slab::{Header, Index, Object};
@@ -23,7 +24,7 @@ use crate::timers::Timer;
 
 pub use account::Account;
 pub use passes::{Gate, Kind, LOCAL_ROOT, NO_CLASS, NullCall, Obstacles, Ways, class};
-pub use saved::{Frame, Interrupted, Registers, VectorState};
+pub use saved::{Frame, Interrupted, Registers, UserCode, UserData, VectorState};
 
 /// How many priorities there are; 63 is the highest.
 pub const PRIORITIES: usize = 64;
@@ -144,6 +145,12 @@ pub struct Thread {
     pub cr3: u64,
     /// What it has used.
     pub account: Account,
+    /// Where its foreign system calls go on the fast path: its home, or none while its gate is closed.
+    pub foreign: Index<Endpoint>,
+    /// The badge of the capability that it sends by, while it is queued as a sender.
+    pub badge: u32,
+    /// Who is told of its faults before its task's handler: an endpoint, with the badge to tell by. Null for nobody.
+    pub fault_handler: Capability,
     /// Where it goes on if [`Obstacles::FULL_FRAME`].
     pub interrupted: Interrupted,
     /// What it does, where that does not follow from links.
@@ -154,16 +161,14 @@ pub struct Thread {
     pub late: bool,
     /// Its arena; 0 for none.
     pub arena: u8,
-    /// Whose signals it has where it receives messages: see [`Machine::bind`](crate::machine::Machine::bind).
-    pub bound: Index<Notification>,
+    /// For a small thread the linear address of its address zero.
+    pub base: u32,
     /// What is left of its turn, in ticks of the time-stamp counter; 0 for all of it.
     pub turn: u64,
     /// What it may use of each period.
     pub budget: Budget,
     /// What was used on its time, by itself and by those that worked for it, in ticks of the time-stamp counter.
     pub charged: u64,
-    /// The badge of the capability that it sends by, while it is queued as a sender.
-    pub badge: u32,
     /// Where it receives.
     pub home: Home,
     /// Where it is queued to send.
@@ -174,16 +179,15 @@ pub struct Thread {
     pub sibling: Index<Thread>,
     /// The one before it.
     pub sibling_before: Index<Thread>,
-    /// The exception that its message is about, if [`Obstacles::FAULT`]: see [`Thread::fault`]. Also that of [`Obstacles::PAGING`].
+    /// Low half of the address of its task's fault handler, in the last 2 GiB. Only the assembly of the fast path reads through it.
+    pub task_handler: u32,
+    /// The exception that its message is about, if [`Obstacles::FAULT`]: see [`Thread::fault`]. Also that of [`Obstacles::PAGING`]. Of a foreign thread a
+    /// foreign system call while it is nothing else, which need not be stored by the fast path then.
     pub raised: Fault,
-    /// Address of its task's fault handler. Only the assembly of the fast path reads through it.
-    pub task_handler: u64,
-    /// For a small thread the linear address of its address zero.
-    pub base: u32,
+    /// Whose signals it has where it receives messages: see [`Machine::bind`](crate::machine::Machine::bind).
+    pub bound: Index<Notification>,
     /// Where it receives, for the fast path, to which it has no home while a signal waits for it: [`Machine::note_home`](crate::machine::Machine::note_home).
     pub fast_home: Index<Endpoint>,
-    /// Who is told of its faults before its task's handler: an endpoint, with the badge to tell by. Null for nobody.
-    pub fault_handler: Capability,
     /// When its wait ends, if it is a timed one.
     pub timer: Timer,
     /// Where what messages to it carry arrives.
@@ -211,6 +215,7 @@ const _: () = {
     assert!(offset_of!(Thread, root) % 4 == 0 && offset_of!(Thread, kind) == offset_of!(Thread, root) + 1);
     assert!(offset_of!(Thread, obstacles) == offset_of!(Thread, root) + 2);
     assert!(offset_of!(Thread, cpu) == offset_of!(Thread, root) + 3);
+    assert!(size_of::<Interrupted>() == 5 * 8);
     assert!(offset_of!(Thread, vector) % 16 == 0);
     assert!(size_of::<Thread>() <= 17 * 64);
 };
@@ -218,6 +223,8 @@ const _: () = {
 impl Object for Thread {
     const TYPE: ObjectType = ObjectType::Thread;
     const BASE: u32 = THREADS;
+    // What no thread is: see `Endpoint::nowhere`.
+    const FIRST: u32 = 2;
     fn header(&self) -> &Header {
         &self.header
     }
@@ -259,12 +266,14 @@ impl Thread {
 
     /// Lets the fast path take what this thread asks for, or not.
     pub fn set_gate(&mut self, open: bool) {
-        let home = self.fast_home;
-        self.gate = match (open && self.local.is_none(), self.kind) {
-            (false, _) => Gate::default(),
-            // A host's calls take a way of their own.
-            (true, Kind::Host) => Gate { places: 0, home },
-            (true, _) => Gate { places: self.places, home },
+        let Self { fast_home: home, places, .. } = *self;
+        self.foreign = if open && self.is_foreign() { self.home.endpoint } else { Index::NONE };
+        self.gate = match (open && self.local.is_none(), self.ways) {
+            // A foreign thread's calls take a way of their own, which leaves what is its own loaded.
+            (false, _) | (true, Ways::Foreign) => Gate::default(),
+            // So do a host's.
+            (true, Ways::OwnHost) => Gate { places: 0, home },
+            (true, Ways::Own32 | Ways::Own64) => Gate { places, home },
         };
     }
 
@@ -276,7 +285,7 @@ impl Thread {
     /// From now on its message is about this exception, or about none.
     pub fn set_fault(&mut self, fault: Option<Fault>) {
         self.obstacles.set(Obstacles::FAULT, fault.is_some());
-        self.raised = fault.unwrap_or_default();
+        self.raised = fault.unwrap_or(if self.is_foreign() { foreign::BY_INTERRUPT } else { Fault::default() });
     }
 
     /// Its message about an exception is answered by nobody. A foreign system call is made again where the thread goes on.

@@ -172,11 +172,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::slab::Object;
 
     const THREADS: usize = 40;
 
     fn threads() -> (Slab<Thread>, Vec<Index<Thread>>) {
-        let mut threads = Slab::new((0..=THREADS).map(|_| Thread::default()).collect::<Vec<_>>().leak());
+        let mut threads =
+            Slab::new((0..THREADS + Thread::FIRST as usize).map(|_| Thread::default()).collect::<Vec<_>>().leak());
         let all = (0..THREADS).map(|_| threads.insert(1, Thread::default()).unwrap()).collect();
         (threads, all)
     }

@@ -3,6 +3,7 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
+use lilliput_core::registers::NEVER_OF_A_USER;
 use lilliput_core::thread::{Frame, Interrupted, Obstacles, Registers, Thread};
 
 use super::FLAGS;
@@ -14,7 +15,7 @@ use crate::cpu::percpu::PerCpu;
 /// per-CPU block are already the thread's. RSP becomes a pointer into the block: what is popped are the
 /// registers in their order. No interrupt can come, and those exceptions that can have stacks of their own.
 ///
-/// Who was interrupted, or raised an exception, or begins, leaves by IRETQ, from the empty kernel stack. After a system call a small task
+/// Who was interrupted, or raised an exception, or begins, leaves by IRETQ, from the frame in its block. After a system call a small task
 /// leaves by a far return, since SYSRET and SYSEXIT would load a flat code segment; a 64-bit one by SYSRETQ: its address is
 /// the one that SYSCALL saved, hence in the lower half, where the last page is never mapped (on Intel a non-canonical one would
 /// fault in the kernel on the user's stack: Intel SDM vol. 2, SYSRET). IRETQ may fault *in the kernel*, for a small task
@@ -72,12 +73,8 @@ pub extern "C" fn leave() {
         // As it was interrupted. Its next system call has a frame of its own.
         "3:",
         "and byte ptr [rax + {obstacles}], {but_full_frame}",
-        "mov rsp, gs:[{kernel_stack_top}]",
-        "push qword ptr [rax + {ss}]",
-        "push qword ptr [rax + {interrupted_sp}]",
-        "push qword ptr [rax + {interrupted_flags}]",
-        "push qword ptr [rax + {cs}]",
-        "push qword ptr [rax + {interrupted_ip}]",
+        "and dword ptr [rax + {interrupted_flags}], {user_flags}",
+        "lea rsp, [rax + {interrupted}]",
         "mov rcx, [rax + {rcx}]",
         "mov r11, [rax + {r11}]",
         "mov rax, [rax + {status}]",
@@ -90,14 +87,11 @@ pub extern "C" fn leave() {
         obstacles = const offset_of!(Thread, obstacles),
         full_frame = const Obstacles::FULL_FRAME.bits(),
         but_full_frame = const !Obstacles::FULL_FRAME.bits() as i8,
-        kernel_stack_top = const offset_of!(PerCpu, kernel_stack_top),
+        user_flags = const !NEVER_OF_A_USER as i32,
         ip = const offset_of!(Thread, frame) + offset_of!(Frame, ip),
-        cs = const offset_of!(Thread, frame) + offset_of!(Frame, cs),
         sp = const offset_of!(Thread, frame) + offset_of!(Frame, sp),
-        ss = const offset_of!(Thread, frame) + offset_of!(Frame, ss),
-        interrupted_ip = const offset_of!(Thread, interrupted) + offset_of!(Interrupted, ip),
+        interrupted = const offset_of!(Thread, interrupted),
         interrupted_flags = const offset_of!(Thread, interrupted) + offset_of!(Interrupted, flags),
-        interrupted_sp = const offset_of!(Thread, interrupted) + offset_of!(Interrupted, sp),
         tag = const offset_of!(Thread, registers) + offset_of!(Registers, tag),
         status = const offset_of!(Thread, registers) + offset_of!(Registers, status),
         rcx = const offset_of!(Thread, registers) + offset_of!(Registers, rcx),
@@ -143,13 +137,14 @@ macro_rules! returns {
     ($($label:ident),+ $(,)?) => {
         unsafe extern "C" {
             static lilliput_iret: u8;
+            static lilliput_iret_foreign: u8;
             $(static $label: u8;)+
         }
 
         /// Which return to user mode it was that raised an exception in the kernel at this address, if it was one: the fault is the
         /// user's, its registers are loaded already, and its frame still stands in the thread's block.
         pub fn faulted_return(ip: u64) -> Option<Return> {
-            if ip == &raw const lilliput_iret as u64 {
+            if ip == &raw const lilliput_iret as u64 || ip == &raw const lilliput_iret_foreign as u64 {
                 return Some(Return::Interrupted);
             }
             [$(&raw const $label as u64),+].contains(&ip).then_some(Return::SystemCall)

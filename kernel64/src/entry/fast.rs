@@ -8,6 +8,7 @@
 //! | `fast/long.s` | call and answer with words 4-7, between 64-bit tasks |
 //! | `fast/signal.s` | a signal |
 //! | `fast/fault.s` | a page fault and its answer |
+//! | `fast/foreign.s` | a foreign thread's system call, and its answer |
 //!
 //! This is what `lilliput_core::ipc::fast` says, in assembly: all checks first, a marked point of no return, then the
 //! commit. A check that fails leaves everything as it was and goes to the general path, which decides by the
@@ -32,7 +33,7 @@
 //!
 //! Not looked at, since the gate is closed where it would matter: priorities ([`Cpu::attention`]), vector registers, and what is loaded for one
 //! thread alone ([`Loaded::local`]): nobody is taken over who has such segments, nor does anybody enter who has them or could leave them to another
-//! than the one who has them. Not looked at, since it can't be otherwise: that a home may be received from. Stale afterwards: states ([`Machine::state`]),
+//! than the one who has them; but a foreign thread, which goes to its host, and comes back from there. Not looked at, since it can't be otherwise: that a home may be received from. Stale afterwards: states ([`Machine::state`]),
 //! what the CPU has loaded ([`Loaded::by`]), the account's split in user and kernel (the time up to here is charged to the
 //! account "user" of the thread that entered).
 //!
@@ -48,6 +49,7 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use lilliput_abi::fault::FAULT_LABEL;
+use lilliput_abi::foreign::{self, INTERRUPT_LABEL, SYSCALL_LABEL, SYSENTER_LABEL};
 use lilliput_abi::operation::{LONG, OPERATION_SHIFT};
 use lilliput_abi::tag::{LONG_WORDS, SHORT_WORDS};
 use lilliput_abi::{ObjectType, Operation, Rights, Tag};
@@ -56,8 +58,9 @@ use lilliput_compat32::gdt::{USER_CODE_ENTRY, USER_DATA_ENTRY};
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Cpu;
 use lilliput_core::endpoint::{Endpoint, NOTIFICATIONS, Notification, Queue};
+use lilliput_core::ipc::fast::FAULTED;
 use lilliput_core::plan::Loaded;
-use lilliput_core::registers::FLAGS;
+use lilliput_core::registers::{FLAGS, NEVER_OF_A_USER};
 use lilliput_core::scheduler::ReadyQueue;
 use lilliput_core::slab::Object;
 use lilliput_core::thread::{
@@ -67,7 +70,6 @@ use x86_64::registers::control::Cr0Flags;
 
 use super::{exit, system_call, trap};
 use crate::cpu::percpu::PerCpu;
-use crate::trap::NEVER_OF_A_USER;
 
 unsafe extern "C" {
     /// SYSCALL from 64-bit code (LSTAR).
@@ -78,15 +80,19 @@ unsafe extern "C" {
     pub safe fn lilliput_sysenter();
     /// The gate of page faults.
     pub safe fn lilliput_page_fault();
+    /// The gate of `int 0x80`.
+    pub safe fn lilliput_foreign_interrupt();
 }
 
 /// The largest class of a small thread that may be handed on; those of others are greater, as is that of one with segments of its own.
 const ANY_SMALL: u32 = class(Kind::Small, LOCAL_ROOT - 1);
-/// A class but for the root, as `shr` by 8 leaves it: of a thread that waits for the answer to its fault.
-const FAULTED_SMALL: u32 = class(Kind::Small, 0) >> 8 | (FAULTED as u32) << 8;
-/// A whole class: the same of a 64-bit thread.
-const FAULTED_WIDE: u32 = class(Kind::Wide, 0) | (FAULTED as u32) << 16;
-const FAULTED: u8 = Obstacles::FULL_FRAME.union(Obstacles::FAULT).bits();
+/// A whole class: of a 64-bit thread that waits for the answer to its fault.
+const FAULTED_WIDE: u32 = (of_kind(Kind::Wide, FAULTED) as u32) << 8;
+
+/// Kind and obstacles of a thread: its class but for the root.
+const fn of_kind(kind: Kind, obstacles: Obstacles) -> u16 {
+    kind as u16 | (obstacles.bits() as u16) << 8
+}
 
 /// An operation in the selector, without an index.
 const fn operation(operation: Operation) -> u64 {
@@ -99,6 +105,12 @@ const _: () = {
     assert!(Operation::Call as u32 == 0 && LONG == 1 << 31);
     // What a signal's selector has above its place is taken off by one subtraction.
     assert!(operation(Operation::Signal) < LONG as u64);
+    // What comes after a null call is told from what is before by a signed comparison.
+    assert!(
+        Operation::ReturnReceive as u32 > Operation::Null as u32
+            && Operation::ReplyReceive as u32 <= Operation::Null as u32
+    );
+    assert!(offset_of!(Thread, obstacles) == offset_of!(Thread, kind) + 1);
     // Who is above is foreign.
     assert!(Ways::Foreign as u8 == Ways::OwnHost as u8 + 1);
     assert!(offset_of!(Queue, head) == 0);
@@ -120,6 +132,7 @@ global_asm!(
     include_str!("fast/long.s"),
     include_str!("fast/signal.s"),
     include_str!("fast/fault.s"),
+    include_str!("fast/foreign.s"),
     counting = const cfg!(feature = "count-switches") as u8,
     accounting = const !cfg!(feature = "without-accounting") as u8,
     current = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, current),
@@ -167,7 +180,6 @@ global_asm!(
     class_wide = const class(Kind::Wide, 0),
     any_small = const ANY_SMALL,
     local_root = const LOCAL_ROOT,
-    faulted_small = const FAULTED_SMALL,
     faulted_wide = const FAULTED_WIDE,
     only_vectors = const 1 << 8,
     kind_small = const Kind::Small as u8,
@@ -175,6 +187,7 @@ global_asm!(
     code64_upper = const Descriptor::USER_CODE64.0 >> 32,
     flags = const FLAGS,
     reply_receive = const operation(Operation::ReplyReceive),
+    return_receive = const operation(Operation::ReturnReceive),
     null_call = const offset_of!(Thread, null_call),
     ways = const offset_of!(Thread, ways),
     own32 = const Ways::Own32 as u8,
@@ -207,7 +220,7 @@ global_asm!(
     user_flags = const !NEVER_OF_A_USER as u32,
     obstacles = const offset_of!(Thread, obstacles),
     full_frame = const Obstacles::FULL_FRAME.bits(),
-    faulted = const FAULTED,
+    faulted = const FAULTED.bits(),
     raised_vector = const offset_of!(Thread, raised) + offset_of!(Fault, vector),
     raised_code = const offset_of!(Thread, raised) + offset_of!(Fault, code),
     raised_address = const offset_of!(Thread, raised) + offset_of!(Fault, address),
@@ -219,6 +232,15 @@ global_asm!(
     long_words = const LONG_WORDS,
     long = const LONG,
     signal = const operation(Operation::Signal),
+    foreign_gate = const offset_of!(Thread, foreign),
+    own_badge = const offset_of!(Thread, fault_handler) + offset_of!(Capability, badge),
+    plain_small = const of_kind(Kind::Small, Obstacles::empty()),
+    faulted_small = const of_kind(Kind::Small, FAULTED),
+    foreign_vector = const foreign::VECTOR,
+    interrupt_tag = const Tag::new(INTERRUPT_LABEL, foreign::WORDS).0,
+    syscall_tag = const Tag::new(SYSCALL_LABEL, foreign::WORDS).0,
+    sysenter_tag = const Tag::new(SYSENTER_LABEL, foreign::WORDS).0,
+    foreign_stub = sym trap::foreign_stub,
     page_fault_stub = sym trap::page_fault_stub,
     leave = sym exit::leave,
     general32 = sym system_call::general32,

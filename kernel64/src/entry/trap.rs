@@ -7,11 +7,12 @@
 use core::arch::naked_asm;
 use core::mem::offset_of;
 
+use lilliput_abi::foreign;
 use lilliput_core::thread::Registers;
 use x86_64::VirtAddr;
 
 use super::exit;
-use super::fast::lilliput_page_fault;
+use super::fast::{lilliput_foreign_interrupt, lilliput_page_fault};
 use crate::cpu::idt::vector::PAGE_FAULT;
 use crate::panic;
 use crate::trap;
@@ -88,10 +89,11 @@ const fn stub_offset(vector: u8) -> u64 {
     STUB_SIZE * vector + WAY_OUT * (vector / GROUP)
 }
 
-/// Where a vector's gate leads: to its stub, but for page faults, which have a faster way.
+/// Where a vector's gate leads: to its stub, but for page faults and foreign system calls, which have a faster way.
 pub fn gate(vector: u8) -> VirtAddr {
     VirtAddr::new(match vector {
         PAGE_FAULT => lilliput_page_fault as *const () as u64,
+        foreign::VECTOR => lilliput_foreign_interrupt as *const () as u64,
         _ => stubs as *const () as u64 + stub_offset(vector),
     })
 }
@@ -100,6 +102,12 @@ pub fn gate(vector: u8) -> VirtAddr {
 #[unsafe(naked)]
 pub extern "C" fn page_fault_stub() {
     naked_asm!("jmp {stubs} + {offset}", stubs = sym stubs, offset = const stub_offset(PAGE_FAULT))
+}
+
+/// The stub of foreign system calls.
+#[unsafe(naked)]
+pub extern "C" fn foreign_stub() {
+    naked_asm!("jmp {stubs} + {offset}", stubs = sym stubs, offset = const stub_offset(foreign::VECTOR))
 }
 
 /// The 256 stubs, which push their vector, sign-extended.

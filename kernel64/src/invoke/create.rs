@@ -184,7 +184,7 @@ pub fn new_thread(
             ss: u64::from(USER_DATA),
         },
         interrupted: Interrupted { flags: FLAGS, ..Interrupted::default() },
-        task_handler: &raw const machine.tasks[task].fault_handler as u64,
+        task_handler: &raw const machine.tasks[task].fault_handler as u64 as u32,
         base: space.base as u32,
         cr3: space.cr3,
         // There are fewer arenas than that.

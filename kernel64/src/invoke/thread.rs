@@ -38,7 +38,7 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
         }
         ThreadMethod::SetFaultHandler => {
             let Some(handler) = fault_handler(kernel, this, call)? else { return Ok(call.again()) };
-            kernel.machine.threads[thread].fault_handler = handler;
+            kernel.machine.set_handler(thread, handler);
             Ok(DONE)
         }
         ThreadMethod::ReadRegisters => read_registers(&mut kernel.machine.threads[thread], call.words[0]),

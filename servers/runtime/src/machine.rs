@@ -93,6 +93,9 @@ pub trait Machine: Invoke {
     /// Writes it.
     fn write_own(offset: i32, value: u32);
 
+    /// Where a foreign thread of the benchmark begins that calls so: see [`crate::bench::foreign`].
+    fn foreign_caller(by_syscall: bool) -> Word;
+
     /// Where threads of this program begin.
     fn entry() -> Word;
 

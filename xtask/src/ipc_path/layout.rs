@@ -7,7 +7,7 @@ use lilliput_compat32::gdt::{ENTRIES, USER_CODE_ENTRY, USER_DATA_ENTRY};
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Cpu;
 use lilliput_core::endpoint::Endpoint;
-use lilliput_core::thread::{Frame, Thread};
+use lilliput_core::thread::{Frame, Interrupted, Thread};
 
 use super::code::Code;
 
@@ -28,6 +28,8 @@ pub enum Structure {
     Capability,
     /// The endpoint that is called, or where the thread that answers waits then.
     Endpoint,
+    /// The frame that an interrupt pushed on the empty kernel stack.
+    Stack,
 }
 
 impl Structure {
@@ -39,6 +41,7 @@ impl Structure {
             Self::Receiver => "receiver",
             Self::Capability => "capability",
             Self::Endpoint => "endpoint",
+            Self::Stack => "stack",
         }
     }
 }
@@ -109,6 +112,7 @@ impl Layout {
             account.user,
             account.exchanges,
             account.kernel,
+            foreign,
             interrupted,
             state,
             priority,
@@ -141,6 +145,7 @@ impl Layout {
             Structure::Sender | Structure::Receiver => (self.thread.clone(), size_of::<Thread>() as u64),
             Structure::Capability => (capability(), size_of::<Capability>() as u64),
             Structure::Endpoint => (fields!(0, Endpoint, header, queue, residents), size_of::<Endpoint>() as u64),
+            Structure::Stack => (vec![(0, "frame")], Self::INTERRUPTED),
         };
         let field = fields.iter().rev().find(|(start, _)| *start <= offset).filter(|_| offset < end);
         let what = || format!("offset {offset:#x} is outside of the {}", structure.word());
@@ -152,7 +157,9 @@ impl Layout {
         Ok(match (structure, self.field(structure, offset)?) {
             (Structure::Cpu, "current") => Some(Structure::Sender),
             (Structure::Sender, "capabilities") => Some(Structure::Capability),
-            (Structure::Sender, "gate.home") | (Structure::Capability, "object") => Some(Structure::Endpoint),
+            (Structure::Sender, "gate.home" | "foreign") | (Structure::Capability, "object") => {
+                Some(Structure::Endpoint)
+            }
             (Structure::Sender, "caller" | "guest") | (Structure::Endpoint, "queue") => Some(Structure::Receiver),
             _ => None,
         })
@@ -167,6 +174,7 @@ impl Layout {
             Structure::Receiver => format!("thread that goes on, line {line}"),
             Structure::Capability => "capability".to_owned(),
             Structure::Endpoint => "endpoint".to_owned(),
+            Structure::Stack => "kernel stack".to_owned(),
         }
     }
 
@@ -177,4 +185,7 @@ impl Layout {
 
     /// Bytes that a far return to user mode pops, of which the decoder knows half.
     pub const FRAME: u64 = size_of::<Frame>() as u64;
+
+    /// Bytes that an interrupt pushes and its return pops.
+    pub const INTERRUPTED: u64 = size_of::<Interrupted>() as u64;
 }

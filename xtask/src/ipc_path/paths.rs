@@ -4,6 +4,7 @@ use lilliput_abi::Operation;
 use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_abi::operation::OPERATION_SHIFT;
 use lilliput_abi::tag::LONG_WORDS;
+use lilliput_core::ipc::fast::FAULTED;
 use lilliput_core::slab::Object;
 use lilliput_core::thread::{Kind, LOCAL_ROOT, Thread, Ways, class};
 
@@ -13,13 +14,16 @@ use super::budgets;
 pub const LINES: [usize; 2] = [7, 8];
 
 /// What paths have that don't reach that: they must not get worse.
-const LONGER: [(&str, [usize; 2]); 6] = [
+const LONGER: [(&str, [usize; 2]); 9] = [
     ("call host -> small, without guests", [12, 9]),
     ("reply small -> small, another root of its own", [10, 7]),
     ("reply small -> host", [8, 9]),
     ("reply 64 -> small", [8, 7]),
     ("call 64 -> 64, 8 words", [8, 7]),
     ("reply 64 -> 64, 8 words", [9, 6]),
+    ("foreign int 0x80 small -> host", [4, 11]),
+    ("foreign syscall small -> host", [9, 11]),
+    ("foreign int 0x80 answer host -> small", [8, 9]),
 ];
 
 fn lines(title: &str) -> [usize; 2] {
@@ -43,6 +47,8 @@ pub struct Branch {
 pub enum Exit {
     /// With the far return of this name.
     FarReturn(&'static str),
+    /// With the return from an interrupt of this name.
+    InterruptReturn(&'static str),
     /// With SYSRET.
     Sysret,
 }
@@ -73,7 +79,7 @@ pub struct Route {
 impl Route {
     /// For people.
     pub fn title(&self) -> String {
-        let (from, to) = match self.name.starts_with("reply") {
+        let (from, to) = match is_answer(self.name) {
             true => (self.server, self.client),
             false => (self.client, self.server),
         };
@@ -85,11 +91,17 @@ impl Route {
     pub fn budget(&self) -> Option<u32> {
         let words = match (self.name, self.remark) {
             ("null call", _) => 0,
+            (name, _) if name.starts_with("foreign") => 0,
             (_, EIGHT) => 8,
             _ => 4,
         };
         self.budgeted.then(|| budgets::limit(self.name, self.client, self.server, words)).flatten()
     }
+}
+
+/// Whether who enters is the one that was called.
+fn is_answer(name: &str) -> bool {
+    name.starts_with("reply") || name.ends_with("answer")
 }
 
 /// `test; jump` that is or is not taken.
@@ -130,7 +142,7 @@ fn same_root(yes: bool) -> Branch {
 }
 
 fn has_guest(yes: bool) -> Branch {
-    branch(format!("cmp r10d, {:#x}", Thread::BASE), "je", !yes)
+    branch("cmp receiver.kind, 0x0", "jne", !yes)
 }
 
 /// The place is in the table: it is a call, by a capability that admits it.
@@ -164,7 +176,8 @@ fn host_call() -> Vec<Branch> {
     let mut branches = neither();
     branches.extend([
         null_call(false),
-        branch("test eax, eax", "js", false),
+        branch("cmp eax, sender.null_call", "jg", false),
+        branch("cmp eax, sender.null_call", "jo", false),
         branch(format!("cmp sender.ways, {:#x}", Ways::OwnHost as u8), "ja", false),
         branch(format!("cmp sender.ways, {:#x}", Ways::OwnHost as u8), "jb", false),
         branch("cmp eax, sender.places", "jae", false),
@@ -184,7 +197,8 @@ fn long() -> Vec<Branch> {
     let mut branches = neither();
     branches.extend([
         null_call(false),
-        branch("test eax, eax", "js", true),
+        branch("cmp eax, sender.null_call", "jg", false),
+        branch("cmp eax, sender.null_call", "jo", true),
         branch(format!("cmp dx, {LONG_WORDS:#x}"), "ja", false),
     ]);
     branches
@@ -205,12 +219,41 @@ fn long_reply() -> [Branch; 5] {
     ]
 }
 
+/// Where a foreign system call goes: to the host that waits where the thread's handler is.
+fn to_host() -> Branch {
+    branch("cmp r10d, sender.host_peer", "jne", false)
+}
+
+/// A foreign system call by the instruction that has other meanings, too.
+fn foreign() -> Vec<Branch> {
+    let mut branches = neither();
+    branches.push(null_call(false));
+    branches.push(branch(format!("cmp sender.ways, {:#x}", Ways::Foreign as u8), "je", true));
+    branches
+}
+
+/// The answer to one, by the operation for it, to the guest that made it.
+fn return_receive() -> Vec<Branch> {
+    let called = u32::from(Kind::Small as u8) | u32::from(FAULTED.bits()) << 8;
+    let mut branches = neither();
+    branches.extend([
+        null_call(false),
+        branch("cmp eax, sender.null_call", "jg", true),
+        branch(format!("cmp eax, {:#x}", selector(Operation::ReturnReceive)), "je", true),
+        branch(format!("cmp endpoint.queue, {:#x}", Thread::BASE), "jne", false),
+        branch(format!("cmp receiver.kind, {called:#x}"), "jne", false),
+    ]);
+    branches
+}
+
+/// Where a frame is on the kernel stack.
+pub const BY_INTERRUPT: &str = "lilliput_foreign_interrupt";
 const FROM_SMALL: &str = "lilliput_syscall32";
 const FROM_WIDE: &str = "lilliput_syscall64";
 
 /// All that are shown.
 pub fn all() -> Vec<Route> {
-    use Exit::{FarReturn, Sysret};
+    use Exit::{FarReturn, InterruptReturn, Sysret};
     let same = ", another root of its own";
     let arena = ", without guests";
     [
@@ -242,6 +285,17 @@ pub fn all() -> Vec<Route> {
         route("reply", EIGHT, WIDE, WIDE, long(), long_reply(), Sysret),
         route("null call", "", SMALL, SMALL, neither(), [null_call(true)], FarReturn("lilliput_return_null32")),
         route("null call", "", WIDE, WIDE, neither(), [null_call(true)], Sysret),
+        Route { entry: BY_INTERRUPT, ..route("foreign int 0x80", "", SMALL, HOST, vec![], [to_host()], Sysret) },
+        route("foreign syscall", "", SMALL, HOST, foreign(), [to_host()], Sysret),
+        route(
+            "foreign int 0x80 answer",
+            "",
+            SMALL,
+            HOST,
+            return_receive(),
+            [],
+            InterruptReturn("lilliput_iret_foreign"),
+        ),
     ]
     .map(|route| Route { budgeted: route.remark != same, lines: lines(&route.title()), ..route })
     .into()
@@ -272,7 +326,7 @@ fn route(
     rest: impl IntoIterator<Item = Branch>,
     exit: Exit,
 ) -> Route {
-    let enters = if name.starts_with("reply") { server } else { client };
+    let enters = if is_answer(name) { server } else { client };
     let entry = if enters == SMALL { FROM_SMALL } else { FROM_WIDE };
     branches.extend(rest);
     Route { name, remark, client, server, budgeted: true, lines: LINES, entry, branches, exit }

@@ -13,9 +13,11 @@ const STAGES: &str = "\
 | place | whether the selector is a place in the capability table; if not, what else it is |
 | capability | type, generation and right in one comparison with the endpoint |
 | home | of an answer: whether nobody is where the thread waits then |
+| foreign | of a foreign system call by SYSCALL: where the thread goes on, as `int` has the CPU store it |
 | receiver | who waits, alone, in which kind of space: which exit |
 | words | whether 64-bit words fit a 32-bit receiver |
 | guest | of a host that calls: its guest becomes its caller |
+| registers | a foreign thread's, into its block: *from here on there is no way back* |
 | commit | *from here on there is no way back*: the queue, the links, who runs |
 | account | time and count of both threads |
 | message | the badge; upper halves of a 32-bit sender's words |

@@ -13,7 +13,7 @@ use iced_x86::{
 
 use super::code::Code;
 use super::layout::{LINE, Layout, Line, Structure};
-use super::paths::{Exit, Route};
+use super::paths::{self, Exit, Route};
 
 /// More instructions than any path has: it turns in circles.
 const ENDLESS: usize = 200;
@@ -45,6 +45,9 @@ impl Walk {
     /// Walks along a route.
     pub fn new(code: &Code, layout: &Layout, route: &Route) -> Result<Self> {
         let mut walker = Walker { layout, registers: BTreeMap::new(), info: InstructionInfoFactory::new() };
+        if route.entry == paths::BY_INTERRUPT {
+            walker.registers.insert(Register::RSP, (Structure::Stack, 0));
+        }
         let mut walk = Self::default();
         let mut branches = route.branches.iter();
         let (mut address, mut stage, mut test) = (code.symbol(route.entry)?, None, None);
@@ -97,6 +100,7 @@ impl Walk {
         let right = match exit {
             Exit::Sysret => mnemonic == Mnemonic::Sysretq,
             Exit::FarReturn(name) => mnemonic == Mnemonic::Retf && code.symbol(name)? == address,
+            Exit::InterruptReturn(name) => mnemonic == Mnemonic::Iretq && code.symbol(name)? == address,
         };
         ensure!(right, "it ends with {mnemonic:?} at {address:#x}, not with {exit:?}");
         Ok(())
@@ -156,13 +160,14 @@ impl Walker<'_> {
             let size = match instruction.mnemonic() {
                 // What an inner level's code and stack are; the decoder tells of the first half only.
                 Mnemonic::Retf => Layout::FRAME,
+                Mnemonic::Iretq => Layout::INTERRUPTED,
                 _ => memory.memory_size().size().max(1) as u64,
             };
             lines.extend((offset / LINE..=(offset + size - 1) / LINE).map(|line| Line(structure, line)));
         }
         let descriptors = self.layout.descriptors();
         let implied = match (instruction.mnemonic(), instruction.op0_register().is_segment_register()) {
-            (Mnemonic::Retf, _) => &descriptors[..],
+            (Mnemonic::Retf | Mnemonic::Iretq, _) => &descriptors[..],
             (Mnemonic::Mov, true) => &descriptors[..1],
             _ => &[],
         };

@@ -7,7 +7,7 @@ use crate::thread::Fault;
 use crate::timers::Timers;
 
 fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
-    Slab::new((0..=entries).map(|_| T::default()).collect::<Vec<_>>().leak())
+    Slab::new((0..entries + T::FIRST as usize).map(|_| T::default()).collect::<Vec<_>>().leak())
 }
 
 const RUNNING: usize = 0;

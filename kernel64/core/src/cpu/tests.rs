@@ -5,7 +5,7 @@ use crate::slab::{Object, Slab};
 use crate::timers::Timers;
 
 fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
-    Slab::new((0..=entries).map(|_| T::default()).collect::<Vec<_>>().leak())
+    Slab::new((0..entries + T::FIRST as usize).map(|_| T::default()).collect::<Vec<_>>().leak())
 }
 
 /// A CPU and ready threads of these priorities, of which the first of the highest runs.
@@ -175,7 +175,8 @@ fn a_signal_on_the_fast_path_is_made_up_for() {
         let thread = |index: Index<Thread>| (machine.threads[index].charged, machine.threads[index].account.user);
         (turns, end, thread(low), thread(high))
     };
-    let expected = ((2, 140, 70), 140, (55, 55), (40, 30));
+    let low = Thread::FIRST;
+    let expected = ((low + 1, 140, 70), 140, (55, 55), (40, 30));
     for fast in [false, true] {
         let ((current, turn_end, left), end, low, high) = run(fast);
         assert_eq!(((current.number(), turn_end, left), end, low, high), expected, "fast: {fast}");

@@ -8,7 +8,8 @@ use super::*;
 const THREADS: usize = 6;
 
 fn threads() -> (Slab<Thread>, Vec<Index<Thread>>) {
-    let mut slab = Slab::new((0..=THREADS).map(|_| Thread::default()).collect::<Vec<_>>().leak());
+    let mut slab =
+        Slab::new((0..THREADS + Thread::FIRST as usize).map(|_| Thread::default()).collect::<Vec<_>>().leak());
     let all = (0..THREADS).map(|_| slab.insert(1, Thread::default()).unwrap()).collect();
     (slab, all)
 }

@@ -48,7 +48,7 @@ fn each_instruction_goes_on_where_its_convention_says() {
         let mut thread = thread(kind);
         let before = thread.registers;
         thread.foreign_call(entry, 0x50);
-        assert_eq!(thread.interrupted, Interrupted { ip, sp, flags: FLAGS }, "{entry:?}");
+        assert_eq!(thread.interrupted, Interrupted { ip, sp, flags: FLAGS, ..Interrupted::default() }, "{entry:?}");
         assert!(thread.has_full_frame());
         let (rcx, r11) = if entry.is_wide() { (ip, FLAGS) } else { (0x50, 0) };
         assert_eq!(thread.registers, Registers { rcx, r11, ..before }, "{entry:?} keeps all others");

@@ -1,5 +1,5 @@
 //! The cases that pay, as the kernel's assembly does them: a call to a server that waits alone, and its answer; a page fault, which is a
-//! call as well, and its answer; a signal that wakes a thread of a higher priority.
+//! call as well, and its answer; a signal that wakes a thread of a higher priority; a foreign thread's system call to the host of its arena, and the answer.
 //!
 //! Each is all checks first, then a marked point of no return, then the commit. `None` means "not
 //! this case": nothing was changed, and the general path decides. What is done here, the general path
@@ -59,6 +59,54 @@ pub fn raise(
     let message = Message::of(thread).fit(kind).unwrap_or_else(|_| unreachable!());
     message.deliver(&mut machine.threads[receiver], badge);
     Some(hand_over(machine, endpoint, sender, receiver))
+}
+
+/// A system call of the running thread, which is foreign and small, of which the host of its arena is told, who handles its faults and waits alone.
+/// Where the thread goes on is stored already.
+pub fn foreign_call(machine: &mut Machine, cpu: &mut Cpu, raised: Fault) -> Option<Decision> {
+    let sender = cpu.current;
+    let from = &machine.threads[sender];
+    let (endpoint, badge) = (from.home.endpoint, from.fault_handler.badge);
+    let receiver = machine.endpoints[endpoint].queue.head;
+    if endpoint.is_none() || receiver.is_none() || cpu.attention || !from.is_foreign() {
+        return None;
+    }
+    if from.kind != Kind::Small || machine.threads[receiver].class() != from.host_peer {
+        return None;
+    }
+
+    // Point of no return.
+    let thread = &mut machine.threads[sender];
+    let message = thread.foreign_message(raised);
+    thread.set_fault(Some(raised));
+    thread.account.delivered();
+    message.deliver(&mut machine.threads[receiver], badge);
+    Some(hand_over(machine, endpoint, sender, receiver))
+}
+
+/// The answer to a foreign system call, by a host that then waits at its home, where nobody is: the thread goes on with the registers that the message
+/// told of, as they are now.
+pub fn return_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> {
+    let server = cpu.current;
+    let Thread { caller, fast_home: home, kind, arena, .. } = machine.threads[server];
+    let to = &machine.threads[caller];
+    if caller.is_none() || home.is_none() || !machine.endpoints[home].queue.head.is_none() || cpu.attention {
+        return None;
+    }
+    let is_call = to.obstacles == FAULTED && to.raised.is_foreign_call();
+    if kind != Kind::Host || to.kind != Kind::Small || to.arena != arena || !is_call {
+        return None;
+    }
+
+    // Point of no return.
+    let words = machine.threads[server].registers.words;
+    machine.threads[server].account.delivered();
+    machine.threads[server].return_registers();
+    machine.threads[caller].set_fault(None);
+    machine.threads[caller].set_arguments(&words);
+    machine.endpoints[home].queue.head = server;
+    machine.threads[server].caller = Index::NONE;
+    Some(Decision::Donate(caller))
 }
 
 /// The receiver, alone, runs, and the sender waits for its answer.
@@ -132,7 +180,7 @@ pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> {
 }
 
 /// A thread that waits for the answer to its fault.
-const FAULTED: Obstacles = Obstacles::FULL_FRAME.union(Obstacles::FAULT);
+pub const FAULTED: Obstacles = Obstacles::FULL_FRAME.union(Obstacles::FAULT);
 
 fn is_resumption(from: &Thread) -> bool {
     !from.sends_long() && from.tag().label() == fault::RESUME

@@ -91,6 +91,9 @@ pub fn raise(machine: &mut Machine, cpu: &mut Cpu, handler: Index<Endpoint>, bad
     }
     let registers = machine.threads[cpu.current].registers;
     machine.threads[cpu.current].set_fault(Some(raised));
+    if raised.is_foreign_call() {
+        machine.settle(cpu.current, handler);
+    }
     let decision = send(machine, cpu, handler, badge, Sending { call: true, blocking: true });
     if decision == Decision::Stay {
         // The handler can't be told: it is a 32-bit task, and what it would hear does not fit. Nobody else can help.

@@ -14,7 +14,7 @@ const PLACES: usize = 16;
 const BADGE: u32 = 7;
 
 fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
-    Slab::new((0..=entries).map(|_| T::default()).collect::<Vec<_>>().leak())
+    Slab::new((0..entries + T::FIRST as usize).map(|_| T::default()).collect::<Vec<_>>().leak())
 }
 
 fn full<T: Object>(slab: &Slab<T>, index: Index<T>) -> Capability {

@@ -4,9 +4,10 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::slab::Object;
 
 fn threads(priorities: &[u8]) -> (Slab<Thread>, Vec<Index<Thread>>) {
-    let entries = (0..=priorities.len()).map(|_| Thread::default()).collect::<Vec<_>>();
+    let entries = (0..priorities.len() + Thread::FIRST as usize).map(|_| Thread::default()).collect::<Vec<_>>();
     let mut slab = Slab::new(entries.leak());
     let new = |&priority| Thread { priority, state: State::Ready, ..Thread::default() };
     let all = priorities.iter().map(|priority| slab.insert(1, new(priority)).unwrap()).collect();

@@ -33,16 +33,38 @@ pub struct Frame {
     pub ss: u64,
 }
 
-/// Where a thread was interrupted, or raised an exception, or begins.
+/// The code segment selector of every task: there is no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u64)]
+pub enum UserCode {
+    /// See above.
+    #[default]
+    Selector = 0x2b,
+}
+
+/// The stack segment selector of every task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u64)]
+pub enum UserData {
+    /// See above.
+    #[default]
+    Selector = 0x23,
+}
+
+/// Where a thread was interrupted, or raised an exception, or begins: what IRETQ pops (AMD64 APM vol. 3, IRET).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Interrupted {
     /// Instruction pointer.
     pub ip: u64,
-    /// RFLAGS.
+    /// Code segment selector.
+    pub cs: UserCode,
+    /// RFLAGS. What no user has is taken off where they are loaded: [`NEVER_OF_A_USER`](crate::registers::NEVER_OF_A_USER).
     pub flags: u64,
     /// Stack pointer.
     pub sp: u64,
+    /// Stack segment selector.
+    pub ss: UserData,
 }
 
 /// x87 and SSE state as FXSAVE64 stores it (AMD64 APM vol. 2, 11.4.4).

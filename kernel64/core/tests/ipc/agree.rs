@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::clock::Time;
 use crate::model::{Doing, Model};
-use crate::step::{ENDPOINTS, NOTIFICATIONS, Step, THREADS, trace};
+use crate::step::{ENDPOINTS, NOTIFICATIONS, Step, THREADS, foreign_trace, trace};
 use crate::world::World;
 
 fn names(world: &World, queue: Queue) -> Vec<usize> {
@@ -183,6 +183,28 @@ fn traces_reach_all_of_it() {
     }
 }
 
+/// Foreign calls and their answers take the fast path often, and the general one as well.
+#[test]
+fn traces_of_foreign_threads_reach_both_paths() {
+    let mut runner = TestRunner::deterministic();
+    let mut counts = [[0; 2]; 2];
+    for _ in 0..250 {
+        let mut world = World::new(true);
+        for step in foreign_trace().new_tree(&mut runner).unwrap().current() {
+            let step = step.settled(&world);
+            let before = world.fast_taken;
+            let _ = world.step(&step);
+            let taken = usize::from(world.fast_taken != before);
+            match step {
+                Step::Foreign => counts[0][taken] += 1,
+                Step::ReturnHome(_) => counts[1][taken] += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(counts.iter().flatten().all(|&count| count > 100), "{counts:?}");
+}
+
 proptest! {
     #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
 
@@ -198,6 +220,11 @@ proptest! {
 
     #[test]
     fn the_fast_path_does_what_the_general_path_does(trace in trace()) {
+        both_paths_agree(&trace)?;
+    }
+
+    #[test]
+    fn foreign_threads_find_on_the_fast_path_what_the_general_path_does(trace in foreign_trace()) {
         both_paths_agree(&trace)?;
     }
 }

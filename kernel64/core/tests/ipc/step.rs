@@ -69,6 +69,16 @@ pub struct Raised {
 /// Something that happens. What a thread does the running one does; where nobody runs it does not happen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step {
+    /// A foreign thread makes a system call.
+    Foreign,
+    /// An answer to one, with these words, by a thread that then receives where it received last.
+    ReturnHome(Message),
+    /// A thread is stopped, made foreign, and let go on.
+    MakeForeign {
+        thread: usize,
+        handler: usize,
+        badge: u32,
+    },
     Send {
         endpoint: usize,
         badge: u32,
@@ -157,8 +167,40 @@ impl Step {
         )
     }
 
-    /// The step with all choices made, by what there is in the world.
+    /// The step with all choices made, by what there is in the world. A foreign thread makes no system calls but its own, and nobody else makes such.
     pub fn settled(self, world: &World) -> Self {
+        let foreign = world.running().is_some_and(|running| world.thread(running).is_foreign());
+        match self {
+            // Others serve such where they can.
+            Self::Foreign if !foreign => {
+                let host = world.running().filter(|&running| world.thread(running).kind == Kind::Host);
+                return match host {
+                    Some(host) if !world.thread(host).caller.is_none() => {
+                        Self::ReturnHome(Message::new(0, &[host as u64; 7]))
+                    }
+                    Some(_) if world.endpoint(0).is_some() => Self::Receive { endpoint: 0, blocking: true },
+                    _ => Self::Yield,
+                };
+            }
+            Self::Send { .. }
+            | Self::Call { .. }
+            | Self::Receive { .. }
+            | Self::Reply(_)
+            | Self::ReplyReceive { .. }
+            | Self::ReplyHome(_)
+            | Self::ReturnHome(_)
+            | Self::Signal { .. }
+            | Self::Wait { .. }
+            | Self::Yield
+            | Self::Limit(_)
+            | Self::Sleep(_)
+            | Self::Sensible { .. }
+                if foreign =>
+            {
+                return Self::Foreign;
+            }
+            _ => {}
+        }
         let Self::Sensible { endpoint, badge, message, thread, new } = self else { return self };
         let Some(running) = world.running() else {
             let stopped = |&name: &usize| !world.threads[name].is_none() && world.state(name) == State::Stopped;
@@ -168,8 +210,10 @@ impl Step {
                 None => Self::DestroyEndpoint(endpoint),
             };
         };
-        if !world.thread(running).caller.is_none() {
-            return Self::ReplyHome(message);
+        let caller = world.thread(running).caller;
+        if !caller.is_none() {
+            let calls = world.machine.threads[caller].fault().is_some_and(|raised| raised.is_foreign_call());
+            return if calls { Self::ReturnHome(message) } else { Self::ReplyHome(message) };
         }
         let served = |&name: &usize| world.receivers(name).is_some_and(|waiting| !waiting.is_empty());
         match (0..ENDPOINTS).find(served) {
@@ -287,6 +331,23 @@ fn step() -> impl Strategy<Value = Step> {
         40 => (0..ENDPOINTS, badge(), short(), 0..THREADS, new())
             .prop_map(|(endpoint, badge, message, thread, new)| Step::Sensible { endpoint, badge, message, thread, new }),
     ]
+}
+
+/// A trace in which some threads are foreign.
+pub fn foreign_trace() -> impl Strategy<Value = Vec<Step>> {
+    let makes = || {
+        (1..THREADS, select(vec![0, 0, 0, 1, 2]), 0..1u32 << 30)
+            .prop_map(|(thread, handler, badge)| Step::MakeForeign { thread, handler, badge })
+    };
+    let steps =
+        prop_oneof![12 => step(), 8 => Just(Step::Foreign), 3 => message().prop_map(Step::ReturnHome), 1 => makes()];
+    (trace(), vec(makes(), 1..6), vec(steps, 1..150)).prop_map(|(mut start, foreign, rest)| {
+        start.truncate(THREADS);
+        start[0] = Step::Start { thread: 0, new: New { kind: Kind::Host, task: 0, priority: 30, budget: None } };
+        start.extend(foreign);
+        start.extend(rest);
+        start
+    })
 }
 
 /// A random trace: all threads are started, then anything happens.

@@ -6,16 +6,21 @@ use lilliput_abi::{Error, Operation, Rights, foreign};
 use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
+use lilliput_core::foreign::BY_INTERRUPT;
 use lilliput_core::ipc::general::Sending;
 use lilliput_core::ipc::{end, fast, general, notify, timed};
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::{Space, Task};
-use lilliput_core::thread::{Fault, Interrupted, Kind, Obstacles, State, Thread};
+use lilliput_core::thread::{Fault, Interrupted, Kind, Obstacles, State, Thread, UserCode, UserData};
 use lilliput_core::timers::{Entry, Timers};
 
 use crate::clock::{TURN, Time, budget_of};
 use crate::step::{ENDPOINTS, Message, NOTIFICATIONS, New, Raised, Step, TASKS, THREADS};
+
+/// Where a foreign thread goes on after its call.
+const FOREIGN_CALL: Interrupted =
+    Interrupted { ip: 0x9002, flags: 0x202, sp: 0xa000, cs: UserCode::Selector, ss: UserData::Selector };
 
 /// What stands in registers, or parts of them, that are no business of a message's.
 const RESIDUE: u64 = 0xdead_beef;
@@ -41,7 +46,7 @@ pub struct World {
 }
 
 fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
-    Slab::new((0..entries + 1).map(|_| T::default()).collect::<Vec<_>>().leak())
+    Slab::new((0..entries + T::FIRST as usize).map(|_| T::default()).collect::<Vec<_>>().leak())
 }
 
 fn capability<T: Object>(slab: &mut Slab<T>, object: T) -> Capability {
@@ -133,6 +138,7 @@ impl World {
             Step::Receive { .. } => Operation::Receive,
             Step::Reply(_) => Operation::Reply,
             Step::ReplyReceive { .. } | Step::ReplyHome(_) => Operation::ReplyReceive,
+            Step::ReturnHome(_) => Operation::ReturnReceive,
             _ => Operation::Null,
         };
         if let Some(decision) = self.fast_path(step) {
@@ -149,6 +155,7 @@ impl World {
                 }
             }
             Step::DestroyThread(name) => self.destroy_thread(name),
+            Step::MakeForeign { thread, handler, badge } => self.make_foreign(thread, handler, badge),
             Step::DestroyEndpoint(name) => {
                 if let Some(endpoint) = admit(&machine.endpoints, self.endpoints[name]) {
                     while !end::close_endpoint(machine, cpu, endpoint, 1) {}
@@ -178,6 +185,7 @@ impl World {
                 return timed::sleep(&mut self.machine, &mut self.cpu, self.time.now());
             }
             Step::Fault { raised, handler, badge } => return self.fault(raised, handler, badge),
+            Step::Foreign => return self.foreign_call(),
             _ => {
                 let limit = self.time.limit.take();
                 self.timed = limit.is_some() && step.can_wait();
@@ -242,6 +250,22 @@ impl World {
                 self.load(&message);
                 fast::reply_receive(&mut self.machine, &mut self.cpu)
             }
+            Step::ReturnHome(message) => {
+                self.load(&message);
+                fast::return_receive(&mut self.machine, &mut self.cpu)
+            }
+            Step::Foreign => {
+                let Self { machine, cpu, .. } = self;
+                let thread = &mut machine.threads[cpu.current];
+                let (before, at) = (thread.obstacles, thread.interrupted);
+                thread.interrupt(FOREIGN_CALL);
+                let taken = fast::foreign_call(machine, cpu, BY_INTERRUPT);
+                if taken.is_none() {
+                    let thread = &mut machine.threads[cpu.current];
+                    (thread.obstacles, thread.interrupted) = (before, at);
+                }
+                taken
+            }
             Step::Signal { notification, bits } => {
                 self.load(&Message::default());
                 let notification = admit(&self.machine.notifications, self.notifications[notification])?;
@@ -252,7 +276,12 @@ impl World {
                 let endpoint = admit(&self.machine.endpoints, self.endpoints[handler])?;
                 let Self { machine, cpu, .. } = self;
                 let before = machine.threads[cpu.current].obstacles;
-                machine.threads[cpu.current].interrupt(Interrupted { ip: raised.ip, sp: raised.sp, flags: 0 });
+                machine.threads[cpu.current].interrupt(Interrupted {
+                    ip: raised.ip,
+                    sp: raised.sp,
+                    flags: 0,
+                    ..Interrupted::default()
+                });
                 let fault = Fault { vector: raised.vector, code: raised.code, address: raised.address };
                 let taken = fast::raise(machine, cpu, endpoint, badge, fault);
                 if taken.is_none() {
@@ -268,7 +297,8 @@ impl World {
     fn system_call(&mut self, step: &Step) -> Decision {
         self.load(&match *step {
             Step::Send { message, .. } | Step::Call { message, .. } => message,
-            Step::Reply(message) | Step::ReplyReceive { message, .. } | Step::ReplyHome(message) => message,
+            Step::Reply(message) | Step::ReplyReceive { message, .. } => message,
+            Step::ReplyHome(message) | Step::ReturnHome(message) => message,
             _ => Message::default(),
         });
         let Self { machine, cpu, .. } = self;
@@ -290,6 +320,12 @@ impl World {
             Step::ReplyHome(_) => {
                 let home = machine.threads[cpu.current].home.endpoint;
                 let home = home.some().ok_or(Error::BadCapability);
+                home.map(|home| general::reply_receive(machine, cpu, home))
+            }
+            Step::ReturnHome(_) => {
+                let home = machine.threads[cpu.current].home.endpoint;
+                let home = home.some().ok_or(Error::BadCapability);
+                machine.threads[cpu.current].return_registers();
                 home.map(|home| general::reply_receive(machine, cpu, home))
             }
             Step::Signal { notification: at, bits } => notification(at).map(|at| {
@@ -338,10 +374,33 @@ impl World {
         (registers.status, registers.rcx, registers.r11) = (u64::from(selector), RESIDUE, RESIDUE);
     }
 
+    fn make_foreign(&mut self, name: usize, handler: usize, badge: u32) {
+        let Self { machine, cpu, .. } = self;
+        let (thread, mut handler) = (self.threads[name], self.endpoints[handler]);
+        handler.badge = badge;
+        if thread.is_none() || thread == cpu.current {
+            return;
+        }
+        end::detach(machine, cpu, thread);
+        machine.set_handler(thread, handler);
+        machine.set_foreign(thread, true, 0x7000).unwrap();
+        cpu.enqueue(machine, thread);
+    }
+
+    fn foreign_call(&mut self) -> Decision {
+        let Self { machine, cpu, .. } = self;
+        machine.threads[cpu.current].interrupt(FOREIGN_CALL);
+        let Some((handler, badge)) = machine.handler(cpu.current) else {
+            end::detach(machine, cpu, cpu.current);
+            return Decision::Block;
+        };
+        general::raise(machine, cpu, handler, badge, BY_INTERRUPT)
+    }
+
     fn fault(&mut self, raised: Raised, handler: Option<usize>, badge: u32) -> Decision {
         let Self { machine, cpu, .. } = self;
         let thread = &mut machine.threads[cpu.current];
-        thread.interrupt(Interrupted { ip: raised.ip, sp: raised.sp, flags: 0 });
+        thread.interrupt(Interrupted { ip: raised.ip, sp: raised.sp, flags: 0, ..Interrupted::default() });
         let fault = Fault { vector: raised.vector, code: raised.code, address: raised.address };
         if let Some(at) = handler.and_then(|name| admit(&machine.endpoints, self.endpoints[name])) {
             return general::raise(machine, cpu, at, badge, fault);

@@ -116,8 +116,9 @@ lilliput_wide_entry:
     jne 60f
     CHECK_HOME lilliput_gate64_short
     movsxd r10, dword ptr [rsp + {guest}]
-    cmp r10d, {nobody}
-    je 51f
+    # Nobody is not of that kind, nor is who made a foreign call.
+    cmp word ptr [r10 + {kind}], {plain_small}
+    jne 51f
     COMMIT_REPLY {guest}
     LEAVE_TO_GUEST lilliput_return_guest
 51: CALLER
@@ -155,9 +156,9 @@ lilliput_wide_entry:
     sysretq
 
 # A host calls. Its guest is a caller like others from here on: what the CPU has loaded changes. Not if anything of it is the guest's alone.
-61: test eax, eax
-    # A long message has the uppermost bit.
-    js lilliput_long
+# Selectors above that of a null call are none of those that pay, but for one; those of long messages are so negative that the comparison overflows.
+61: jg 62f
+    jo lilliput_long
     cmp byte ptr [rsp + {ways}], {own_host}
     ja lilliput_general64_long
     jb lilliput_signal64
@@ -185,6 +186,10 @@ lilliput_host_call:
 72: CLEAR_KEPT
     LEAVE_SMALL lilliput_return_host_call
 
+62: cmp eax, {return_receive}
+    je lilliput_return64
+    jmp lilliput_general64_long
+
 # SYSENTER keeps nothing and clears IF only (Intel SDM vol. 2, SYSENTER): the entry page passes the stack pointer in ECX, the
 # return address is fixed, and NT, TF, AC and DF arrive as the user left them. A single step that was pending is
 # taken at the first instruction, on the stack of #DB, whose handler clears TF; the POPFQ clears the rest. 64-bit code can come
@@ -202,11 +207,7 @@ lilliput_sysenter:
     mov [rsp + {sp}], rcx
     cmp byte ptr [rsp + {ways}], {own32}
     je lilliput_compat_entry
-    lea rsp, [rsp + {registers_end}]
-    push rax
-    push rdx
-    sub rsp, 7 * 8
-    jmp {general_sysenter}
+    jmp lilliput_foreign_sysenter
 
 # ---- To the general path -------------------------------------------------------------------------------------
 

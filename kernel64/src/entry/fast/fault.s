@@ -22,7 +22,7 @@ lilliput_page_fault:
     jne 8f
     cmp dword ptr [rax + {gate_places}], 0
     je 8f
-    mov rcx, [rax + {task_handler}]
+    movsxd rcx, dword ptr [rax + {task_handler}]
     movsxd r9, dword ptr [rcx + {object}]
     mov r11d, [rcx + {key}]
     cmp r11d, [r9 + {endpoint_key}]
@@ -74,6 +74,8 @@ lilliput_answer:
     jnz lilliput_general64
     COMMIT_REPLY {caller}
     mov byte ptr [r10 + {obstacles}], {full_frame}
+    # What a foreign thread calls next is a foreign call, which is not stored then; to others this means nothing.
+    mov byte ptr [r10 + {raised_vector}], {foreign_vector}
     mov rcx, [r10 + {cr3}]
     cmp byte ptr [rsp + {kind}], {kind_host}
     jne 1f

@@ -84,7 +84,7 @@
 
 lilliput_signal32:
     cmp byte ptr [rsp + {ways}], {foreign}
-    je lilliput_general32
+    je lilliput_foreign32
     IS_SIGNAL lilliput_gate32
     CHECK_SIGNAL lilliput_general32
     COMMIT_SIGNAL

@@ -2,9 +2,9 @@
 
 use lilliput_abi::{Error, Operation, Selector};
 
-use super::bulk;
 use super::clock::Clock;
 use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, Spread, UNMAP, operation, parameter};
+use super::{bulk, foreign};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, WORDS, Word};
@@ -31,6 +31,12 @@ pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
     }
     let lengths = parent::parameter::<K>(parameter::LENGTHS)?;
     let address = parent::parameter::<K>(parameter::ADDRESS)?;
+    if matches!(operation, operation::FOREIGN | operation::FOREIGN_SYSCALL) {
+        // Its thread makes no system calls by which it could read another clock.
+        let (clock, machine) = (Clock::Time, core::marker::PhantomData);
+        let mut batch = Batch::<K> { operation, words: 0, clock, before: [0; ROUNDS], after: [0; ROUNDS], machine };
+        return batch.foreign()?.map_or(Ok(()), tell::<K>);
+    }
     for clock in Clock::ALL {
         for words in (0..=WORDS).filter(|words| lengths >> words & 1 != 0) {
             let (before, after) = ([0; ROUNDS], [0; ROUNDS]);
@@ -41,10 +47,14 @@ pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
                 operation::FAULT => batch.fault(address)?,
                 _ => batch.alone()?,
             };
-            figure.to_results().iter().try_for_each(|result| parent::result::<K>(result))?;
+            tell::<K>(figure)?;
         }
     }
     Ok(())
+}
+
+fn tell<K: Machine>(figure: Figure) -> Result<(), Error> {
+    figure.to_results().iter().try_for_each(|result| parent::result::<K>(result))
 }
 
 impl<K: Machine> Batch<K> {
@@ -79,6 +89,15 @@ impl<K: Machine> Batch<K> {
             Self::server().request(UNMAP, &[address])?;
         }
         self.with_server_stamps(true)
+    }
+
+    fn foreign(&mut self) -> Result<Option<Figure>, Error> {
+        Self::server().request(BEGIN, &[self.clock as Word])?;
+        let calls = self.clock.rounds();
+        if !foreign::run::<K>(self.operation, calls, &mut self.before, &mut self.after)? {
+            return Ok(None);
+        }
+        self.with_server_stamps(true).map(Some)
     }
 
     /// Operations without another side.

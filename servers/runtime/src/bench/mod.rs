@@ -13,6 +13,7 @@
 pub mod bulk;
 pub mod client;
 pub mod clock;
+pub mod foreign;
 pub mod server;
 
 use crate::message::Word;
@@ -48,6 +49,10 @@ pub mod operation {
     pub const STRING: Word = 5;
     /// Mapping pages in another task.
     pub const MAP: Word = 6;
+    /// A foreign thread's `int 0x80`, and the answer.
+    pub const FOREIGN: Word = 7;
+    /// The same by `syscall`.
+    pub const FOREIGN_SYSCALL: Word = 8;
 }
 
 /// Parameters that the root task sets, by number.
@@ -162,7 +167,7 @@ mod tests {
 
         #[test]
         fn figures_come_back(
-            operation in 0_usize..7, words in 0_usize..32, number in 0_usize..3, times: [u32; 8], wrong in 0..FIGURE_RESULTS,
+            operation in 0_usize..9, words in 0_usize..32, number in 0_usize..3, times: [u32; 8], wrong in 0..FIGURE_RESULTS,
         ) {
             let clock = clock::Clock::from_number(number).unwrap();
             let [there, back] = [0, 4].map(|at| {

@@ -1,9 +1,10 @@
 //! The measured server: it answers calls and page faults, and waits for signals.
 
+use lilliput_abi::foreign::{INTERRUPT_LABEL, SYSCALL_LABEL};
 use lilliput_abi::{Error, Operation, Rights, Selector, fault, layout};
 
 use super::clock::Clock;
-use super::{AWAIT, BEGIN, FETCH, ROUND, ROUNDS, TAKE, UNMAP, bulk, parameter};
+use super::{AWAIT, BEGIN, FETCH, ROUND, ROUNDS, TAKE, UNMAP, bulk, foreign, parameter};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
@@ -33,6 +34,16 @@ pub fn run<K: Machine>() -> Result<(), Error> {
             batch.before[round] = stamps.before;
         }
         match message.label() {
+            INTERRUPT_LABEL | SYSCALL_LABEL if batch.next <= ROUNDS => {
+                let (selector, counts) = foreign::answer(&mut message);
+                if counts && batch.next < ROUNDS {
+                    batch.after[batch.next] = stamps.after;
+                    replied_to = Some(batch.next);
+                    batch.next += 1;
+                }
+                next = selector;
+                continue;
+            }
             ROUND | fault::FAULT_LABEL if batch.next < ROUNDS => {
                 batch.after[batch.next] = stamps.after;
                 replied_to = Some(batch.next);

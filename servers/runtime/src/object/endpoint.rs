@@ -1,6 +1,6 @@
 //! Endpoints: where synchronous messages meet.
 
-use lilliput_abi::{Error, Operation};
+use lilliput_abi::{Error, Operation, Selector};
 
 use super::capability;
 use crate::invoke::{Invoke, invoke, invoke_timed};
@@ -108,6 +108,18 @@ impl<K: Invoke> Endpoint<K> {
         let mut message = *answer;
         let status = invoke::<K>(Operation::ReplyReceive, 0, &mut message)?;
         Ok(Received::new(status, message))
+    }
+
+    /// Gives a foreign thread its registers, which its message told of and which are the words of the answer, then waits for the next message
+    /// where the last one came from.
+    ///
+    /// # Errors
+    /// What the kernel says; then nothing was received.
+    pub fn return_receive(answer: &Message) -> Result<Received, Error> {
+        let mut message = *answer;
+        // There is no tag, and no shorter message.
+        let status = K::invoke(Selector::new(Operation::ReturnReceive, 0), &mut message);
+        Error::from_status(status).map(|status| Received::new(status, message))
     }
 
     /// [`Endpoint::call`] with an end. A server that works on it still will have nobody to answer to.

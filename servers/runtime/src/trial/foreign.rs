@@ -31,6 +31,8 @@ mod number {
     pub const DIE: Word = 0x104;
     /// To wait for the trial's notification, then to answer with [`LATE`].
     pub const WAIT: Word = 0x105;
+    /// [`DIGEST`], answered by the operation that is for such answers.
+    pub const RETURN: Word = 0x106;
     /// See [`WAIT`].
     pub const LATE: Word = 0x1ee7;
     /// Where it says which word is its result.
@@ -51,6 +53,8 @@ pub enum Way {
     Sysenter,
     /// `int 0x40`, which is not for foreign threads.
     Own,
+    /// `int 0x80`, between loading SI from the first word of its storage and DI.
+    Storage,
 }
 
 const COUNT: usize = register::COUNT as usize;
@@ -63,7 +67,10 @@ const SP: usize = register::SP as usize;
 const FLAGS: usize = register::FLAGS as usize;
 const AX: usize = register::AX as usize;
 const CX: usize = 5;
+const SI: usize = register::SI as usize;
+const DI: usize = 8;
 const BP: usize = 9;
+const R8: usize = register::R8 as usize;
 const R11: usize = 13;
 const NARROW: bool = size_of::<Word>() == 4;
 /// How many registers this width has.
@@ -99,7 +106,7 @@ pub fn answer<K: Invoke>(received: &Received) -> Result<Option<Message>, Error> 
         Some(message)
     };
     Ok(match asked as u16 as Word {
-        number::DIGEST => result(digest(*badge, message.tag, message.payload())),
+        number::DIGEST | number::RETURN => result(digest(*badge, message.tag, message.payload())),
         number::RESUME => Some(Message::new(fault::RESUME, &[])),
         number::FORGET => None,
         number::DIE => return Err(Error::Gone),
@@ -109,6 +116,11 @@ pub fn answer<K: Invoke>(received: &Received) -> Result<Option<Message>, Error> 
         }
         _ => Some(Message::new(fault::STOP, &[])),
     })
+}
+
+/// Whether a foreign system call is to be answered by [`Endpoint::return_receive`](crate::object::Endpoint::return_receive).
+pub fn wants_return(message: &Message) -> bool {
+    message.words[0] as u16 as Word == number::RETURN
 }
 
 /// What a partner answers to an exception: it is a single step, or the end.
@@ -169,8 +181,11 @@ fn registers() -> [Word; COUNT] {
 /// What must be in the registers after a call, but for its result: where they lie is the routine's own matter.
 fn expected(way: Way, mut registers: [Word; COUNT], found: &[Word; COUNT]) -> [Word; COUNT] {
     (registers[IP], registers[SP]) = (found[IP], found[SP]);
-    if way != Way::Interrupt {
+    if !matches!(way, Way::Interrupt | Way::Storage) {
         registers[FLAGS] = PLAIN_FLAGS;
+    }
+    if matches!(way, Way::Interrupt | Way::Storage) && !NARROW {
+        registers[R8..=R11].fill(0);
     }
     match way {
         // The address that it returned to.
@@ -187,7 +202,7 @@ fn expected(way: Way, mut registers: [Word; COUNT], found: &[Word; COUNT]) -> [W
 
 fn label(way: Way) -> u16 {
     match way {
-        Way::Interrupt | Way::Own => foreign::INTERRUPT_LABEL,
+        Way::Interrupt | Way::Own | Way::Storage => foreign::INTERRUPT_LABEL,
         Way::Syscall => foreign::SYSCALL_LABEL,
         Way::Sysenter => foreign::SYSENTER_LABEL,
     }
@@ -203,12 +218,12 @@ fn last_fault<K: Machine>() -> Result<[Word; 2], Error> {
 pub fn calls<K: Machine>() -> Outcome {
     for &way in ways::<K>()? {
         let thread = thread::<K>(way)?;
-        for what in [number::DIGEST, number::RESUME] {
+        for what in [number::DIGEST, number::RETURN, number::RESUME] {
             for flags in [SOME_FLAGS, SOME_FLAGS | SINGLE_STEP] {
                 let before = ask(thread, what, flags)?;
                 let found = registers();
                 let mut expected = expected(way, before, &found);
-                if what == number::DIGEST {
+                if what != number::RESUME {
                     let words = ARGUMENTS.map(|number| expected[number]);
                     expected[AX] = digest(BADGE, Tag::new(label(way), foreign::WORDS), &words);
                 }
@@ -218,6 +233,35 @@ pub fn calls<K: Machine>() -> Outcome {
         factory::<K>().destroy(thread.place())?;
     }
     Ok(())
+}
+
+/// Threads with storage of their own, which is theirs when the answer has come, whoever answered whom before.
+pub fn storage<K: Machine>() -> Outcome {
+    kit::map_scratch::<K>(Rights::READ | Rights::WRITE)?;
+    let own = |number: Word| (SCRATCH + 0x100 * number, 0x5107_a6e0 + number as u32);
+    let mut threads = [(0, thread::<K>(Way::Storage)?), (1, thread::<K>(Way::Storage)?)];
+    for (number, thread) in threads {
+        let (address, content) = own(number);
+        K::poke(address, content);
+        K::poke(address + 4, 0);
+        thread.set_tls(address, if NARROW { 7 } else { address })?;
+    }
+    for what in [number::DIGEST, number::RETURN, number::RETURN, number::DIGEST, number::RESUME, number::RETURN] {
+        for (number, thread) in threads {
+            let before = ask(thread, what, SOME_FLAGS)?;
+            let found = registers();
+            let mut expected = expected(Way::Storage, before, &found);
+            expected[SI] = own(number).1 as Word;
+            if what != number::RESUME {
+                let words = ARGUMENTS.map(|number| expected[number]);
+                expected[AX] = digest(BADGE, Tag::new(label(Way::Storage), foreign::WORDS), &words);
+            }
+            expected[DI] = expected[SI];
+            assert_eq!(found[..OWN], expected[..OWN], "thread {number}, {what:#x}");
+        }
+        threads.reverse();
+    }
+    threads.iter().try_for_each(|(_, thread)| factory::<K>().destroy(thread.place()))
 }
 
 /// What others may do to a thread whose call is not answered.

@@ -149,6 +149,7 @@ pub const TRIALS: &[Trial] = &[
     alone("narrow-registers", LONG),
     // Foreign threads.
     with("foreign-calls", BOTH, &[HOST, WIDE]),
+    with("foreign-storage", BOTH, &[HOST, WIDE]),
     with("foreign-control", BOTH, &[HOST, WIDE]),
     with("foreign-unanswered", BOTH, &[HOST, WIDE]),
     with("foreign-narrow-handler", BOTH, NARROW),

@@ -70,6 +70,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "destroyed-while-waiting" => waiting::destroyed_while_waiting::<K>,
         "queue-order" => waiting::queue_order::<K>,
         "foreign-calls" => foreign::calls::<K>,
+        "foreign-storage" => foreign::storage::<K>,
         "foreign-control" => foreign::control::<K>,
         "foreign-unanswered" => foreign::unanswered::<K>,
         "foreign-narrow-handler" => foreign::narrow_handler::<K>,

@@ -6,7 +6,7 @@ use lilliput_abi::foreign as abi;
 use lilliput_abi::tag::SHORT_WORDS;
 use lilliput_abi::{Error, Rights, fault};
 
-use super::{death, foreign, growth, kit};
+use super::{death, growth, kit};
 use crate::invoke::Invoke;
 use crate::message::{Message, WORDS, Word};
 use crate::object::{Endpoint, Notification, Parcel, Received, Task, accept, reply};
@@ -66,15 +66,23 @@ static STRING: [AtomicU32; MOST_BYTES / 4] = [const { AtomicU32::new(0) }; MOST_
 /// # Errors
 /// What the kernel says where the partner can't go on.
 pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
-    let mut answer = None;
+    let mut answer: Option<Message> = None;
     let mut arrived = 0;
     let mut last_error = 0;
     let string = STRING.as_ptr() as Word;
     accept::<K>(KEPT, string, MOST_BYTES)?;
     let mut last_fault = [0; 2];
+    // Whether the answer is to a foreign system call that asked for its operation.
+    let mut returns = false;
     loop {
-        let received = Endpoint::<K>::at(place::SERVICE).next(answer.as_ref())?;
+        let service = Endpoint::<K>::at(place::SERVICE);
+        let received = match &answer {
+            // A caller may be gone.
+            Some(answer) if returns => Endpoint::<K>::return_receive(answer).or_else(|_| service.receive())?,
+            answer => service.next(answer.as_ref())?,
+        };
         arrived += 1;
+        returns = false;
         answer = match received.message.label() {
             ECHO => Some(received.message),
             SEE => Some(seen(&received)),
@@ -135,14 +143,19 @@ pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
                 let client = Task::<K>::at(kit::CLIENT).info()?;
                 Some(Message::new(READ, &[read(client.base + received.message.words[0]) as Word]))
             }
-            abi::INTERRUPT_LABEL | abi::SYSCALL_LABEL | abi::SYSENTER_LABEL => match foreign::answer::<K>(&received) {
-                Ok(answer) => answer,
-                Err(_) => return Ok(()),
-            },
+            abi::INTERRUPT_LABEL | abi::SYSCALL_LABEL | abi::SYSENTER_LABEL => {
+                match super::foreign::answer::<K>(&received) {
+                    Ok(answer) => {
+                        returns = super::foreign::wants_return(&received.message);
+                        answer
+                    }
+                    Err(_) => return Ok(()),
+                }
+            }
             fault::FAULT_LABEL => {
                 let Message { words, .. } = received.message;
                 last_fault = [words[fault::VECTOR], words[fault::IP]];
-                Some(foreign::answer_fault(&received.message))
+                Some(super::foreign::answer_fault(&received.message))
             }
             LAST_FAULT => Some(Message::new(LAST_FAULT, &last_fault)),
             other => Some(Message::new(other, &[])),

@@ -11,7 +11,7 @@ use crate::timers::Timers;
 const SENDERS: usize = 40;
 
 fn slab<T: Object + Default>(entries: usize) -> Slab<T> {
-    Slab::new((0..=entries).map(|_| T::default()).collect::<Vec<_>>().leak())
+    Slab::new((0..entries + T::FIRST as usize).map(|_| T::default()).collect::<Vec<_>>().leak())
 }
 
 fn machine(threads: usize, endpoints: usize) -> Machine {

@@ -6,7 +6,7 @@ use alloc::string::String;
 use lilliput_abi::Isolation;
 use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_runtime::Word;
-use lilliput_runtime::bench::operation::{CALL, FAULT, MAP, NULL, SIGNAL, STRING};
+use lilliput_runtime::bench::operation::{CALL, FAULT, FOREIGN, FOREIGN_SYSCALL, MAP, NULL, SIGNAL, STRING};
 
 /// An operation between two kinds of task.
 #[derive(Clone, Copy)]
@@ -49,6 +49,9 @@ pub const CASES: &[Case] = &[
     case(FAULT, SMALL, HOST, NONE),
     case(FAULT, SMALL, WIDE, NONE),
     case(FAULT, WIDE, WIDE, NONE),
+    case(FOREIGN, SMALL, HOST, NONE),
+    case(FOREIGN_SYSCALL, SMALL, HOST, NONE),
+    case(FOREIGN_SYSCALL, WIDE, WIDE, NONE),
     case(STRING, SMALL, SMALL, BYTES),
     case(STRING, SMALL, HOST, BYTES),
     case(STRING, SMALL, WIDE, BYTES),
@@ -83,6 +86,11 @@ impl Case {
         }
     }
 
+    /// Whether the client's is a foreign thread.
+    pub const fn is_foreign(&self) -> bool {
+        matches!(self.operation, FOREIGN | FOREIGN_SYSCALL)
+    }
+
     /// Names of the rows for the way there and, where there is one, the way back.
     pub const fn names(&self) -> (&'static str, Option<&'static str>) {
         match (self.operation, self.same_task) {
@@ -93,6 +101,8 @@ impl Case {
             (STRING, _) => ("string and answer", None),
             (MAP, _) => ("map", None),
             (FAULT, _) => ("page fault", Some("page fault answer")),
+            (FOREIGN, _) => ("foreign int 0x80", Some("foreign int 0x80 answer")),
+            (FOREIGN_SYSCALL, _) => ("foreign syscall", Some("foreign syscall answer")),
             _ => ("nothing", None),
         }
     }

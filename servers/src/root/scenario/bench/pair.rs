@@ -14,7 +14,7 @@ use super::cases::Case;
 use crate::failure::{Failure, context};
 use crate::spawn::Space;
 use crate::supervisor::{Ending, Id, Supervisor};
-use crate::{FACTORY, SYSTEM};
+use crate::{FACTORY, SELF, SYSTEM};
 
 /// The client runs when the server waits: a signal, and an answer that is followed by waiting, are for a thread of higher priority.
 const SERVER_PRIORITY: u8 = 30;
@@ -28,6 +28,8 @@ const UNMAPPED: [Word; 2] = [0x10_0000, 0x4000_0000];
 /// The objects of a case, to be destroyed after it.
 struct Objects {
     places: Vec<u32>,
+    /// Threads, which have gone with their tasks.
+    threads: Vec<u32>,
 }
 
 /// Measures a case in an isolation mode. The inner error is the kernel's refusal of that mode.
@@ -47,7 +49,7 @@ pub fn measure(
             }
         }
     }
-    let mut objects = Objects { places: Vec::new() };
+    let mut objects = Objects { places: Vec::new(), threads: Vec::new() };
     let create = |supervisor: &mut Supervisor, kind, name| {
         let (program, space) = space(case, kind, arena, mode);
         supervisor.create(program, name, space)
@@ -55,7 +57,9 @@ pub fn measure(
     let client = create(supervisor, case.from, "measuring client")?;
     let server = if case.same_task { client } else { create(supervisor, case.to, "measured server")? };
     connect(supervisor, &mut objects, case, client, server)?;
-    if matches!(case.operation, operation::CALL | operation::SIGNAL | operation::FAULT | operation::STRING) {
+    if case.is_foreign()
+        || matches!(case.operation, operation::CALL | operation::SIGNAL | operation::FAULT | operation::STRING)
+    {
         supervisor.child_mut(server).start(SERVER_PRIORITY, [role::BENCH_SERVER, 0])?;
     }
     supervisor.child_mut(client).start(CLIENT_PRIORITY, [role::BENCH_CLIENT, case.operation])?;
@@ -74,6 +78,9 @@ pub fn measure(
     }
     supervisor.forget(client)?;
     supervisor.forget(server)?;
+    for place in objects.threads {
+        context(SELF.delete(place), "deleting a measured thread")?;
+    }
     objects.places.push(arena.place());
     for place in objects.places {
         context(FACTORY.destroy(place), "destroying what was measured with")?;
@@ -119,6 +126,14 @@ fn connect(
     }
     if case.is_bulk() {
         return connect_bulk(supervisor, objects, case, client, server);
+    }
+    if case.is_foreign() {
+        // It outranks the client's own, and the server both.
+        let task = supervisor.child(client).task;
+        let thread = context(FACTORY.create_thread(task, CLIENT_PRIORITY + 1), "a foreign thread to measure")?;
+        context(thread.set_fault_handler(endpoint.place(), 1), "setting its handler")?;
+        supervisor.child(client).grant(place::FOREIGN, thread.place(), Rights::SEND, 0)?;
+        objects.threads.push(thread.place());
     }
     let unmapped = UNMAPPED[usize::from(case.from != kind::SMALL)];
     supervisor

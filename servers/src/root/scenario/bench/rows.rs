@@ -58,9 +58,16 @@ pub fn records(
     if case.is_bulk() {
         return Ok(bulk_records(case, mode, figures, platform, overhead));
     }
+    if case.is_foreign() && platform.counts {
+        return Ok(Vec::new());
+    }
     let mut records = Vec::new();
     for time in figures.iter().filter(|figure| figure.clock == Clock::Time) {
-        let count = |clock| figures.iter().find(|figure| figure.words == time.words && figure.clock == clock);
+        // A foreign thread reads no other clock.
+        let count = |clock| {
+            let of_clock = |figure: &&Figure| figure.words == time.words && figure.clock == clock;
+            if case.is_foreign() { Some(time) } else { figures.iter().find(of_clock) }
+        };
         let (Some(cr3), Some(segments)) = (count(Clock::Cr3Writes), count(Clock::SegmentLoads)) else {
             return Err(Failure::new(format!("{}: a figure is missing", case.title())));
         };
@@ -76,7 +83,12 @@ pub fn records(
             time: time.there,
             // A fault is raised by the access itself, without a stub. Emulators do not count an instruction
             // that faults: the kernel's part begins with the first instruction of the exception's handler.
-            user: if fault { leave } else { enter + leave },
+            user: match (fault, case.is_foreign()) {
+                (true, _) => leave,
+                // It loads a number, and enters by itself.
+                (_, true) => 1 + leave,
+                _ => enter + leave,
+            },
             measuring: MEASURING_INSTRUCTIONS,
             overhead: overhead_of(case.from),
             cr3_writes: cr3.there.median,
@@ -91,8 +103,12 @@ pub fn records(
                 to: case.from,
                 time: time.back,
                 // The access that raised the fault is made again, and then the time is read at once.
-                user: if fault { enter + 1 } else { enter + leave },
-                measuring: if fault { MEASURING_INSTRUCTIONS - 2 } else { MEASURING_INSTRUCTIONS },
+                user: match (fault, case.is_foreign()) {
+                    (true, _) => enter + 1,
+                    (_, true) => enter,
+                    _ => enter + leave,
+                },
+                measuring: if fault || case.is_foreign() { MEASURING_INSTRUCTIONS - 2 } else { MEASURING_INSTRUCTIONS },
                 overhead: overhead_of(case.to),
                 cr3_writes: cr3.back.median,
                 segment_loads: segments.back.median,

@@ -1,0 +1,58 @@
+//! What a foreign thread measures: its system calls to the measured server. It makes no others, so it stamps by itself, and is one of the client's.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use lilliput_abi::object::{fact, register};
+use lilliput_abi::{Error, Operation, Selector, fault};
+
+use super::{ROUNDS, operation};
+use crate::machine::Machine;
+use crate::message::{Message, Word};
+use crate::object::{System, Thread};
+use crate::place;
+
+/// Stamps right before each call and right after.
+pub static STAMPS: [[AtomicU32; ROUNDS]; 2] = [const { [const { AtomicU32::new(0) }; ROUNDS] }; 2];
+/// How many calls it makes, before it asks for its stop and begins anew.
+pub static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// Number of the calls that are measured.
+pub const CALL: Word = 0x1234_5678;
+/// Number of the call that is answered by a stop.
+pub const STOP: Word = 0x1234_5679;
+
+/// Has the foreign thread make so many calls, and says what it noted. Nothing where this CPU has no such instruction.
+///
+/// # Errors
+/// What the kernel says.
+pub fn run<K: Machine>(operation: Word, calls: usize, before: &mut [u32], after: &mut [u32]) -> Result<bool, Error> {
+    const SYSCALL: u64 = 1;
+    let by_syscall = operation == operation::FOREIGN_SYSCALL;
+    let narrow = size_of::<Word>() == 4;
+    if by_syscall && narrow && System::<K>::at(place::SYSTEM).fact(fact::COMPAT_ENTRY)? != SYSCALL {
+        return Ok(false);
+    }
+    let thread = Thread::<K>::at(place::FOREIGN);
+    thread.set_foreign(true, 0)?;
+    if narrow {
+        // As the threads of usual programs have it.
+        thread.set_tls((&raw const STAMPS).addr() as Word, 7)?;
+    }
+    thread.write_registers(register::IP, &[K::foreign_caller(by_syscall)])?;
+    CALLS.store(calls as u32, Ordering::SeqCst);
+    // It has the higher priority: this goes on when it has stopped.
+    thread.resume()?;
+    for (noted, stamps) in [before, after].into_iter().zip(&STAMPS) {
+        noted.iter_mut().zip(stamps).for_each(|(noted, stamp)| *noted = stamp.load(Ordering::SeqCst));
+    }
+    Ok(true)
+}
+
+/// How a server answers a foreign call: with the registers that it had, or by a stop.
+pub fn answer(message: &mut Message) -> (Selector, bool) {
+    if message.payload().contains(&STOP) {
+        *message = Message::new(fault::STOP, &[]);
+        return (Selector::new(Operation::ReplyReceive, 0), false);
+    }
+    (Selector::new(Operation::ReturnReceive, 0), true)
+}
