@@ -22,7 +22,8 @@ use crate::workspace::{Workspace, cargo};
 ///
 /// Write one to a USB stick with `dd if=IMAGE of=/dev/sdX bs=1M conv=fsync` (that overwrites the stick), or
 /// give it to a hypervisor as a raw disk. What the kernel prints comes out of the first serial port
-/// (COM1, 115200 baud): among it a table of what each IPC path takes in cycles, with minimum, median and percentiles.
+/// (COM1, 115200 baud): among it a table of what each IPC path takes in cycles, with minimum, median and percentiles, which is
+/// on the screen as well.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// What the system does after boot; may be repeated.

@@ -23,6 +23,43 @@ pub mod capability {
 /// The root task starts with word 0 = this address and word 1 = the archive's size in bytes.
 pub const ARCHIVE_ADDRESS: u64 = 0x10_0000_0000;
 
+/// Where the kernel maps a page in the root task, read-only, that begins with a [`Screen`].
+pub const SCREEN_ADDRESS: u64 = ARCHIVE_ADDRESS - 4096;
+
+/// What the boot loader set up to draw on: lines of pixels, from the top one on. All zeros for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Screen {
+    /// The physical address of its first pixel: device memory.
+    pub address: u64,
+    /// Pixels in a line.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+    /// Bytes from the beginning of a line to that of the next.
+    pub line_bytes: u32,
+    /// Bytes of a pixel. If they are all the same it is grey, from black (0) to white (255).
+    pub pixel_bytes: u32,
+}
+
+impl Screen {
+    /// As it lies in memory.
+    pub fn to_bytes(self) -> [u8; 24] {
+        let Self { address, width, height, line_bytes, pixel_bytes } = self;
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&address.to_le_bytes());
+        for (at, number) in [width, height, line_bytes, pixel_bytes].into_iter().enumerate() {
+            bytes[8 + 4 * at..][..4].copy_from_slice(&number.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Bytes of all its lines.
+    pub const fn bytes(&self) -> u64 {
+        self.line_bytes as u64 * self.height as u64
+    }
+}
+
 /// Names in the boot archive that the kernel or the root task looks for.
 pub mod file {
     /// Configuration, lines of `key = value`.

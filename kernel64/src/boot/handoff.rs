@@ -1,7 +1,8 @@
 //! What the boot loader says, copied out before its memory is reused.
 
 use bootloader_api::BootInfo;
-use bootloader_api::info::{MemoryRegionKind, Optional};
+use bootloader_api::info::{FrameBuffer, MemoryRegionKind, Optional};
+use lilliput_abi::boot::Screen;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::mm::physmap;
@@ -95,6 +96,8 @@ pub struct Handoff {
     pub rsdp: Option<PhysAddr>,
     /// The boot archive: where, and how many bytes.
     pub archive: Option<(PhysAddr, u64)>,
+    /// What can be drawn on.
+    pub screen: Screen,
 }
 
 impl Handoff {
@@ -106,6 +109,10 @@ impl Handoff {
             firmware: Firmware::Bios,
             rsdp: option(&info.rsdp_addr).map(PhysAddr::new),
             archive: None,
+            screen: match &info.framebuffer {
+                Optional::Some(buffer) => screen(buffer).unwrap_or_default(),
+                Optional::None => Screen::default(),
+            },
         };
         for region in info.memory_regions.iter() {
             let usable = match region.kind {
@@ -161,6 +168,20 @@ impl Handoff {
             None => &[],
         }
     }
+}
+
+/// The frame buffer, if it is one that can be drawn on without knowing of colours. It lies in one piece where the boot loader mapped it.
+fn screen(buffer: &FrameBuffer) -> Option<Screen> {
+    let info = buffer.info();
+    let address = physmap::translate(VirtAddr::from_ptr(buffer.buffer().as_ptr()))?;
+    let number = |size: usize| u32::try_from(size).ok();
+    Some(Screen {
+        address: address.as_u64(),
+        width: number(info.width)?,
+        height: number(info.height)?,
+        line_bytes: number(info.stride * info.bytes_per_pixel)?,
+        pixel_bytes: number(info.bytes_per_pixel)?,
+    })
 }
 
 /// The boot loader's `Optional` as an `Option`.

@@ -1,6 +1,6 @@
 //! The last step of boot: the kernel's state, and the first task in it.
 
-use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability, exit, file};
+use lilliput_abi::boot::{ARCHIVE_ADDRESS, SCREEN_ADDRESS, capability, exit, file};
 use lilliput_abi::layout::{USER_END, USER_START};
 use lilliput_abi::{Isolation, ObjectType, Rights};
 use lilliput_compat32::entry_page;
@@ -53,6 +53,8 @@ pub fn start(handoff: Handoff, platform: Platform, devices: Devices, frames: Fra
     let program = archive.find(file::ROOT).unwrap_or_else(|| fail(format_args!("no program {:?}", file::ROOT)));
     let task = new_root_task(kernel, program);
     let archive_at = map_archive(kernel, task, &handoff);
+    let page = map_new(kernel, task, SCREEN_ADDRESS, 1, Rights::READ);
+    write(page, 0, &handoff.screen.to_bytes());
     let entry = Plan::new(program, USER_START..USER_END).map_or(0, |plan| plan.entry);
     let thread = start_thread(kernel, this, task, [entry, STACK_TOP - 8, archive_at, handoff.archive().len() as u64]);
     give_capabilities(kernel, task, thread, &handoff);

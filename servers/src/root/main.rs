@@ -14,6 +14,7 @@ mod program;
 mod quote;
 mod report;
 mod scenario;
+mod screen;
 mod settings;
 mod spawn;
 mod supervisor;
@@ -61,6 +62,9 @@ fn run(address: Word, size: Word) -> Result<(), Failure> {
     failure::context(THREAD.set_priority(PRIORITY), "setting the root task's priority")?;
     let archive = Archive::new(memory::archive(address, size)?).map_err(|error| Failure::new(format!("{error}")))?;
     let settings = Settings::read(&archive)?;
+    if settings.table {
+        screen::start()?;
+    }
     let archive_pages = (address % memory::PAGE + size).div_ceil(memory::PAGE);
     let mut supervisor = Supervisor::new(Programs::new(archive, archive_pages))?;
     console::start(&mut supervisor, settings.someone_types())?;

@@ -7,7 +7,7 @@ use lilliput_runtime::console::WRITE;
 use lilliput_runtime::{Endpoint, Message, text};
 use lilliput_user64::Native;
 
-use crate::SYSTEM;
+use crate::{SYSTEM, screen};
 
 /// Place of the console's endpoint; 0 while there is none.
 static CONSOLE: AtomicU32 = AtomicU32::new(0);
@@ -32,6 +32,7 @@ pub fn forget_console() {
 
 /// Prints text.
 pub fn print(arguments: fmt::Arguments) {
+    screen::print(arguments);
     // Where even the log refuses there is nobody left to tell.
     let _ = text::send(arguments, |words| {
         let console = CONSOLE.load(Ordering::Relaxed);

@@ -38,7 +38,7 @@ pub struct Settings {
     pub rounds: usize,
     /// Whether there is a disk.
     pub disk: bool,
-    /// Whether figures are printed as a table as well.
+    /// Whether figures are printed as a table as well, and everything on the screen too, if there is one.
     pub table: bool,
     /// Whether the TSC counts instructions.
     pub instructions: bool,

@@ -27,7 +27,7 @@ pub fn head(limits_enforced: bool, overhead: &[u32; 2]) -> Result<(), Failure> {
     let [small, wide] = overhead;
     say!("cycles: subtracted, the median of measuring nothing: {small} where a small task begins, {wide} else");
     say!(
-        "{:<18} {:<14} {:>5} {:<13} {:>8} {:>8} {:>8} {:>8}",
+        "{:<25} {:<14} {:>5} {:<13} {:>6} {:>6} {:>6} {:>6}",
         "operation",
         "from -> to",
         "words",
@@ -40,11 +40,11 @@ pub fn head(limits_enforced: bool, overhead: &[u32; 2]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One line.
+/// One line: 88 characters, of which a screen's width takes two.
 pub fn line(name: &str, [from, to]: [&str; 2], words: usize, isolation: &str, spread: Spread) {
     let Spread { least, median, p90, p99 } = spread;
     let way = alloc::format!("{from} -> {to}");
-    say!("{name:<18} {way:<14} {words:>5} {isolation:<13} {least:>8} {median:>8} {p90:>8} {p99:>8}");
+    say!("{name:<25} {way:<14} {words:>5} {isolation:<13} {least:>6} {median:>6} {p90:>6} {p99:>6}");
 }
 
 /// The processor's name, as it gives it.
