@@ -19,15 +19,16 @@ pub fn head(limits_enforced: bool, overhead: &[u32; 2]) -> Result<(), Failure> {
     say!("cycles: one way, in counts of the TSC ({}.{:03} MHz)", kilohertz / 1000, kilohertz % 1000);
     say!("cycles: processor: {}", brand());
     if __cpuid(1).ecx & HYPERVISOR != 0 {
-        say!("cycles: EMULATED: these are cycles of an emulator or a virtual machine, comparable with nothing");
+        say!("cycles: EMULATED: these are cycles of an emulator or a virtual machine, of no processor");
     }
     let enforced =
         if limits_enforced { "enforced" } else { "NOT enforced, small tasks in `segment` mode are not confined" };
     say!("cycles: segment limits: {enforced}");
     let [small, wide] = overhead;
     say!("cycles: subtracted, the median of measuring nothing: {small} where a small task begins, {wide} else");
+    say!("cycles: a string's line is its call and the answer together");
     say!(
-        "{:<25} {:<14} {:>5} {:<13} {:>6} {:>6} {:>6} {:>6}",
+        "{:<15} {:<14} {:>5} {:<13} {:>6} {:>6} {:>6} {:>6}",
         "operation",
         "from -> to",
         "words",
@@ -40,11 +41,12 @@ pub fn head(limits_enforced: bool, overhead: &[u32; 2]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One line: 88 characters, of which a screen's width takes two.
+/// One line: 78 characters, so that a screen's width takes two with their marks.
 pub fn line(name: &str, [from, to]: [&str; 2], words: usize, isolation: &str, spread: Spread) {
     let Spread { least, median, p90, p99 } = spread;
+    let name = name.replacen(" and answer", "", 1);
     let way = alloc::format!("{from} -> {to}");
-    say!("{name:<25} {way:<14} {words:>5} {isolation:<13} {least:>6} {median:>6} {p90:>6} {p99:>6}");
+    say!("{name:<15} {way:<14} {words:>5} {isolation:<13} {least:>6} {median:>6} {p90:>6} {p99:>6}");
 }
 
 /// The processor's name, as it gives it.
