@@ -4,6 +4,7 @@ use core::arch::naked_asm;
 
 use lilliput_runtime::Word;
 use lilliput_runtime::bench::{ROUNDS, foreign as bench};
+use lilliput_runtime::mark;
 use lilliput_runtime::trial::foreign::{REGISTERS, STOP, Way};
 
 unsafe extern "C" {
@@ -97,8 +98,12 @@ macro_rules! caller {
                 "rdtsc",
                 "lfence",
                 "movl %eax, {stamps}(,%ebp,4)",
+                ".byte 0x0f, 0x1f, 0x80",
+                ".long {begin}",
                 "movl ${call}, %eax",
                 $line,
+                ".byte 0x0f, 0x1f, 0x80",
+                ".long {end}",
                 "lfence",
                 "rdtsc",
                 "movl %eax, {stamps} + 4*{rounds}(,%ebp,4)",
@@ -108,6 +113,8 @@ macro_rules! caller {
                 "movl ${stop}, %eax",
                 "int $0x80",
                 "jmp 2b",
+                begin = const mark::BEGIN,
+                end = const mark::END,
                 stamps = sym bench::STAMPS,
                 calls = sym bench::CALLS,
                 rounds = const ROUNDS,

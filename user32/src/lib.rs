@@ -12,6 +12,8 @@ mod fuzz;
 #[cfg(target_arch = "x86")]
 mod machine;
 #[cfg(target_arch = "x86")]
+mod mark;
+#[cfg(target_arch = "x86")]
 mod stamps;
 #[cfg(target_arch = "x86")]
 mod start;

@@ -4,11 +4,12 @@ use core::arch::asm;
 
 use lilliput_abi::Selector;
 use lilliput_runtime::machine::{Stamps, Vectors};
+use lilliput_runtime::mark::Mark;
 use lilliput_runtime::trial::foreign::Way;
 use lilliput_runtime::trial::kit;
 use lilliput_runtime::{Machine, Message, Word};
 
-use crate::{Native, foreign, stamps, start};
+use crate::{Native, foreign, mark, stamps, start};
 
 impl Machine for Native {
     fn ticks() -> u64 {
@@ -38,6 +39,10 @@ impl Machine for Native {
         // SAFETY: the routine writes the stamps and reads a byte, whose value it drops. Where that byte may
         // not be read, the kernel ends this task or somebody maps the page.
         unsafe { stamps::stamped_read(address, stamps) }
+    }
+
+    fn mark(mark: Mark) {
+        mark::execute(mark);
     }
 
     fn foreign(way: Way) -> [Word; 2] {

@@ -4,6 +4,7 @@ use core::arch::naked_asm;
 
 use lilliput_runtime::Word;
 use lilliput_runtime::bench::{ROUNDS, foreign as bench};
+use lilliput_runtime::mark;
 use lilliput_runtime::trial::foreign::{REGISTERS, STOP, Way};
 
 /// Where a foreign thread begins that enters so. There is no SYSENTER from 64-bit code.
@@ -100,8 +101,12 @@ macro_rules! caller {
                 "rdtsc",
                 "lfence",
                 "mov [rbp + rbx * 4], eax",
+                ".byte 0x0f, 0x1f, 0x80",
+                ".long {begin}",
                 "mov eax, {call}",
                 $line,
+                ".byte 0x0f, 0x1f, 0x80",
+                ".long {end}",
                 "lfence",
                 "rdtsc",
                 "mov [rbp + rbx * 4 + 4 * {rounds}], eax",
@@ -111,6 +116,8 @@ macro_rules! caller {
                 "mov eax, {stop}",
                 $line,
                 "jmp 2b",
+                begin = const mark::BEGIN,
+                end = const mark::END,
                 stamps = sym bench::STAMPS,
                 calls = sym bench::CALLS,
                 rounds = const ROUNDS,

@@ -12,6 +12,8 @@ mod fuzz;
 #[cfg(target_arch = "x86_64")]
 mod machine;
 #[cfg(target_arch = "x86_64")]
+mod mark;
+#[cfg(target_arch = "x86_64")]
 mod stamps;
 #[cfg(target_arch = "x86_64")]
 mod start;

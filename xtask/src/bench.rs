@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what switching costs.
 
 mod accounting;
+mod counts;
 pub mod linux;
 mod scale;
 
@@ -43,7 +44,8 @@ use crate::setup::Needs;
 ///
 /// `--accounting` counts instructions by the kernel as it is and by one built without accounting in its fast path instead, and shows the
 /// difference; `--scale` what making, using and ending tasks, threads and capabilities costs beside up to thousands of others. Their records have what
-/// their tables have.
+/// their tables have. `--counts` boots once, with a plugin of the emulator's that looks at every instruction and access, always on the machine of the
+/// tests: it counts each path's instructions, accesses, pages and lines, and models what its misses would cost on processors by name.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
@@ -55,6 +57,9 @@ pub struct Arguments {
     /// Measure what accounting adds to each path.
     #[arg(long)]
     accounting: bool,
+    /// Count what each path executes and touches, and model it on processors by name.
+    #[arg(long, conflicts_with_all = ["accounting", "scale"])]
+    counts: bool,
     /// Measure what creation, use and death cost beside many others.
     #[arg(long, conflicts_with = "accounting")]
     scale: bool,
@@ -73,11 +78,14 @@ enum Other {
 }
 
 /// Runs the subcommand.
-pub fn main(Arguments { other, json, accounting, scale, machine, config, timeout }: Arguments) -> Result<()> {
+pub fn main(Arguments { other, json, accounting, counts, scale, machine, config, timeout }: Arguments) -> Result<()> {
     if let Some(Other::Linux(arguments)) = other {
         return linux::main(arguments);
     }
     let prepared = Prepared::new(Needs::EMULATOR)?;
+    if counts {
+        return counts::run(&prepared, timeout, json.as_deref());
+    }
     if accounting || scale {
         let boots = Boots { prepared: &prepared, machine: machine.machine(), options: &config, timeout };
         return if scale { scale::run(&boots, json.as_deref()) } else { accounting::run(&boots, json.as_deref()) };
@@ -152,33 +160,6 @@ impl Boots<'_> {
         config.extra.extend(more.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())));
         boot(prepared, name, &machine, &config, self.timeout)
     }
-}
-
-/// What a table has in place of the cost of something that there is not.
-const ABSENT: &str = "not available";
-
-/// Lines of cells in columns, the first line being the heading: what is a number in every line but that is aligned to the right.
-fn text_table(lines: Vec<Vec<String>>) -> String {
-    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let cell = |line: &Vec<String>, column: usize| line.get(column).cloned().unwrap_or_default();
-    let widths: Vec<_> = (0..columns)
-        .map(|column| lines.iter().map(|line| cell(line, column).chars().count()).max().unwrap_or(0))
-        .collect();
-    let is_number = |text: String| ["-", ABSENT].contains(&&*text) || text.parse::<f64>().is_ok();
-    let right: Vec<_> =
-        (0..columns).map(|column| lines[1..].iter().all(|line| is_number(cell(line, column)))).collect();
-    let rule = widths.iter().map(|&width| "-".repeat(width)).collect();
-    let (heading, rest) = lines.split_at(1.min(lines.len()));
-    let mut text = String::new();
-    for line in heading.iter().chain([&rule]).chain(rest) {
-        let cells = (0..columns).map(|column| match right[column] {
-            true => format!("{:>width$}", cell(line, column), width = widths[column]),
-            false => format!("{:<width$}", cell(line, column), width = widths[column]),
-        });
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }
 
 fn boot(prepared: &Prepared, name: &str, machine: &Machine, config: &Config, timeout: Timeout) -> Result<Report> {

@@ -7,6 +7,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::build::{KINDS, feature, run_cargo};
+use crate::counts::Library;
 use crate::process;
 use crate::progress::Step;
 use crate::setup::{self, Needs};
@@ -40,7 +41,13 @@ pub fn main(Arguments { fix }: Arguments) -> Result<()> {
     let kinds = KINDS.iter().map(|kind| (kind.label, kind.command(&workspace, "clippy")));
     let mut features = KINDS[0].command(&workspace, "clippy");
     features.args(["--features", &feature::ALL.join(",")]);
-    let more = [("the kernel with all its features", features), ("the host's parts", host), ("the image maker", maker)];
+    let plugin = Library::command(&workspace, "clippy");
+    let more = [
+        ("the kernel with all its features", features),
+        ("the host's parts", host),
+        ("the image maker", maker),
+        ("the counting plugin", plugin),
+    ];
     for (label, mut command) in kinds.chain(more) {
         if !clippy(label, &mut command) {
             failed.push(label);

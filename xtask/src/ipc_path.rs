@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use self::code::Code;
+pub use self::code::Code;
 use self::layout::Layout;
 use self::paths::Route;
 pub use self::walk::Walk;

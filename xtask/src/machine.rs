@@ -4,6 +4,7 @@ pub mod accelerator;
 pub mod bochs;
 mod emulator;
 pub mod firmware;
+mod plugin;
 pub mod qmp;
 pub mod serial;
 
@@ -15,6 +16,7 @@ use anyhow::{Context, Result};
 use self::accelerator::Accelerator;
 pub use self::emulator::Emulator;
 pub use self::firmware::Firmware;
+pub use self::plugin::Plugin;
 use self::serial::Console;
 use crate::process;
 
@@ -38,6 +40,8 @@ pub struct Machine {
     pub disk: Option<PathBuf>,
     /// Makes the time-stamp counter count instructions, which takes TCG and one processor.
     pub count_instructions: bool,
+    /// What looks at each instruction, under TCG.
+    pub plugin: Option<Plugin>,
 }
 
 impl Machine {
@@ -51,6 +55,7 @@ impl Machine {
             cpu: "max".to_owned(),
             disk: None,
             count_instructions: false,
+            plugin: None,
         }
     }
 
@@ -84,6 +89,9 @@ impl Machine {
             command.arg("-drive").arg(format!("if=none,id=disk,format=raw,file={}", escaped(disk)?));
             // As of virtio 1.0: the driver knows no older kind.
             command.args(["-device", "virtio-blk-pci,drive=disk,disable-legacy=on,disable-modern=off"]);
+        }
+        if let Some(plugin) = &self.plugin {
+            command.arg("-plugin").arg(plugin.option(folder)?);
         }
         if self.firmware == Firmware::Uefi {
             let (code, variables) = firmware::find().context("there is no UEFI firmware; install the package ovmf")?;

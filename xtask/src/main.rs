@@ -6,6 +6,7 @@ mod boot;
 mod build;
 mod check;
 mod clean;
+mod counts;
 mod fuzz;
 mod gdb;
 mod image;

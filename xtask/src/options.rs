@@ -106,6 +106,7 @@ impl MachineOptions {
             cpu: self.cpu.clone().unwrap_or_else(|| usual.to_owned()),
             disk: self.disk.clone(),
             count_instructions: false,
+            plugin: None,
         }
     }
 }

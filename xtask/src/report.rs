@@ -2,6 +2,7 @@
 
 mod row;
 mod table;
+mod text;
 
 use std::fs;
 use std::path::Path;
@@ -12,6 +13,7 @@ use self::row::Measured;
 #[cfg(test)]
 pub use self::row::tests;
 pub use self::row::{Cost, Row, merge};
+pub use self::text::{ABSENT, text_table};
 use crate::machine::Machine;
 
 /// All figures of a measurement, with what one has to know to read them.

@@ -43,12 +43,15 @@ pub struct PerCpu {
 #[repr(C, align(64))]
 pub struct Line<T>(pub T);
 
-// Where parts of it lie, for `cargo xtask ipc-path`: symbols, which take no memory.
+// Where it and parts of it lie, for `cargo xtask ipc-path` and `bench --counts`: symbols, which take no memory.
 core::arch::global_asm!(
+    ".globl lilliput_boot_cpu",
+    ".set lilliput_boot_cpu, {block}",
     ".globl lilliput_layout_gdt",
     ".set lilliput_layout_gdt, {gdt}",
     ".globl lilliput_layout_cpu",
     ".set lilliput_layout_cpu, {cpu}",
+    block = sym BOOT_CPU,
     gdt = const core::mem::offset_of!(PerCpu, gdt),
     cpu = const core::mem::offset_of!(PerCpu, cpu),
 );

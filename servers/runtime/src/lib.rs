@@ -19,6 +19,7 @@ pub mod invoke;
 pub mod keeper;
 pub mod linux;
 pub mod machine;
+pub mod mark;
 pub mod message;
 pub mod mortal;
 pub mod object;

@@ -3,6 +3,7 @@
 use lilliput_abi::Selector;
 
 use crate::invoke::Invoke;
+use crate::mark::Mark;
 use crate::message::{Message, Word};
 use crate::trial::foreign::Way;
 
@@ -39,7 +40,8 @@ impl Vectors {
 ///
 /// Between the stamps lie, besides what is measured, on either width: the store of the first stamp
 /// (1 instruction), and two moves that save what the second one overwrites (2 instructions); a fence behind the first reading and one before the second
-/// (2); and, where a counter of instructions is read, the second reading itself (1). See [`MEASURING_INSTRUCTIONS`].
+/// (2); the [marks](crate::mark) around what is measured (2); and, where a counter of instructions is read, the second reading itself (1). See
+/// [`MEASURING_INSTRUCTIONS`].
 ///
 /// The fences (LFENCE) keep what is measured between the readings: nothing that comes after one begins before all that stands before it
 /// is done (Intel SDM vol. 2, RDTSC and LFENCE).
@@ -57,7 +59,7 @@ pub struct Stamps {
 }
 
 /// Instructions between two stamps that are there for measuring only.
-pub const MEASURING_INSTRUCTIONS: u32 = 6;
+pub const MEASURING_INSTRUCTIONS: u32 = 8;
 /// Instructions of a stub that loads selector and tag: the user's part that is the same on either width.
 pub const STUB_INSTRUCTIONS: u32 = 2;
 
@@ -81,6 +83,9 @@ pub trait Machine: Invoke {
     /// The address is one that the program reads at its own risk: where nothing is mapped, the read is an
     /// exception that somebody handles, or the end of the task.
     fn stamped_read(address: Word, stamps: &mut Stamps);
+
+    /// Executes a mark, which does nothing: see [`crate::mark`].
+    fn mark(mark: Mark);
 
     /// Where a foreign thread of a trial begins that enters so, and where it goes on after SYSENTER: see
     /// [`crate::trial::foreign::REGISTERS`].

@@ -40,6 +40,8 @@ pub struct Settings {
     pub disk: bool,
     /// Whether figures are printed as a table as well, and everything on the screen too, if there is one.
     pub table: bool,
+    /// Whether only what is counted between marks is measured: nothing that moves bytes.
+    pub counts: bool,
     /// Whether the TSC counts instructions.
     pub instructions: bool,
     /// Seeds that fuzzing begins with.
@@ -111,6 +113,7 @@ impl Settings {
             rounds: number("rounds", 12)?,
             disk: config.flag("disk").map_err(|error| Failure::new(format!("{error}")))?,
             table: config.flag("table").map_err(|error| Failure::new(format!("{error}")))?,
+            counts: config.flag("counts").map_err(|error| Failure::new(format!("{error}")))?,
             instructions: config.flag("instructions").map_err(|error| Failure::new(format!("{error}")))?,
             seeds,
             exchange_actions: number("exchange_actions", 60)?,

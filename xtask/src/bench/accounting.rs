@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::{Boots, text_table};
+use super::Boots;
 use crate::build::feature;
-use crate::report::Row;
+use crate::report::{Row, text_table};
 
 /// A path with and without.
 #[derive(Debug, PartialEq, Serialize)]

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Boots, text_table};
+use super::Boots;
 use crate::boot::{Record, Report};
 use crate::build::Scenario;
-use crate::report::Cost;
+use crate::report::{Cost, text_table};
 
 /// Measures, and prints a table for each kind of others.
 pub fn run(boots: &Boots, json: Option<&Path>) -> Result<()> {

@@ -7,6 +7,7 @@ use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, Spread, UNMAP, operation
 use super::{bulk, foreign};
 use crate::invoke::selector;
 use crate::machine::Machine;
+use crate::mark::{self, Mark};
 use crate::message::{Message, WORDS, Word};
 use crate::object::Endpoint;
 use crate::{parent, place};
@@ -65,36 +66,45 @@ impl<K: Machine> Batch<K> {
     fn call(&mut self) -> Result<Figure, Error> {
         Self::server().request(BEGIN, &[self.clock as Word])?;
         let sent = Message::new(ROUND, &[0x0101; WORDS][..self.words]);
+        self.start();
         for round in 0..self.clock.rounds() {
             let mut message = sent;
             self.stamp(round, selector(Operation::Call, place::SERVER, &sent), &mut message)?;
             assert_eq!((message.tag, message.payload()), (sent.tag, sent.payload()), "a wrong answer in round {round}");
         }
+        self.stop();
         self.with_server_stamps(true)
     }
 
     fn signal(&mut self) -> Result<Figure, Error> {
         Self::server().request(AWAIT, &[self.clock as Word, self.clock.rounds()])?;
+        self.start();
         for round in 0..self.clock.rounds() {
             self.stamp(round, Selector::new(Operation::Signal, place::NOTIFICATION), &mut Message::default())?;
         }
+        self.stop();
         self.with_server_stamps(false)
     }
 
     fn fault(&mut self, address: Word) -> Result<Figure, Error> {
         Self::server().request(BEGIN, &[self.clock as Word])?;
+        self.start();
         for round in 0..self.clock.rounds() {
             let stamps = self.clock.around_read::<K>(address)?;
             (self.before[round], self.after[round]) = (stamps.before, stamps.after);
             Self::server().request(UNMAP, &[address])?;
         }
+        self.stop();
         self.with_server_stamps(true)
     }
 
     fn foreign(&mut self) -> Result<Option<Figure>, Error> {
         Self::server().request(BEGIN, &[self.clock as Word])?;
         let calls = self.clock.rounds();
-        if !foreign::run::<K>(self.operation, calls, &mut self.before, &mut self.after)? {
+        self.start();
+        let measured = foreign::run::<K>(self.operation, calls, &mut self.before, &mut self.after)?;
+        self.stop();
+        if !measured {
             return Ok(None);
         }
         self.with_server_stamps(true).map(Some)
@@ -102,6 +112,7 @@ impl<K: Machine> Batch<K> {
 
     /// Operations without another side.
     fn alone(&mut self) -> Result<Figure, Error> {
+        self.start();
         for round in 0..self.clock.rounds() {
             if self.operation == operation::NULL {
                 self.stamp(round, Selector::new(Operation::Null, 0), &mut Message::default())?;
@@ -110,9 +121,25 @@ impl<K: Machine> Batch<K> {
                 (self.before[round], self.after[round]) = (stamps.before, stamps.after);
             }
         }
+        self.stop();
         let mut samples = self.after;
         samples.iter_mut().zip(&self.before).for_each(|(after, before)| *after = after.wrapping_sub(*before));
         Ok(self.figure(Spread::of(&mut samples[..self.clock.rounds()]), Spread::default()))
+    }
+
+    /// Tells who watches that the rounds begin, and how long their messages are. What switches are counted by is not to be watched.
+    fn start(&self) {
+        if self.clock == Clock::Time {
+            let digits = [self.words / 10, self.words % 10].map(|digit| b'0' + digit as u8);
+            mark::say::<K>(core::str::from_utf8(&digits).unwrap_or_default(), Mark::Start);
+        }
+    }
+
+    /// That they are over.
+    fn stop(&self) {
+        if self.clock == Clock::Time {
+            K::mark(Mark::Stop);
+        }
     }
 
     fn stamp(&mut self, round: usize, selector: Selector, message: &mut Message) -> Result<(), Error> {

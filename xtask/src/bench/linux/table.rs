@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::figures::{Cost, Figure};
 use super::side::{Side, SideFigures};
-use crate::bench::{ABSENT, text_table};
 use crate::linux::Architecture;
+use crate::report::{ABSENT, text_table};
 
 /// All that was measured.
 pub struct Measured {

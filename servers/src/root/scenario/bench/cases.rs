@@ -107,6 +107,17 @@ impl Case {
         }
     }
 
+    /// For who watches, in JSON: the names of both ways, the kinds of task, and the isolation mode, or null where no small task takes part.
+    pub fn description(&self, mode: Isolation) -> String {
+        let (there, back) = self.names();
+        // Who was signalled waits again, which nobody measures; but it lies between two marks.
+        let back = if self.operation == SIGNAL { Some("wait") } else { back };
+        let back = back.map(|back| format!(",\"{back}\"")).unwrap_or_default();
+        let (from, to) = (kind::name(self.from), kind::name(self.to));
+        let isolation = if self.has_small() { format!("\"{}\"", mode.name()) } else { String::from("null") };
+        format!(r#"{{"ways":["{there}"{back}],"from":"{from}","to":"{to}","isolation":{isolation}}}"#)
+    }
+
     /// For messages to people.
     pub fn title(&self) -> String {
         format!("{} {} -> {}", self.names().0, kind::name(self.from), kind::name(self.to))

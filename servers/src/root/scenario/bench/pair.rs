@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use lilliput_abi::object::kind;
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_runtime::bench::{Figure, bulk, operation, parameter};
+use lilliput_runtime::mark::{self, Mark};
 use lilliput_runtime::object::Arena;
 use lilliput_runtime::{Frames, Word, parent, place, role};
 use lilliput_user64::Native;
@@ -49,6 +50,7 @@ pub fn measure(
             }
         }
     }
+    mark::say::<Native>(&case.description(mode), Mark::Case);
     let mut objects = Objects { places: Vec::new(), threads: Vec::new() };
     let create = |supervisor: &mut Supervisor, kind, name| {
         let (program, space) = space(case, kind, arena, mode);

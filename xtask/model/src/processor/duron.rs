@@ -1,0 +1,38 @@
+//! AMD Duron 800 (Spitfire), of the published table of L4Linux system calls.
+//!
+//! It has no 64-bit mode and two levels of page table: what runs here is this project's code as if it had one.
+
+use super::{Costs, Cycles, Processor, Second, special_assumed};
+use crate::cache::{Shape, kib};
+use crate::sets::Geometry;
+use crate::tlb::{Large, Level};
+
+const SECOND: Level = Level { small: Geometry::new(256, 4), large: Large::Nowhere };
+
+/// See above.
+pub static DURON: Processor = Processor {
+    name: "duron",
+    title: "AMD Duron 800",
+    tags: false,
+    // AMD 22007 (Athlon x86 code optimization guide), appendix A: 24 entries for instructions, 32 for data, of which 8 are for large pages;
+    // behind each 256 in 4 ways for pages of 4 KiB.
+    code_tlb: Level { small: Geometry::full(16), large: Large::Apart(Geometry::full(8)) },
+    data_tlb: Level { small: Geometry::full(24), large: Large::Apart(Geometry::full(8)) },
+    second: Second::Split { code: SECOND, data: SECOND },
+    // The same: 64 KiB each, 2 ways. AMD 23802 (Duron data sheet): 64 KiB of second level, exclusive; 16 ways as of the Athlon with the cache on
+    // its die.
+    caches: Shape { code: kib(64, 2), data: kib(64, 2), second: kib(64, 16), exclusive: true },
+    costs: Costs {
+        // Assumed: three decoders, and code that is mostly moves and compares that depend on each other.
+        instruction: Cycles::new(0.45, 0.8, 1.3),
+        // Assumed.
+        second_tlb: Cycles::new(2.0, 5.0, 10.0),
+        // Assumed: two loads that the second level of cache has, or memory.
+        walk: Cycles::new(15.0, 45.0, 200.0),
+        // iXBT, RightMark Memory Analyzer on K7: 3 cycles in the first level, about 20 in the second, less where nothing has to be written back.
+        second_cache: Cycles::new(8.0, 15.0, 20.0),
+        // Assumed: PC133 memory at 800 MHz, 130 to 200 ns.
+        beyond: Cycles::new(80.0, 130.0, 180.0),
+        special: special_assumed,
+    },
+};

@@ -1,0 +1,70 @@
+//! A plugin of QEMU's TCG that shows a [`lilliput_model::Observer`] what the guest executes, and writes what it makes of that.
+//!
+//! Arguments: `out=FILE` for a line of JSON for each way of each batch, and `descriptors=START-END`, in hexadecimal, for where the
+//! kernel's table of descriptors is. `cargo xtask bench --counts` builds and loads it.
+//!
+//! One processor, and one thread of the emulator that runs it: everything is called from there, the state is behind a lock that nobody
+//! waits for. What goes wrong ends the emulator with a message: figures of which a part is missing are worse than none.
+
+mod api;
+mod state;
+mod translate;
+
+use std::ffi::{CStr, c_int};
+use std::ops::Range;
+use std::slice;
+
+use anyhow::{Context, Result};
+
+use self::api::{Argument, Id, Info};
+
+/// What the emulator looks at before it loads a plugin.
+#[unsafe(no_mangle)]
+pub static qemu_plugin_version: c_int = api::VERSION;
+
+/// Called once as the plugin is loaded. Anything but 0 ends the emulator.
+///
+/// # Safety
+/// The emulator calls it, with `count` strings as arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_plugin_install(
+    id: Id,
+    _info: *const Info,
+    count: c_int,
+    arguments: *const Argument,
+) -> c_int {
+    let count = usize::try_from(count).unwrap_or(0);
+    let texts: Vec<_> = if count == 0 {
+        Vec::new()
+    } else {
+        // SAFETY: the emulator's promise: so many pointers to strings that end with a zero.
+        let arguments = unsafe { slice::from_raw_parts(arguments, count) };
+        // SAFETY: as above.
+        arguments.iter().map(|&text| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()).collect()
+    };
+    match install(&texts) {
+        Ok(()) => {
+            // SAFETY: the emulator asks for just this, and the function is one for this purpose.
+            unsafe { api::qemu_plugin_register_vcpu_tb_trans_cb(id, translate::block) };
+            0
+        }
+        Err(error) => {
+            eprintln!("the counting plugin: {error:#}");
+            1
+        }
+    }
+}
+
+fn install(arguments: &[String]) -> Result<()> {
+    let value = |name: &str| {
+        let value = arguments.iter().find_map(|text| text.split_once('=').filter(|(key, _)| *key == name));
+        value.map(|(_, value)| value).with_context(|| format!("it needs `{name}=`"))
+    };
+    state::begin(value("out")?, range(value("descriptors")?).context("descriptors")?)
+}
+
+/// A range such as `ffff0000-ffff0040`.
+fn range(text: &str) -> Result<Range<u64>> {
+    let (start, end) = text.split_once('-').context("a range is START-END")?;
+    Ok(u64::from_str_radix(start, 16)?..u64::from_str_radix(end, 16)?)
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask bench --counts`: what the paths execute and touch, counted by a plugin of the emulator's, and modelled on processors by name.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::Scenario;
+use crate::counts::{Counted, Library, checks, table};
+use crate::options::Timeout;
+use crate::prepare::Prepared;
+
+/// Counts, and prints both tables.
+pub fn run(prepared: &Prepared, timeout: Timeout, json: Option<&Path>) -> Result<()> {
+    let library = Library::build(&prepared.workspace)?;
+    println!("--- boot `counts`: QEMU with the counting plugin");
+    let counted = Counted::new(prepared, &library, "counts", Scenario::Bench, (timeout.duration(), true))?;
+    println!("\nCounted, one way: exact\n\n{}", table::counts(&counted.records));
+    println!("Modelled cycles, one way: usual (range), and walks of page tables where there are any\n");
+    println!("{}", table::modelled(&counted.records));
+    if let Some(file) = json {
+        let records = serde_json::to_string_pretty(&counted.records)? + "\n";
+        fs::write(file, records).with_context(|| format!("can't write {}", file.display()))?;
+    }
+    for (name, outcome) in checks(&counted) {
+        if let Err(error) = outcome {
+            bail!("{name}: {error:#}");
+        }
+    }
+    Ok(())
+}
