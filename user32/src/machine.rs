@@ -1,6 +1,8 @@
 //! What programs of this width can do beside system calls.
 
 use core::arch::asm;
+use core::slice;
+use core::sync::atomic::AtomicU32;
 
 use lilliput_abi::Selector;
 use lilliput_runtime::machine::{Stamps, Vectors};
@@ -65,6 +67,20 @@ impl Machine for Native {
 
     fn foreign_caller(by_syscall: bool) -> Word {
         foreign::caller(by_syscall)
+    }
+
+    fn spin(instructions: u32) {
+        let pairs = (instructions / 2).max(1);
+        // SAFETY: it counts a register down.
+        unsafe { asm!("2: dec {0:e}", "jnz 2b", inout(reg) pairs => _, options(nomem, nostack)) };
+    }
+
+    fn shared(address: Word, words: usize) -> &'static [AtomicU32] {
+        let last = scratch(address + 4 * words.saturating_sub(1) as Word);
+        assert!(scratch(address) <= last);
+        // SAFETY: the range holds nothing of this program; atomic words may be anything and change at any time; if nothing is mapped, the kernel ends
+        // this task.
+        unsafe { slice::from_raw_parts(scratch(address).cast(), words) }
     }
 
     fn entry() -> Word {

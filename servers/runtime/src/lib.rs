@@ -27,6 +27,8 @@ pub mod pager;
 pub mod parent;
 pub mod place;
 pub mod random;
+
+pub mod ring;
 pub mod role;
 pub mod shell;
 pub mod tenant;

@@ -1,5 +1,7 @@
 //! What a program needs of its processor besides system calls.
 
+use core::sync::atomic::AtomicU32;
+
 use lilliput_abi::Selector;
 
 use crate::invoke::Invoke;
@@ -100,6 +102,16 @@ pub trait Machine: Invoke {
 
     /// Where a foreign thread of the benchmark begins that calls so: see [`crate::bench::foreign`].
     fn foreign_caller(by_syscall: bool) -> Word;
+
+    /// Executes so many instructions, two at least, and those of its call.
+    fn spin(instructions: u32);
+
+    /// Memory in the range of [`Machine::peek`] that other tasks may have as well, as so many words. It is the program's own doing that something is
+    /// mapped there for good; else it is ended.
+    ///
+    /// # Panics
+    /// For an address outside that range.
+    fn shared(address: Word, words: usize) -> &'static [AtomicU32];
 
     /// Where threads of this program begin.
     fn entry() -> Word;

@@ -27,6 +27,8 @@ pub const FRAMES: u32 = 10;
 pub const SERVER: u32 = 11;
 /// The endpoint where a pager is told of faults.
 pub const PAGER: u32 = 12;
+/// What a measuring client waits for, where the server wakes it.
+pub const BELL: u32 = 13;
 /// A measuring client's foreign thread.
 pub const FOREIGN: u32 = 14;
 /// Where the console's input is read: see [`crate::console::READ`].

@@ -4,7 +4,7 @@ use lilliput_abi::{Error, Operation, Selector};
 
 use super::clock::Clock;
 use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, Spread, UNMAP, operation, parameter};
-use super::{bulk, foreign};
+use super::{bulk, foreign, requests};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::mark::{self, Mark};
@@ -29,6 +29,9 @@ struct Batch<K> {
 pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
     if matches!(operation, operation::STRING | operation::MAP) {
         return bulk::run::<K>(operation);
+    }
+    if matches!(operation, operation::CALLS | operation::RING) {
+        return requests::run::<K>(operation, parent::parameter::<K>(parameter::ADDRESS)?);
     }
     let lengths = parent::parameter::<K>(parameter::LENGTHS)?;
     let address = parent::parameter::<K>(parameter::ADDRESS)?;

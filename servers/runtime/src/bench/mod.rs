@@ -14,6 +14,7 @@ pub mod bulk;
 pub mod client;
 pub mod clock;
 pub mod foreign;
+pub mod requests;
 pub mod server;
 
 use crate::message::Word;
@@ -30,6 +31,10 @@ pub const FETCH: u16 = 4;
 pub const UNMAP: u16 = 5;
 /// Accept strings: `() -> ()`
 pub const TAKE: u16 = 6;
+/// A request that takes so many instructions: `(number, instructions) -> (the number's complement)`
+pub const WORK: u16 = 7;
+/// Serve a ring until its end: `() -> ()`, and then serve.
+pub const RINGS: u16 = 8;
 
 /// What is measured.
 pub mod operation {
@@ -53,6 +58,10 @@ pub mod operation {
     pub const FOREIGN: Word = 7;
     /// The same by `syscall`.
     pub const FOREIGN_SYSCALL: Word = 8;
+    /// Ten requests by calls: see [`requests`](super::requests).
+    pub const CALLS: Word = 9;
+    /// Ten requests by a ring.
+    pub const RING: Word = 10;
 }
 
 /// Parameters that the root task sets, by number.
@@ -61,9 +70,9 @@ pub mod parameter {
 
     /// Lengths of messages to measure, one bit each; of strings and ranges, the powers of two that are their bytes.
     pub const LENGTHS: Word = 1;
-    /// An address with nothing mapped; of strings, where they are; of ranges, where they are mapped in the other task.
+    /// An address with nothing mapped; of strings and rings, where they are; of ranges, where they are mapped in the other task.
     pub const ADDRESS: Word = 2;
-    /// The server's: where strings arrive.
+    /// The server's: where strings arrive, or where its rings are.
     pub const TARGET: Word = 3;
 }
 
@@ -109,7 +118,7 @@ impl Spread {
 pub struct Figure {
     /// One of [`operation`].
     pub operation: Word,
-    /// Length of the message; of strings and ranges, the power of two.
+    /// Length of the message; of strings and ranges, the power of two; of requests, the number of their cost.
     pub words: Word,
     /// By which clock.
     pub clock: clock::Clock,

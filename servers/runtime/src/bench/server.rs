@@ -4,7 +4,7 @@ use lilliput_abi::foreign::{INTERRUPT_LABEL, SYSCALL_LABEL};
 use lilliput_abi::{Error, Operation, Rights, Selector, fault, layout};
 
 use super::clock::Clock;
-use super::{AWAIT, BEGIN, FETCH, ROUND, ROUNDS, TAKE, UNMAP, bulk, foreign, parameter};
+use super::{AWAIT, BEGIN, FETCH, RINGS, ROUND, ROUNDS, TAKE, UNMAP, WORK, bulk, foreign, parameter, requests};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
@@ -55,10 +55,14 @@ pub fn run<K: Machine>() -> Result<(), Error> {
             }
             label => {
                 message = batch.control::<K>(label, &message)?;
-                if label == AWAIT {
+                if matches!(label, AWAIT | RINGS) {
                     // The client is answered and goes on when this thread waits: it has the lower priority.
                     crate::object::reply::<K>(&message)?;
-                    batch.wait::<K>(message.words[1])?;
+                    if label == AWAIT {
+                        batch.wait::<K>(message.words[1])?;
+                    } else {
+                        requests::serve::<K>(parent::parameter::<K>(parameter::TARGET)?)?;
+                    }
                     next = Selector::new(Operation::Receive, place::SERVICE);
                     continue;
                 }
@@ -83,6 +87,11 @@ impl Batch {
                 // The reply to this is not measured, so that the array stays as it is.
                 Ok(Message::new(0, &[self.after[round] as Word, self.before[round] as Word]))
             }
+            WORK => {
+                K::spin(words[1] as u32);
+                Ok(Message::new(0, &[!(words[0] as u32) as Word]))
+            }
+            RINGS => Ok(Message::new(0, &[])),
             TAKE => {
                 accept::<K>(0, parent::parameter::<K>(parameter::TARGET)?, bulk::MOST)?;
                 Ok(Message::new(0, &[]))

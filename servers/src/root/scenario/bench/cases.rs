@@ -6,7 +6,9 @@ use alloc::string::String;
 use lilliput_abi::Isolation;
 use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_runtime::Word;
-use lilliput_runtime::bench::operation::{CALL, FAULT, FOREIGN, FOREIGN_SYSCALL, MAP, NULL, SIGNAL, STRING};
+use lilliput_runtime::bench::operation::{
+    CALL, CALLS, FAULT, FOREIGN, FOREIGN_SYSCALL, MAP, NULL, RING, SIGNAL, STRING,
+};
 
 /// An operation between two kinds of task.
 #[derive(Clone, Copy)]
@@ -60,6 +62,12 @@ pub const CASES: &[Case] = &[
     case(MAP, HOST, SMALL, BYTES),
     case(MAP, SMALL, WIDE, BYTES),
     case(MAP, WIDE, WIDE, BYTES),
+    case(CALLS, SMALL, SMALL, NONE),
+    case(RING, SMALL, SMALL, NONE),
+    case(CALLS, SMALL, HOST, NONE),
+    case(RING, SMALL, HOST, NONE),
+    case(CALLS, WIDE, WIDE, NONE),
+    case(RING, WIDE, WIDE, NONE),
 ];
 
 const fn case(operation: Word, from: u64, to: u64, lengths: Word) -> Case {
@@ -75,6 +83,16 @@ impl Case {
     /// Whether it is bytes that get from one task to the other.
     pub const fn is_bulk(&self) -> bool {
         matches!(self.operation, STRING | MAP)
+    }
+
+    /// Whether it is ten requests, in one way or the other.
+    pub const fn is_requests(&self) -> bool {
+        matches!(self.operation, CALLS | RING)
+    }
+
+    /// Whether it is measured as a whole, both sides and the way back together.
+    pub const fn is_whole(&self) -> bool {
+        self.is_bulk() || self.is_requests()
     }
 
     /// The modes of small tasks that it is measured in. To those that move bytes, tags of page tables make no difference.
@@ -100,6 +118,8 @@ impl Case {
             (SIGNAL, _) => ("signal", None),
             (STRING, _) => ("string and answer", None),
             (MAP, _) => ("map", None),
+            (CALLS, _) => ("10 by calls", None),
+            (RING, _) => ("10 by a ring", None),
             (FAULT, _) => ("page fault", Some("page fault answer")),
             (FOREIGN, _) => ("foreign int 0x80", Some("foreign int 0x80 answer")),
             (FOREIGN_SYSCALL, _) => ("foreign syscall", Some("foreign syscall answer")),

@@ -37,7 +37,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
         table::head(platform.limits_enforced, &overhead)?;
     }
     let (mut rows, mut kept) = (0, Vec::new());
-    for case in CASES.iter().filter(|case| !(settings.counts && case.is_bulk())) {
+    for case in CASES.iter().filter(|case| !(settings.counts && case.is_whole())) {
         for &mode in case.modes() {
             match pair::measure(supervisor, case, mode)? {
                 Ok(figures) => {

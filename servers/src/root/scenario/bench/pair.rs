@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use lilliput_abi::object::kind;
 use lilliput_abi::{Error, Isolation, Rights};
-use lilliput_runtime::bench::{Figure, bulk, operation, parameter};
+use lilliput_runtime::bench::{Figure, bulk, operation, parameter, requests};
 use lilliput_runtime::mark::{self, Mark};
 use lilliput_runtime::object::Arena;
 use lilliput_runtime::{Frames, Word, parent, place, role};
@@ -60,6 +60,7 @@ pub fn measure(
     let server = if case.same_task { client } else { create(supervisor, case.to, "measured server")? };
     connect(supervisor, &mut objects, case, client, server)?;
     if case.is_foreign()
+        || case.is_requests()
         || matches!(case.operation, operation::CALL | operation::SIGNAL | operation::FAULT | operation::STRING)
     {
         supervisor.child_mut(server).start(SERVER_PRIORITY, [role::BENCH_SERVER, 0])?;
@@ -91,7 +92,7 @@ pub fn measure(
 }
 
 fn space(case: &Case, kind: u64, arena: Arena<Native>, mode: Isolation) -> (&'static str, Space) {
-    let size = if case.is_bulk() { bulk::SMALL_SIZE } else { SMALL_SIZE };
+    let size = if case.is_whole() { bulk::SMALL_SIZE } else { SMALL_SIZE };
     match kind {
         kind::SMALL => ("32/bench", Space::Small(arena, size, mode, 0)),
         kind::HOST => ("host", Space::Host(arena)),
@@ -126,6 +127,9 @@ fn connect(
         calls.grant(place::NOTIFICATION, notification.place(), Rights::SEND, 1)?;
         calls.grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
     }
+    if case.is_requests() {
+        return connect_rings(supervisor, objects, case, client, server, page);
+    }
     if case.is_bulk() {
         return connect_bulk(supervisor, objects, case, client, server);
     }
@@ -145,6 +149,27 @@ fn connect(
     if case.operation == operation::FAULT {
         let task = supervisor.child(client).task;
         context(task.set_fault_handler(endpoint.place(), 1), "setting the measured fault handler")?;
+    }
+    Ok(())
+}
+
+/// Gives both sides the page with the rings, and the server what the client waits for.
+fn connect_rings(
+    supervisor: &mut Supervisor,
+    objects: &mut Objects,
+    case: &Case,
+    client: Id,
+    server: Id,
+    page: Frames<Native>,
+) -> Result<(), Failure> {
+    let bell = context(FACTORY.create_notification(), "a notification to measure")?;
+    objects.places.push(bell.place());
+    let sides = [(client, case.from, parameter::ADDRESS), (server, case.to, parameter::TARGET)];
+    for (id, kind, parameter) in sides {
+        let (child, address) = (supervisor.child_mut(id), requests::address(kind) as Word);
+        child.parameters.insert(parameter, address);
+        context(child.task.map(page, address, 0, 1, Rights::READ | Rights::WRITE), "mapping rings")?;
+        child.grant(place::BELL, bell.place(), if id == client { Rights::RECEIVE } else { Rights::SEND }, 1)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use lilliput_abi::Isolation;
 use lilliput_abi::object::kind;
 use lilliput_runtime::bench::clock::Clock;
-use lilliput_runtime::bench::{Figure, Spread, operation};
+use lilliput_runtime::bench::{Figure, Spread, operation, requests};
 use lilliput_runtime::machine::{MEASURING_INSTRUCTIONS, STUB_INSTRUCTIONS};
 
 use super::budgets;
@@ -55,8 +55,8 @@ pub fn records(
     platform: &Platform,
     overhead: &[u32; 2],
 ) -> Result<Vec<String>, Failure> {
-    if case.is_bulk() {
-        return Ok(bulk_records(case, mode, figures, platform, overhead));
+    if case.is_whole() {
+        return Ok(whole_records(case, mode, figures, platform, overhead));
     }
     if case.is_foreign() && platform.counts {
         return Ok(Vec::new());
@@ -120,8 +120,8 @@ pub fn records(
     Ok(records)
 }
 
-/// Those of bytes that get from one task to the other, user's instructions included: of a string those of both sides, and the answer.
-fn bulk_records(
+/// Those of what is measured as a whole, user's instructions included: of a string, and of requests, those of both sides, and the answers.
+fn whole_records(
     case: &Case,
     mode: Isolation,
     figures: &[Figure],
@@ -129,23 +129,24 @@ fn bulk_records(
     overhead: &[u32; 2],
 ) -> Vec<String> {
     let record = |figure: &Figure| {
-        let bytes = 1_u64 << figure.words;
-        let size = match bytes {
-            0..0x400 => format!("{bytes} B"),
-            0x400..0x10_0000 => format!("{} KiB", bytes >> 10),
-            _ => format!("{} MiB", bytes >> 20),
+        let size = match (case.is_requests(), 1_u64 << figure.words) {
+            (true, _) => requests::COSTS.get(figure.words).map_or_else(String::new, |cost| format!("{cost} each")),
+            (false, bytes @ 0..0x400) => format!("{bytes} B"),
+            (false, bytes @ 0x400..0x10_0000) => format!("{} KiB", bytes >> 10),
+            (false, bytes) => format!("{} MiB", bytes >> 20),
         };
         let name = format!("{}, {size}", case.names().0);
+        let words = if case.is_requests() { 2 } else { 4 };
         let (from, to) = (kind::name(case.from), kind::name(case.to));
         let cost = if platform.instructions {
             format!("\"instructions\":{}", figure.there.less(MEASURING_INSTRUCTIONS).median)
         } else {
             let spread = figure.there.less(overhead[usize::from(case.from != kind::SMALL)]);
-            ticks(spread, platform, &name, [from, to], 4, case, mode)
+            ticks(spread, platform, &name, [from, to], words, case, mode)
         };
         let isolation = if case.has_small() { format!("\"{}\"", mode.name()) } else { String::from("null") };
         format!(
-            "@row {{\"name\":\"{name}\",\"from\":\"{from}\",\"to\":\"{to}\",\"words\":4,\"isolation\":{isolation},{cost},\
+            "@row {{\"name\":\"{name}\",\"from\":\"{from}\",\"to\":\"{to}\",\"words\":{words},\"isolation\":{isolation},{cost},\
              \"limits_enforced\":{}}}",
             platform.limits_enforced
         )
