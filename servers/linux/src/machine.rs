@@ -1,6 +1,7 @@
 //! What the server needs of the kernel below: tasks, threads, mappings, time, and somewhere to print.
 
 use core::fmt;
+use core::ops::Add;
 
 use lilliput_abi::Rights;
 use lilliput_abi::layout::TLS_SELECTOR;
@@ -16,6 +17,41 @@ pub enum Stream {
     Output,
     /// Standard error, where that is another.
     Error,
+}
+
+/// What a thread has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Nanoseconds as a program.
+    pub user: u64,
+    /// Nanoseconds of the kernel's on its behalf.
+    pub kernel: u64,
+    /// Messages that were delivered for it.
+    pub messages: u64,
+    /// Exceptions that it raised.
+    pub faults: u64,
+}
+
+impl Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            user: self.user + other.user,
+            kernel: self.kernel + other.kernel,
+            messages: self.messages + other.messages,
+            faults: self.faults + other.faults,
+        }
+    }
+}
+
+/// Where a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// The slot of a small task, in units of the smallest; none of one that has a page table's lower half to itself.
+    pub slot: Option<u64>,
+    /// The isolation that is in force.
+    pub mode: &'static str,
 }
 
 /// What Linux programs run on.
@@ -65,6 +101,10 @@ pub trait Machine {
     fn stop(&mut self, thread: Self::Thread);
     /// Lets a thread that is stopped go on.
     fn resume(&mut self, thread: Self::Thread);
+    /// What a thread has used.
+    fn usage(&mut self, thread: Self::Thread) -> Usage;
+    /// Where a task is.
+    fn situation(&mut self, space: Self::Space) -> Situation;
     /// Nanoseconds since the boot.
     fn now(&mut self) -> u64;
     /// Prints what a program has written.

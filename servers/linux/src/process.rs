@@ -61,6 +61,8 @@ pub struct Process {
     pub arguments: Vec<u8>,
     /// The name that is shown.
     pub name: [u8; 16],
+    /// When it began, in nanoseconds since the boot.
+    pub started: u64,
     /// How it ended, if it has.
     pub end: Option<End>,
     /// Its threads, by their places.

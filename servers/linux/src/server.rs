@@ -3,11 +3,12 @@
 mod deliver;
 pub(crate) mod futex;
 mod life;
+mod proc;
 pub(crate) mod threads;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::mem;
 
 use lilliput_abi::foreign;
@@ -15,6 +16,8 @@ use syscalls::Errno;
 
 use crate::arch::Arch;
 use crate::call::Calls;
+use crate::files::proc::Entry;
+use crate::files::socket::Names;
 use crate::files::{self, Device, Kind, Node, Open, Refused};
 use crate::machine::Machine;
 use crate::memory::{Access, Memories, Place, Pool, User};
@@ -78,6 +81,10 @@ pub struct Server<M: Machine> {
     /// The thread whose call is served.
     pub(crate) me: usize,
     pub(crate) root: Rc<Node>,
+    /// How many sockets there are.
+    pub(crate) sockets: Rc<Cell<usize>>,
+    /// Those that are found by names of no file.
+    pub(crate) names: Names,
     pub(crate) next_node: u64,
     pub(crate) next_pid: u32,
     /// The turn of the last thread that waited at a word.
@@ -112,6 +119,8 @@ impl<M: Machine> Server<M> {
             threads: Vec::new(),
             me: 0,
             root: root.clone(),
+            sockets: Rc::default(),
+            names: Names::default(),
             next_node: 2,
             next_pid: 1,
             next_turn: 0,
@@ -152,7 +161,10 @@ impl<M: Machine> Server<M> {
 
     /// What programs expect to be there, where the tree does not have it.
     fn make_usual_files(&mut self) {
-        for name in [&b"dev"[..], b"tmp", b"proc", b"root"] {
+        // What the tree has there cannot be reached.
+        let _ = self.root.take(b"proc");
+        let _ = self.root.add(b"proc", Node::of(Entry::Folder("")));
+        for name in [&b"dev"[..], b"tmp", b"root"] {
             let node = Node::new(self.new_node(), Node::directory(), if name == b"tmp" { 0o1777 } else { 0o755 }, 0);
             // It is there already where the tree has it.
             let _ = self.root.add(name, node);
@@ -458,10 +470,17 @@ impl<M: Machine> Server<M> {
 
     /// Closes a description: whoever waits at the other end is to look.
     pub(crate) fn close(&mut self, open: Rc<Open>) {
-        if let Kind::Pipe(pipe) = &open.node.kind {
-            let number = pipe.number;
-            drop(open);
-            self.events.push(Channel::Pipe(number));
+        match &open.node.kind {
+            Kind::Pipe(pipe) => {
+                let number = pipe.number;
+                drop(open);
+                self.events.push(Channel::Pipe(number));
+            }
+            Kind::Socket(socket) => {
+                let pipes = socket.pipes().into_iter().flatten().flatten().map(|pipe| pipe.number);
+                self.events.extend(pipes.chain([socket.number]).map(Channel::Pipe));
+            }
+            _ => {}
         }
     }
 

@@ -6,7 +6,7 @@ use lilliput_abi::object::map::REPLACE;
 use lilliput_abi::object::register;
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_linux::memory::Frame;
-use lilliput_linux::{Arch, Machine, Registers, Stream};
+use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Usage};
 use lilliput_runtime::object::Arena;
 use lilliput_runtime::place::linux::{ARENA, FACTORY};
 use lilliput_runtime::{Factory, Frames, Task, Thread, Word, parent, place, time};
@@ -138,6 +138,29 @@ impl Machine for Kernel {
 
     fn resume(&mut self, thread: Self::Thread) {
         let _ = thread.resume();
+    }
+
+    fn usage(&mut self, thread: Self::Thread) -> Usage {
+        let kilohertz = time::now::<Native>().kilohertz.max(1);
+        let time = |ticks: u64| (u128::from(ticks) * 1_000_000 / u128::from(kilohertz)) as u64;
+        thread.account().map_or_else(
+            |_| Usage::default(),
+            |account| Usage {
+                user: time(account.user),
+                kernel: time(account.kernel),
+                messages: account.messages,
+                faults: account.faults,
+            },
+        )
+    }
+
+    fn situation(&mut self, space: Self::Space) -> Situation {
+        let Ok(info) = space.info() else { return Situation { slot: None, mode: "-" } };
+        // A large task, like a 64-bit one, begins at address 0.
+        let slot = (info.base != 0).then_some(info.base as u64 / lilliput_abi::layout::SLOT_UNIT);
+        let small = info.kind == lilliput_abi::object::kind::SMALL;
+        let mode = Isolation::from_number(info.isolation).filter(|_| small).map_or("-", Isolation::name);
+        Situation { slot, mode }
     }
 
     fn now(&mut self) -> u64 {

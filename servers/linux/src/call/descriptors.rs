@@ -9,10 +9,11 @@ use linux_raw_sys::general::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY, SEEK_CUR,
     SEEK_END, SEEK_SET,
 };
-use linux_raw_sys::ioctl::{FIONREAD, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGPGRP, TIOCGWINSZ, TIOCSPGRP};
+use linux_raw_sys::ioctl::{FIONBIO, FIONREAD, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGPGRP, TIOCGWINSZ, TIOCSPGRP};
 use syscalls::Errno;
 
-use crate::files::{Data, Device, Found, Kind, Node, Open, Pipe, Walk, path_of};
+use crate::files::proc::Entry;
+use crate::files::{Data, Device, Found, Kind, Node, Open, Pipe, Walk};
 use crate::machine::Machine;
 use crate::server::{Outcome, Result, Server};
 
@@ -39,33 +40,8 @@ impl<M: Machine> Server<M> {
     /// Where a path of the process's leads, and the path.
     pub(super) fn find_path(&mut self, directory: u64, path: u64, follow: bool) -> Result<Found> {
         let path = self.user().string(path)?;
-        if let Some((node, _)) = self.special(&path).filter(|_| follow) {
-            return Ok(Found { directory: self.root.clone(), name: Vec::new(), node: Some(node) });
-        }
         let from = if path.first() == Some(&b'/') { self.root.clone() } else { self.start(directory)? };
-        Walk { root: &self.root, from: &from, follow }.find(&path)
-    }
-
-    /// Names of `/proc` that are one thing for each process: what they lead to, and the link's text.
-    pub(crate) fn special(&self, path: &[u8]) -> Option<(Rc<Node>, Vec<u8>)> {
-        let rest = path.strip_prefix(b"/proc/")?;
-        let (who, what) = rest.split_at(rest.iter().position(|&byte| byte == b'/')?);
-        let process = match who {
-            b"self" | b"thread-self" => self.process(),
-            number => {
-                let pid = core::str::from_utf8(number).ok()?.parse().ok()?;
-                self.processes[self.find(pid)?].as_ref()?
-            }
-        };
-        match what {
-            b"/exe" => Some(process.program.clone()),
-            b"/cwd" => Some((process.directory.clone(), path_of(&process.directory, &self.root).ok()?)),
-            _ => {
-                let number = core::str::from_utf8(what.strip_prefix(b"/fd/")?).ok()?.parse().ok()?;
-                let open = process.files.get(number).ok()?.open.clone();
-                Some((open.node.clone(), b"/dev/fd".to_vec()))
-            }
-        }
+        Walk { root: &self.root, from: &from, follow, view: self }.find(&path)
     }
 
     pub(super) fn open(&mut self, &[path, flags, mode, ..]: &[u64; 6]) -> Result {
@@ -95,10 +71,16 @@ impl<M: Machine> Server<M> {
             }
         };
         match &node.kind {
-            Kind::Link(_) => return Err(Errno::ELOOP),
+            Kind::Link(_) | Kind::Proc(Entry::Way(..)) => return Err(Errno::ELOOP),
+            Kind::Proc(entry) if entry.is_directory() && flags & (O_CREAT | 3) != O_RDONLY => {
+                return Err(Errno::EISDIR);
+            }
+            Kind::Proc(entry) if !entry.is_directory() && flags & 3 != O_RDONLY => return Err(Errno::EACCES),
+            Kind::Proc(entry) if entry.is_directory() => {}
             Kind::Directory { .. } if flags & (O_CREAT | 3) != O_RDONLY => return Err(Errno::EISDIR),
             Kind::Directory { .. } => {}
             _ if flags & O_DIRECTORY != 0 => return Err(Errno::ENOTDIR),
+            Kind::Socket(_) | Kind::SocketName(_) => return Err(Errno::ENXIO),
             Kind::File(_) if flags & O_TRUNC != 0 && flags & 3 != O_RDONLY => {
                 node.resize(0)?;
                 node.changed.set(self.wall_clock());
@@ -201,9 +183,15 @@ impl<M: Machine> Server<M> {
         if request == FIONREAD {
             let waiting = match &open.node.kind {
                 Kind::Pipe(pipe) => pipe.bytes.borrow().len() as u64,
+                Kind::Socket(socket) => socket.waiting() as u64,
                 _ => open.node.size().saturating_sub(open.offset.get()),
             };
             return self.user().write(argument, &(waiting as u32).to_le_bytes()).map(|()| Outcome::Done(0));
+        }
+        if request == FIONBIO {
+            let waits = self.user().u32(argument)? == 0;
+            open.flags.set(open.flags.get() & !O_NONBLOCK | if waits { 0 } else { O_NONBLOCK });
+            return Ok(Outcome::Done(0));
         }
         match &open.node.kind {
             Kind::Device(Device::Console) if self.has_terminal => match request {
@@ -242,7 +230,9 @@ impl<M: Machine> Server<M> {
     fn seek(&mut self, number: u64, offset: i64, whence: u32) -> Result<u64> {
         let open = self.file(number)?;
         let base = match (&open.node.kind, whence) {
-            (Kind::Pipe(_) | Kind::Device(Device::Console | Device::Error), _) => return Err(Errno::ESPIPE),
+            (Kind::Pipe(_) | Kind::Socket(_) | Kind::Device(Device::Console | Device::Error), _) => {
+                return Err(Errno::ESPIPE);
+            }
             (_, SEEK_SET) => 0,
             (_, SEEK_CUR) => open.offset.get(),
             (_, SEEK_END) => open.node.size(),

@@ -8,6 +8,7 @@ use linux_raw_sys::general::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYM
 use syscalls::Errno;
 
 use super::descriptors::HERE;
+use crate::files::proc::Entry;
 use crate::files::{Data, Device, Found, Kind, Node, Pipe, path_of};
 use crate::machine::Machine;
 use crate::server::{Outcome, Result, Server};
@@ -131,7 +132,12 @@ impl<M: Machine> Server<M> {
             if Rc::ptr_eq(&above, &node) {
                 return Err(Errno::EINVAL);
             }
-            above = above.parent();
+            let next = above.parent();
+            // One that was removed leads nowhere.
+            if Rc::ptr_eq(&above, &next) {
+                return Err(Errno::ENOENT);
+            }
+            above = next;
         }
         if let Some(other) = &to.node {
             match (node.is_directory(), other.is_directory()) {
@@ -157,13 +163,10 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn readlinkat(&mut self, &[directory, path, place, length, ..]: &[u64; 6]) -> Result {
-        let name = self.user().string(path)?;
-        let target = match self.special(&name) {
-            Some((_, text)) => text,
-            None => match &self.find_path(directory, path, false)?.existing()?.kind {
-                Kind::Link(target) => target.clone(),
-                _ => return Err(Errno::EINVAL),
-            },
+        let target = match &self.find_path(directory, path, false)?.existing()?.kind {
+            Kind::Link(target) => target.clone(),
+            &Kind::Proc(Entry::Way(pid, way)) => self.way_text(pid, way)?,
+            _ => return Err(Errno::EINVAL),
         };
         let length = target.len().min(length as usize);
         self.user().write(place, &target[..length]).map(|()| Outcome::Done(length as u64))
@@ -184,14 +187,18 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn chdir(&mut self, &[path, ..]: &[u64; 6]) -> Result {
         let node = self.find_path(HERE, path, true)?.existing()?;
-        node.entries()?;
+        if !node.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
         self.process_mut().directory = node;
         Ok(Outcome::Done(0))
     }
 
     pub(super) fn fchdir(&mut self, &[number, ..]: &[u64; 6]) -> Result {
         let open = self.file(number)?;
-        open.node.entries()?;
+        if !open.node.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
         self.process_mut().directory = open.node.clone();
         Ok(Outcome::Done(0))
     }
@@ -213,15 +220,20 @@ impl<M: Machine> Server<M> {
     pub(super) fn getdents64(&mut self, &[number, place, length, ..]: &[u64; 6]) -> Result {
         const HEADER: usize = 19;
         let open = self.file(number)?;
-        let entries = open.node.entries()?;
         let length = length.min(1 << 20) as usize;
         // Its own name and its parent's come first; the offset counts entries.
         let first = open.offset.get() as usize;
         let (mut bytes, mut next) = (Vec::new(), first);
         let parent = open.node.parent();
         let dots = [(&b"."[..], &open.node), (b"..", &parent)];
-        let entries = entries.borrow();
-        let named = entries.iter().map(|(name, node)| (name.as_slice(), node));
+        let made = match open.node.kind {
+            Kind::Proc(entry) if entry.is_directory() => self.list(entry),
+            _ => Vec::new(),
+        };
+        let stored = if made.is_empty() { Some(open.node.entries()?.borrow()) } else { None };
+        let stored = stored.iter().flat_map(|entries| entries.iter());
+        let named = stored.chain(made.iter().map(|(name, node)| (name, node)));
+        let named = named.map(|(name, node)| (name.as_slice(), node));
         for (name, node) in dots.into_iter().chain(named).skip(first) {
             let size = (HEADER + name.len() + 1).next_multiple_of(8);
             if bytes.len() + size > length {

@@ -5,9 +5,11 @@ mod directories;
 mod futex;
 mod identity;
 mod memory;
+mod messages;
 mod poll;
 mod processes;
 mod signals;
+mod sockets;
 mod status;
 mod system;
 mod threads;
@@ -95,6 +97,10 @@ impl<M: Machine> Calls<M> {
             setitimer => setitimer, getitimer => getitimer,
             time => time, gettimeofday => gettimeofday, nanosleep => nanosleep, clock_gettime => clock_gettime,
             clock_getres => clock_getres, clock_nanosleep => clock_nanosleep,
+            socket => socket, socketpair => socketpair, bind => bind, listen => listen, accept4 => accept4,
+            connect => connect, getsockname => getsockname, getpeername => getpeername, sendto => sendto,
+            recvfrom => recvfrom, sendmsg => sendmsg, recvmsg => recvmsg, shutdown => shutdown,
+            getsockopt => getsockopt, setsockopt => setsockopt,
             uname => uname, sysinfo => sysinfo, getrandom => getrandom, sched_getaffinity => sched_getaffinity,
             getgroups => getgroups, setgroups => done, getcpu => getcpu, getxattr => no_attributes,
             lgetxattr => no_attributes, fgetxattr => no_attributes, listxattr => no_attributes,
@@ -110,15 +116,15 @@ impl<M: Machine> Calls<M> {
             sigreturn => sigreturn, truncate64 => truncate64, ftruncate64 => ftruncate64, _newselect => select,
             pselect6 => pselect6, ppoll => ppoll, clock_gettime64 => clock_gettime64,
             clock_nanosleep_time64 => clock_nanosleep64, utimensat_time64 => utimensat64, ppoll_time64 => ppoll64,
-            sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => statfs64, pselect6_time64 => pselect6_64,
-            futex_time64 => futex64,
+            sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => fstatfs64, pselect6_time64 => pselect6_64,
+            futex_time64 => futex64, socketcall => socketcall,
         }
         wide! {
             fcntl => fcntl, stat => stat64, lstat => lstat64, fstat => fstat64, newfstatat => fstatat64, mmap => mmap,
             arch_prctl => arch_prctl, getuid => zero, geteuid => zero, getgid => zero, getegid => zero,
             setuid => done, setgid => done, setresuid => done, setresgid => done, setreuid => done, setregid => done,
             chown => chown, lchown => lchown, fchown => fchown, select => select, pselect6 => pselect6, ppoll => ppoll,
-            statfs => statfs, fstatfs => statfs,
+            statfs => statfs, fstatfs => fstatfs, accept => accept,
         }
         calls
     }

@@ -8,7 +8,7 @@ use syscalls::Errno;
 
 use super::descriptors::HERE;
 use crate::arch::Arch;
-use crate::files::{Node, Status, status};
+use crate::files::{Kind, Node, Status, status};
 use crate::machine::Machine;
 use crate::server::{Outcome, Result, Server};
 
@@ -107,13 +107,18 @@ impl<M: Machine> Server<M> {
         self.user().write(place, &bytes).map(|()| Outcome::Done(0))
     }
 
-    /// `struct statfs`, of a file system in memory. `width` of most of its words.
-    fn put_file_system(&mut self, place: u64, width: usize) -> Result {
+    /// `struct statfs`, of the file system that a node is in. `width` of most of its words.
+    fn put_file_system(&mut self, node: &Node, place: u64, width: usize) -> Result {
         const TMPFS: u64 = 0x0102_1994;
+        const PROC: u64 = 0x9fa0;
         let (frames, free) = self.pool.counts();
-        let mut fields = Fields(Vec::new()).put(TMPFS, width.min(8)).put(4096, width.min(8));
+        let (kind, values) = match node.kind {
+            Kind::Proc(_) => (PROC, [0; 5]),
+            _ => (TMPFS, [frames as u64, free as u64, free as u64, 1 << 20, 1 << 20]),
+        };
+        let mut fields = Fields(Vec::new()).put(kind, width.min(8)).put(4096, width.min(8));
         let counts = if width == 4 { 8 } else { width };
-        for value in [frames as u64, free as u64, free as u64, 1 << 20, 1 << 20] {
+        for value in values {
             fields = fields.put(value, counts);
         }
         let mut bytes = fields.put(0, 8).put(255, width).put(4096, width).0;
@@ -121,12 +126,24 @@ impl<M: Machine> Server<M> {
         self.user().write(place, &bytes).map(|()| Outcome::Done(0))
     }
 
-    pub(super) fn statfs(&mut self, &[_, place, ..]: &[u64; 6]) -> Result {
-        self.put_file_system(place, 8)
+    pub(super) fn statfs(&mut self, &[path, place, ..]: &[u64; 6]) -> Result {
+        let node = self.node_at(HERE, path, 0)?;
+        self.put_file_system(&node, place, 8)
     }
 
-    pub(super) fn statfs64(&mut self, &[_, _, place, ..]: &[u64; 6]) -> Result {
-        self.put_file_system(place, 4)
+    pub(super) fn fstatfs(&mut self, &[number, place, ..]: &[u64; 6]) -> Result {
+        let open = self.file(number)?;
+        self.put_file_system(&open.node, place, 8)
+    }
+
+    pub(super) fn statfs64(&mut self, &[path, _, place, ..]: &[u64; 6]) -> Result {
+        let node = self.node_at(HERE, path, 0)?;
+        self.put_file_system(&node, place, 4)
+    }
+
+    pub(super) fn fstatfs64(&mut self, &[number, _, place, ..]: &[u64; 6]) -> Result {
+        let open = self.file(number)?;
+        self.put_file_system(&open.node, place, 4)
     }
 
     fn set_mode(&mut self, node: &Node, mode: u64) -> Result {

@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use linux_raw_sys::general::SIGPIPE;
 use syscalls::Errno;
 
+use crate::files::proc::Entry;
 use crate::files::{Device, Kind, Node, Open, Pipe};
 use crate::machine::{Machine, Stream};
 use crate::memory::Access;
@@ -31,7 +32,7 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn pread(&mut self, &[number, address, length, low, high, _]: &[u64; 6]) -> Result {
         let (open, offset) = (self.file(number)?, self.offset(low, high)?);
-        if matches!(open.node.kind, Kind::Pipe(_)) {
+        if matches!(open.node.kind, Kind::Pipe(_) | Kind::Socket(_)) {
             return Err(Errno::ESPIPE);
         }
         self.read_from(&open, address, length.min(MOST) as usize, Some(offset))
@@ -39,7 +40,7 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn pwrite(&mut self, &[number, address, length, low, high, _]: &[u64; 6]) -> Result {
         let (open, offset) = (self.file(number)?, self.offset(low, high)?);
-        if matches!(open.node.kind, Kind::Pipe(_)) {
+        if matches!(open.node.kind, Kind::Pipe(_) | Kind::Socket(_)) {
             return Err(Errno::ESPIPE);
         }
         self.write_to(&open, address, length.min(MOST) as usize, Some(offset))
@@ -62,7 +63,7 @@ impl<M: Machine> Server<M> {
         self.each_piece(arguments, |server, open, address, length| server.write_to(open, address, length, None))
     }
 
-    fn each_piece(
+    pub(super) fn each_piece(
         &mut self,
         &[number, pieces, count, ..]: &[u64; 6],
         each: impl Fn(&mut Self, &Rc<Open>, u64, usize) -> Result,
@@ -116,7 +117,10 @@ impl<M: Machine> Server<M> {
         match &open.node.kind {
             Kind::Directory { .. } => Err(Errno::EISDIR),
             Kind::Link(_) => Err(Errno::EINVAL),
-            Kind::Pipe(pipe) => self.read_pipe(open, &pipe.clone(), address, length),
+            &Kind::Proc(entry) => self.read_text(open, entry, address, length, at),
+            Kind::Socket(socket) => self.read_socket(open, &socket.clone(), address, length),
+            Kind::SocketName(_) => Err(Errno::ENXIO),
+            Kind::Pipe(pipe) => self.read_pipe(open.never_waits(), &pipe.clone(), address, length),
             Kind::Device(device) => self.read_device(*device, address, length),
             Kind::File(_) => {
                 let mut offset = at.unwrap_or(open.offset.get());
@@ -133,6 +137,23 @@ impl<M: Machine> Server<M> {
                 Ok(Outcome::Done(offset - start))
             }
         }
+    }
+
+    /// Reads a text of `/proc`, as it is when its beginning is read.
+    fn read_text(&mut self, open: &Open, entry: Entry, address: u64, length: usize, at: Option<u64>) -> Result {
+        let offset = at.unwrap_or(open.offset.get());
+        if offset == 0 || open.text.borrow().is_empty() {
+            let text = self.text(entry)?;
+            *open.text.borrow_mut() = text;
+        }
+        let text = open.text.borrow();
+        let rest = usize::try_from(offset).ok().and_then(|offset| text.get(offset..)).unwrap_or_default();
+        let rest = &rest[..rest.len().min(length)];
+        self.user().write(address, rest)?;
+        if at.is_none() {
+            open.offset.set(offset + rest.len() as u64);
+        }
+        Ok(Outcome::Done(rest.len() as u64))
     }
 
     fn read_device(&mut self, device: Device, address: u64, length: usize) -> Result {
@@ -159,12 +180,12 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Done(length as u64))
     }
 
-    fn read_pipe(&mut self, open: &Open, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result {
+    pub(super) fn read_pipe(&mut self, never_waits: bool, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result {
         let count = pipe.bytes.borrow().len().min(length);
         if count == 0 {
             return match () {
                 () if length == 0 || !pipe.has_writers() => Ok(Outcome::Done(0)),
-                () if open.never_waits() => Err(Errno::EAGAIN),
+                () if never_waits => Err(Errno::EAGAIN),
                 () => Ok(Outcome::Wait(Channel::Pipe(pipe.number))),
             };
         }
@@ -192,8 +213,9 @@ impl<M: Machine> Server<M> {
         }
         match &open.node.kind {
             Kind::Directory { .. } => Err(Errno::EISDIR),
-            Kind::Link(_) => Err(Errno::EINVAL),
-            Kind::Pipe(pipe) => self.write_pipe(open, &pipe.clone(), address, length),
+            Kind::Link(_) | Kind::Proc(_) | Kind::SocketName(_) => Err(Errno::EINVAL),
+            Kind::Socket(socket) => self.write_socket(open, &socket.clone(), address, length),
+            Kind::Pipe(pipe) => self.write_pipe(open.never_waits(), &pipe.clone(), address, length),
             Kind::Device(device) => self.write_device(*device, address, length),
             Kind::File(_) => {
                 let offset = match at {
@@ -236,7 +258,7 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Done(bytes.len() as u64))
     }
 
-    fn write_pipe(&mut self, open: &Open, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result {
+    pub(super) fn write_pipe(&mut self, never_waits: bool, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result {
         let before = self.thread().progress as usize;
         let rest = length - before.min(length);
         if !pipe.has_readers() {
@@ -249,13 +271,13 @@ impl<M: Machine> Server<M> {
         let room = pipe.room();
         let count = rest.min(room);
         if count == 0 && rest > 0 || rest <= WHOLE && count < rest && before == 0 {
-            return if open.never_waits() { Err(Errno::EAGAIN) } else { Ok(Outcome::Wait(Channel::Pipe(pipe.number))) };
+            return if never_waits { Err(Errno::EAGAIN) } else { Ok(Outcome::Wait(Channel::Pipe(pipe.number))) };
         }
         let mut bytes = pipe.bytes.borrow_mut();
         self.user().pieces(address + before as u64, count, Access::Read, |piece| bytes.extend(piece.iter()))?;
         self.events.push(Channel::Pipe(pipe.number));
         let done = (before + count) as u64;
-        if count == rest || open.never_waits() {
+        if count == rest || never_waits {
             return Ok(Outcome::Done(done));
         }
         self.thread_mut().progress = done;
@@ -313,7 +335,8 @@ impl<M: Machine> Server<M> {
                 to.node.write(place, count, |to| to.copy_from_slice(&bytes))?;
                 to.offset.set(place + count as u64);
             }
-            Kind::Directory { .. } | Kind::Link(_) => return Err(Errno::EINVAL),
+            // Who asks reads and writes instead.
+            _ => return Err(Errno::EINVAL),
         }
         let end = at + count as u64;
         if offset == 0 {

@@ -74,7 +74,7 @@ fn parent<'a>(root: &Rc<Node>, name: &'a [u8], number: &mut dyn FnMut() -> u64) 
     };
     let mut directory = root.clone();
     for part in path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()) {
-        let walk = Walk { root, from: &directory, follow: true };
+        let walk = Walk { root, from: &directory, follow: true, view: &() };
         directory = match walk.find(part)? {
             Found { node: Some(node), .. } => node,
             Found { directory, name, .. } => {

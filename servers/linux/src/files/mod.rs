@@ -5,13 +5,15 @@ mod node;
 mod open;
 mod path;
 mod pipe;
+pub mod proc;
+pub mod socket;
 mod status;
 mod table;
 
 pub use cpio::{Refused, fill};
 pub use node::{Data, Device, Kind, Name, Node};
 pub use open::{Open, Ready};
-pub use path::{Found, Walk, path_of};
+pub use path::{Found, View, Walk, path_of};
 pub use pipe::{End, Pipe};
 pub use status::{Status, status};
 pub use table::{Descriptor, Table};

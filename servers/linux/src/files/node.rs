@@ -8,6 +8,8 @@ use core::cell::{Cell, RefCell};
 use syscalls::Errno;
 
 use super::Pipe;
+use super::proc::Entry;
+use super::socket::Socket;
 
 /// A name in a directory.
 pub type Name = Vec<u8>;
@@ -55,6 +57,12 @@ pub enum Kind {
     Device(Device),
     /// A pipe with a name.
     Pipe(Rc<Pipe>),
+    /// Something below `/proc`.
+    Proc(Entry),
+    /// A socket, in no directory.
+    Socket(Rc<Socket>),
+    /// The name of a socket, as long as that is there.
+    SocketName(Weak<Socket>),
 }
 
 /// A node of the tree.
@@ -94,9 +102,18 @@ impl Node {
         Kind::Directory { entries: RefCell::default(), parent: RefCell::default() }
     }
 
+    /// A node for something below `/proc`.
+    pub fn of(entry: Entry) -> Rc<Self> {
+        Self::new(entry.number(), Kind::Proc(entry), entry.mode(), 0)
+    }
+
     /// Whether it is a directory.
     pub const fn is_directory(&self) -> bool {
-        matches!(self.kind, Kind::Directory { .. })
+        match self.kind {
+            Kind::Directory { .. } => true,
+            Kind::Proc(entry) => entry.is_directory(),
+            _ => false,
+        }
     }
 
     /// Whether its bytes are the initial tree's.
@@ -104,13 +121,14 @@ impl Node {
         matches!(&self.kind, Kind::File(data) if matches!(*data.borrow(), Data::Fixed(_)))
     }
 
-    /// What is in a directory.
+    /// What is in a directory of the tree.
     ///
     /// # Errors
-    /// `ENOTDIR`.
+    /// `ENOTDIR`; `EPERM` for a directory below `/proc`, where nothing is put or taken.
     pub fn entries(&self) -> Result<&RefCell<BTreeMap<Name, Rc<Self>>>, Errno> {
         match &self.kind {
             Kind::Directory { entries, .. } => Ok(entries),
+            Kind::Proc(entry) if entry.is_directory() => Err(Errno::EPERM),
             _ => Err(Errno::ENOTDIR),
         }
     }
@@ -147,6 +165,9 @@ impl Node {
     pub fn take(&self, name: &[u8]) -> Result<Rc<Self>, Errno> {
         let node = self.entries()?.borrow_mut().remove(name).ok_or(Errno::ENOENT)?;
         node.links.set(node.links.get().saturating_sub(1));
+        if let Kind::Directory { parent, .. } = &node.kind {
+            *parent.borrow_mut() = Weak::new();
+        }
         Ok(node)
     }
 

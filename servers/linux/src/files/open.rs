@@ -1,7 +1,8 @@
 //! What is open: a node or a pipe's end, an offset, flags. Shared by all descriptors that were made from one.
 
 use alloc::rc::Rc;
-use core::cell::Cell;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 
 use linux_raw_sys::general::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
 
@@ -17,6 +18,8 @@ pub struct Open {
     pub offset: Cell<u64>,
     /// Flags of `open` that can change.
     pub flags: Cell<u32>,
+    /// A text of `/proc` as it was when its beginning was read.
+    pub text: RefCell<Vec<u8>>,
 }
 
 /// What could be done without waiting.
@@ -41,7 +44,7 @@ impl Open {
             ],
             _ => [None, None],
         };
-        Rc::new(Self { node, ends, offset: Cell::new(0), flags: Cell::new(flags) })
+        Rc::new(Self { node, ends, offset: Cell::new(0), flags: Cell::new(flags), text: RefCell::default() })
     }
 
     /// Whether it was opened to be read.
@@ -66,8 +69,10 @@ impl Open {
 
     /// What could be done without waiting.
     pub fn ready(&self) -> Ready {
-        let Kind::Pipe(pipe) = &self.node.kind else {
-            return Ready { read: true, write: true, hung_up: false };
+        let pipe = match &self.node.kind {
+            Kind::Pipe(pipe) => pipe,
+            Kind::Socket(socket) => return socket.ready(),
+            _ => return Ready { read: true, write: true, hung_up: false },
         };
         let empty = pipe.bytes.borrow().is_empty();
         Ready {

@@ -6,11 +6,31 @@ use alloc::vec::Vec;
 use syscalls::Errno;
 
 use super::node::{Kind, Name, Node};
+use super::proc::{Entry, Way};
 
 /// How many symbolic links a path may lead through.
 const MOST_LINKS: usize = 40;
 /// The longest name.
 const LONGEST_NAME: usize = 255;
+
+/// Who knows what is below `/proc`.
+pub trait View {
+    /// What stands under a name in a directory there.
+    fn look_up(&self, within: Entry, name: &[u8]) -> Option<Rc<Node>>;
+    /// Where a link of a process's leads to.
+    fn target(&self, pid: u32, way: Way) -> Option<Rc<Node>>;
+}
+
+/// Nobody does.
+impl View for () {
+    fn look_up(&self, _: Entry, _: &[u8]) -> Option<Rc<Node>> {
+        None
+    }
+
+    fn target(&self, _: u32, _: Way) -> Option<Rc<Node>> {
+        None
+    }
+}
 
 /// Where a walk begins, and whether it follows a link at its end.
 #[derive(Clone, Copy)]
@@ -21,6 +41,8 @@ pub struct Walk<'a> {
     pub from: &'a Rc<Node>,
     /// Whether a symbolic link at the end is followed.
     pub follow: bool,
+    /// Who knows what is below `/proc`.
+    pub view: &'a dyn View,
 }
 
 /// Where a path leads.
@@ -77,6 +99,9 @@ impl Walk<'_> {
                         let walk = Self { follow: true, ..*self };
                         walk.find_counted(&directory, target, links)?
                     }
+                    &Kind::Proc(Entry::Way(pid, way)) if !last || self.follow || must_be_directory => {
+                        Found { node: self.view.target(pid, way), ..step }
+                    }
                     _ => step,
                 },
                 None => step,
@@ -100,13 +125,21 @@ impl Walk<'_> {
         let node = match name {
             b"." => directory.clone(),
             b".." if Rc::ptr_eq(directory, self.root) => directory.clone(),
-            b".." => directory.parent(),
+            b".." => match directory.kind {
+                Kind::Proc(entry) => entry.parent().map_or_else(|| self.root.clone(), Node::of),
+                _ => directory.parent(),
+            },
             _ => {
-                let node = directory.entries()?.borrow().get(name).cloned();
+                let node = match directory.kind {
+                    Kind::Proc(entry) => self.view.look_up(entry, name),
+                    _ => directory.entries()?.borrow().get(name).cloned(),
+                };
                 return Ok(Found { directory: directory.clone(), name: name.to_vec(), node });
             }
         };
-        directory.entries()?;
+        if !directory.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
         Ok(Found { directory: node.clone(), name: Vec::new(), node: Some(node) })
     }
 }
@@ -116,6 +149,9 @@ impl Walk<'_> {
 /// # Errors
 /// `ENOENT` if it was removed.
 pub fn path_of(directory: &Rc<Node>, root: &Rc<Node>) -> Result<Vec<u8>, Errno> {
+    if let Kind::Proc(entry) = directory.kind {
+        return Ok(entry.path().into_bytes());
+    }
     let (mut names, mut at) = (Vec::new(), directory.clone());
     while !Rc::ptr_eq(&at, root) {
         let parent = at.parent();

@@ -33,6 +33,8 @@ pub fn status(node: &Node) -> Status {
         Kind::Link(_) => (0o120_000, 0),
         Kind::Pipe(_) => (0o010_000, 0),
         Kind::Device(device) => (0o020_000, number(*device)),
+        Kind::Proc(entry) => (entry.mode() & 0o170_000, 0),
+        Kind::Socket(_) | Kind::SocketName(_) => (0o140_000, 0),
     };
     let (size, links) = match node.entries() {
         // Twenty bytes an entry, as in a tmpfs; its name, its own `.`, and the `..` of those in it.
@@ -41,6 +43,7 @@ pub fn status(node: &Node) -> Status {
             let directories = entries.values().filter(|entry| entry.is_directory()).count();
             (20 * (entries.len() as u64 + 2), 2 + directories as u32)
         }
+        Err(_) if matches!(node.kind, Kind::Proc(_)) => (0, 1),
         Err(_) => (node.size(), node.links.get()),
     };
     Status {

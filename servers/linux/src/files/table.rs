@@ -42,6 +42,11 @@ impl Table {
         self.0.get_mut(place).and_then(Option::as_mut).ok_or(Errno::EBADF)
     }
 
+    /// The numbers that stand for something.
+    pub fn numbers(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().filter(|(_, descriptor)| descriptor.is_some()).map(|(number, _)| number)
+    }
+
     /// Gives the lowest free number that is not below `least`.
     ///
     /// # Errors

@@ -66,6 +66,16 @@ impl<S: Copy> Memory<S> {
         (address < area.end).then_some(area)
     }
 
+    /// All areas, the lowest first.
+    pub fn areas(&self) -> impl Iterator<Item = &Area> {
+        self.areas.values()
+    }
+
+    /// How many pages are there.
+    pub fn resident(&self) -> u64 {
+        self.pages.len() as u64
+    }
+
     /// Whether nothing is in a range.
     pub fn is_free(&self, range: &Range<u64>) -> bool {
         self.areas.range(..range.end).next_back().is_none_or(|(_, area)| area.end <= range.start)

@@ -50,7 +50,7 @@ impl<M: Machine> Server<M> {
         let space = self.machine.create_space(program.image.arch, program.layout.size)?;
         let memory = Memory::new(space, program.layout.size, program.layout.mappings.clone());
         let memory = self.memories.add(memory);
-        let pid = self.new_pid();
+        let (pid, started) = (self.new_pid(), self.machine.now());
         self.first = pid;
         let process = Process {
             pid,
@@ -68,6 +68,7 @@ impl<M: Machine> Server<M> {
             program: (program.node.clone(), program.place.clone()),
             arguments: Vec::new(),
             name: [0; 16],
+            started,
             end: None,
             threads: Vec::new(),
             first_exit: None,
@@ -122,14 +123,12 @@ impl<M: Machine> Server<M> {
     fn program(&mut self, from: &Rc<Node>, path: &[u8], mut arguments: Vec<Vec<u8>>) -> Result<Program> {
         let (mut path, root) = (path.to_vec(), self.root.clone());
         for _ in 0..MOST_SCRIPTS {
-            let (node, place) = match self.special(&path) {
-                Some(found) => found,
-                None => {
-                    let found = Walk { root: &root, from, follow: true }.find(&path)?;
-                    let place = [path_of(&found.directory, &root)?.as_slice(), b"/", &found.name].concat();
-                    (found.existing()?, place)
-                }
-            };
+            let found = Walk { root: &root, from, follow: true, view: self }.find(&path)?;
+            let directory = path_of(&found.directory, &root)?;
+            let place = [directory.as_slice(), b"/", &found.name].concat();
+            let node = found.existing()?;
+            // By `/proc/PID/exe` it is where that was found.
+            let place = if place.starts_with(b"/proc/") { self.name_of(&node) } else { place };
             if !matches!(node.kind, Kind::File(_)) || node.mode.get() & 0o111 == 0 {
                 return Err(Errno::EACCES);
             }
@@ -229,7 +228,7 @@ impl<M: Machine> Server<M> {
             let copy = memory.fork(space, pool, machine);
             self.memories.add(copy)
         };
-        let pid = self.new_pid();
+        let (pid, started) = (self.new_pid(), self.machine.now());
         let parent = self.process();
         let child = Process {
             pid,
@@ -247,6 +246,7 @@ impl<M: Machine> Server<M> {
             program: parent.program.clone(),
             arguments: parent.arguments.clone(),
             name: parent.name,
+            started,
             end: None,
             threads: Vec::new(),
             first_exit: None,
@@ -368,7 +368,7 @@ fn look_up(root: &Rc<Node>, name: &[u8], environment: &[Vec<u8>]) -> Result<Vec<
     let path = environment.iter().find_map(|entry| entry.strip_prefix(b"PATH="));
     for directory in path.unwrap_or(b"/bin:/usr/bin").split(|&byte| byte == b':') {
         let candidate = [directory, b"/", name].concat();
-        let walk = Walk { root, from: root, follow: true };
+        let walk = Walk { root, from: root, follow: true, view: &() };
         if let Ok(Found { node: Some(node), .. }) = walk.find(&candidate)
             && matches!(node.kind, Kind::File(_))
         {

@@ -130,3 +130,16 @@ fn who_writes_to_nobody_is_told_so() {
         assert_eq!(scene.server.ended(), None::<End>);
     });
 }
+
+#[test]
+fn a_directory_does_not_move_into_one_that_was_removed() {
+    both(|mut scene| {
+        let (gone, other) = (scene.text(1, 0, "/tmp/gone"), scene.text(1, 0x100, "/tmp/other"));
+        let inside = scene.text(1, 0x200, "inside");
+        scene.done(1, "mkdir", &[gone, 0o755]);
+        scene.done(1, "mkdir", &[other, 0o755]);
+        scene.done(1, "chdir", &[gone]);
+        scene.done(1, "rmdir", &[gone]);
+        scene.fails(1, "rename", &[other, inside], Errno::ENOENT);
+    });
+}

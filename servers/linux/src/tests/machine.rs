@@ -9,7 +9,7 @@ use lilliput_abi::Rights;
 use syscalls::Errno;
 
 use crate::arch::{Arch, Registers};
-use crate::machine::{Machine, Stream};
+use crate::machine::{Machine, Situation, Stream, Usage};
 use crate::memory::Frame;
 use crate::server::Answer;
 
@@ -163,6 +163,14 @@ impl Machine for Played {
         let thread = self.threads.get_mut(&thread).expect("it is there");
         assert!(!thread.runs && !thread.asks, "only who is stopped is resumed");
         thread.runs = true;
+    }
+
+    fn usage(&mut self, thread: u32) -> Usage {
+        Usage { user: 30_000_000 * u64::from(thread), kernel: 10_000_000, messages: 7, faults: 2 }
+    }
+
+    fn situation(&mut self, space: u32) -> Situation {
+        Situation { slot: Some(space.into()), mode: "page" }
     }
 
     fn now(&mut self) -> u64 {

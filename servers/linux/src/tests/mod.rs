@@ -4,8 +4,10 @@ mod files;
 mod hostile;
 mod machine;
 mod memory;
+mod proc;
 mod processes;
 mod signals;
+mod sockets;
 mod threads;
 
 use std::vec::Vec;

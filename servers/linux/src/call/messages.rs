@@ -1,0 +1,264 @@
+//! Sending and receiving by sockets.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use linux_raw_sys::general::SIGPIPE;
+use linux_raw_sys::net::{MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC};
+use syscalls::Errno;
+
+use crate::files::Open;
+use crate::files::socket::{Address, Socket, Style};
+use crate::machine::Machine;
+use crate::process::Channel;
+use crate::server::{Outcome, Result, Server};
+
+/// The longest datagram.
+const LONGEST: usize = 64 << 10;
+/// The most pieces of one message.
+const MOST_PIECES: u64 = 1024;
+
+/// Pieces of memory that hold a message: address and length.
+type Pieces = Vec<(u64, usize)>;
+
+/// `struct msghdr`, as far as it is used here.
+struct Header {
+    name: (u64, u64),
+    pieces: (u64, u64),
+    control: (u64, u64),
+}
+
+impl<M: Machine> Server<M> {
+    pub(super) fn sendto(&mut self, &[number, address, length, flags, to, to_length]: &[u64; 6]) -> Result {
+        let (open, socket) = self.socket_at(number)?;
+        let flags = flags as u32;
+        if socket.style == Style::Stream {
+            return self.send_stream(&open, &socket, address, length.min(0x7fff_f000) as usize, flags);
+        }
+        let to = if to == 0 { None } else { Some((to, to_length)) };
+        self.send_datagram(&open, &socket, &[(address, length as usize)], flags, to)
+    }
+
+    pub(super) fn recvfrom(&mut self, &[number, address, length, flags, from, from_length]: &[u64; 6]) -> Result {
+        let (open, socket) = self.socket_at(number)?;
+        let flags = flags as u32;
+        if socket.style == Style::Stream {
+            return self.receive_stream(&open, &socket, address, length.min(0x7fff_f000) as usize, flags);
+        }
+        let outcome = self.receive_datagram(&open, &socket, &[(address, length as usize)], flags)?;
+        let Ok((outcome, sender)) = outcome else { return Ok(Outcome::Wait(Channel::Pipe(socket.number))) };
+        if from != 0 {
+            self.put_address(&sender, from, from_length)?;
+        }
+        Ok(Outcome::Done(outcome))
+    }
+
+    /// What is read and written by `read` and `write`.
+    pub(super) fn read_socket(&mut self, open: &Open, socket: &Rc<Socket>, address: u64, length: usize) -> Result {
+        if socket.style == Style::Stream {
+            return self.receive_stream(open, socket, address, length, 0);
+        }
+        match self.receive_datagram(open, socket, &[(address, length)], 0)? {
+            Ok((count, _)) => Ok(Outcome::Done(count)),
+            Err(channel) => Ok(Outcome::Wait(channel)),
+        }
+    }
+
+    pub(super) fn write_socket(&mut self, open: &Open, socket: &Rc<Socket>, address: u64, length: usize) -> Result {
+        match socket.style {
+            Style::Stream => self.send_stream(open, socket, address, length, 0),
+            Style::Datagram => self.send_datagram(open, socket, &[(address, length)], 0, None),
+        }
+    }
+
+    fn send_stream(&mut self, open: &Open, socket: &Socket, address: u64, length: usize, flags: u32) -> Result {
+        let [_, output] = socket.pipes().ok_or(Errno::ENOTCONN)?;
+        let Some(output) = output.filter(|pipe| pipe.has_readers() || flags & MSG_NOSIGNAL == 0) else {
+            if flags & MSG_NOSIGNAL == 0 {
+                self.raise(SIGPIPE);
+            }
+            return Err(Errno::EPIPE);
+        };
+        let never_waits = open.never_waits() || flags & MSG_DONTWAIT != 0;
+        self.write_pipe(never_waits, &output, address, length)
+    }
+
+    fn receive_stream(&mut self, open: &Open, socket: &Socket, address: u64, length: usize, flags: u32) -> Result {
+        let [input, _] = socket.pipes().ok_or(Errno::ENOTCONN)?;
+        let Some(input) = input else { return Ok(Outcome::Done(0)) };
+        let never_waits = open.never_waits() || flags & MSG_DONTWAIT != 0;
+        if flags & MSG_PEEK == 0 || input.bytes.borrow().is_empty() {
+            return self.read_pipe(never_waits, &input, address, length);
+        }
+        let bytes: Vec<u8> = input.bytes.borrow().iter().take(length).copied().collect();
+        self.user().write(address, &bytes).map(|()| Outcome::Done(bytes.len() as u64))
+    }
+
+    fn send_datagram(
+        &mut self,
+        open: &Open,
+        socket: &Rc<Socket>,
+        pieces: &[(u64, usize)],
+        flags: u32,
+        to: Option<(u64, u64)>,
+    ) -> Result {
+        let mut length = 0;
+        for &(_, piece) in pieces {
+            length = usize::checked_add(length, piece).filter(|&length| length <= LONGEST).ok_or(Errno::EMSGSIZE)?;
+        }
+        let mut bytes = Vec::new();
+        for &(address, length) in pieces {
+            bytes.extend(self.user().bytes(address, length)?);
+        }
+        let pair = socket.partner.borrow().upgrade();
+        let receiver = match (to, pair) {
+            (Some((place, length)), _) => {
+                let domain = socket.local.borrow().none();
+                let address = self.get_address(place, length, &domain)?;
+                self.partner(&address, Style::Datagram)
+            }
+            (None, Some(pair)) => Ok(pair),
+            (None, None) => {
+                let address = socket.remote.borrow().clone().ok_or(Errno::EDESTADDRREQ)?;
+                self.partner(&address, Style::Datagram)
+            }
+        };
+        self.name_somehow(socket)?;
+        let receiver = match receiver {
+            Ok(receiver) => receiver,
+            // By the internet's way nobody needs to be there to be sent to.
+            Err(Errno::ECONNREFUSED) if matches!(*socket.local.borrow(), Address::Internet(..)) => {
+                return Ok(Outcome::Done(length as u64));
+            }
+            Err(error) => return Err(error),
+        };
+        if !receiver.has_room(length) {
+            let waits = !open.never_waits() && flags & MSG_DONTWAIT == 0;
+            return if waits { Ok(Outcome::Wait(Channel::Pipe(receiver.number))) } else { Err(Errno::EAGAIN) };
+        }
+        let sender = socket.local.borrow().clone();
+        receiver.datagrams.borrow_mut().push_back((sender, bytes));
+        self.events.push(Channel::Pipe(receiver.number));
+        Ok(Outcome::Done(length as u64))
+    }
+
+    /// Takes a datagram: how many bytes, and whom it is from; or what there is to wait for.
+    fn receive_datagram(
+        &mut self,
+        open: &Open,
+        socket: &Rc<Socket>,
+        pieces: &[(u64, usize)],
+        flags: u32,
+    ) -> Result<core::result::Result<(u64, Address), Channel>> {
+        let Some((sender, bytes)) = socket.datagrams.borrow().front().cloned() else {
+            let waits = !open.never_waits() && flags & MSG_DONTWAIT == 0;
+            return if waits { Ok(Err(Channel::Pipe(socket.number))) } else { Err(Errno::EAGAIN) };
+        };
+        let mut rest = bytes.as_slice();
+        for &(address, length) in pieces {
+            let (piece, after) = rest.split_at(rest.len().min(length));
+            self.user().write(address, piece)?;
+            rest = after;
+        }
+        if flags & MSG_PEEK == 0 {
+            socket.datagrams.borrow_mut().pop_front();
+            self.events.push(Channel::Pipe(socket.number));
+        }
+        let count = if flags & MSG_TRUNC != 0 { bytes.len() } else { bytes.len() - rest.len() };
+        Ok(Ok((count as u64, sender)))
+    }
+
+    fn header(&mut self, place: u64) -> Result<Header> {
+        let word = self.thread().arch.word();
+        let mut words = [0; 6];
+        for (number, value) in words.iter_mut().enumerate() {
+            *value = self.user().word(place + number as u64 * word)?;
+        }
+        let [name, name_length, pieces, count, control, control_length] = words;
+        if count > MOST_PIECES {
+            return Err(Errno::EMSGSIZE);
+        }
+        let name_length = u64::from(name_length as u32);
+        Ok(Header { name: (name, name_length), pieces: (pieces, count), control: (control, control_length) })
+    }
+
+    fn pieces_at(&mut self, (place, count): (u64, u64)) -> Result<Pieces> {
+        let word = self.thread().arch.word();
+        let mut pieces = Pieces::new();
+        for number in 0..count {
+            let at = place + number * 2 * word;
+            let (address, length) = (self.user().word(at)?, self.user().word(at + word)?);
+            pieces.push((address, length.min(0x7fff_f000) as usize));
+        }
+        Ok(pieces)
+    }
+
+    pub(super) fn sendmsg(&mut self, &[number, place, flags, ..]: &[u64; 6]) -> Result {
+        let (open, socket) = self.socket_at(number)?;
+        let Header { name, pieces, control } = self.header(place)?;
+        // Descriptors and identities are not passed on.
+        if control.0 != 0 && control.1 != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let flags = flags as u32;
+        if socket.style == Style::Stream {
+            return self.each_piece(&[number, pieces.0, pieces.1, 0, 0, 0], |server, open, address, length| {
+                server.send_stream(open, &socket, address, length, flags)
+            });
+        }
+        let pieces = self.pieces_at(pieces)?;
+        self.send_datagram(&open, &socket, &pieces, flags, (name.0 != 0).then_some(name))
+    }
+
+    pub(super) fn recvmsg(&mut self, &[number, place, flags, ..]: &[u64; 6]) -> Result {
+        let (open, socket) = self.socket_at(number)?;
+        let Header { name, pieces, control } = self.header(place)?;
+        let (flags, word) = (flags as u32, self.thread().arch.word());
+        let outcome = if socket.style == Style::Stream {
+            // What has arrived is enough: after the first piece nothing is waited for.
+            let mut first = true;
+            let mut moved = 0;
+            let mut outcome = Ok(Outcome::Done(0));
+            for (address, length) in self.pieces_at(pieces)?.into_iter().filter(|&(_, length)| length > 0) {
+                let flags = if first { flags } else { flags | MSG_DONTWAIT };
+                match self.receive_stream(&open, &socket, address, length, flags) {
+                    Ok(Outcome::Done(count)) => {
+                        moved += count;
+                        outcome = Ok(Outcome::Done(moved));
+                        if count < length as u64 || flags & MSG_PEEK != 0 {
+                            break;
+                        }
+                    }
+                    other if first => {
+                        outcome = other;
+                        break;
+                    }
+                    _ => break,
+                }
+                first = false;
+            }
+            outcome?
+        } else {
+            let pieces = self.pieces_at(pieces)?;
+            match self.receive_datagram(&open, &socket, &pieces, flags)? {
+                Err(channel) => Outcome::Wait(channel),
+                Ok((count, sender)) => {
+                    if name.0 != 0 {
+                        // The room for it is where its length goes.
+                        self.put_address(&sender, name.0, place + word)?;
+                    }
+                    Outcome::Done(count)
+                }
+            }
+        };
+        if matches!(outcome, Outcome::Done(_)) {
+            // No control data, and no flags.
+            let width = word as usize;
+            if control.0 != 0 {
+                self.user().write(place + 5 * word, &[0; 8][..width])?;
+            }
+            self.user().write(place + 6 * word, &[0; 4])?;
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,184 @@
+//! Sockets: pairs of pipes for streams, queues of datagrams, and addresses that others find them by.
+
+use alloc::collections::VecDeque;
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use super::{End, Pipe, Ready};
+
+/// Bytes of datagrams that wait, and how many there may be of them.
+const MOST_BYTES: usize = 64 << 10;
+const MOST_DATAGRAMS: usize = 64;
+
+/// What a socket moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Bytes, in order.
+    Stream,
+    /// Messages, each as a whole.
+    Datagram,
+}
+
+/// Where a socket is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A name of the domain `AF_UNIX`: a path, what follows a zero, or nothing.
+    Unix(Vec<u8>),
+    /// IPv4: address and port.
+    Internet(u32, u16),
+}
+
+impl Address {
+    /// This machine's own address.
+    pub const LOCALHOST: u32 = 0x7f00_0001;
+
+    /// The same in the same domain, that says nothing.
+    pub fn none(&self) -> Self {
+        match self {
+            Self::Unix(_) => Self::Unix(Vec::new()),
+            Self::Internet(..) => Self::Internet(0, 0),
+        }
+    }
+
+    /// Whether who asks for another address means a socket with this one.
+    pub fn is_meant_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Internet(here, port), Self::Internet(there, wanted)) => {
+                port == wanted && (*here == 0 || here == there || *there == 0)
+            }
+            _ => self == other && !matches!(self, Self::Unix(name) if name.is_empty()),
+        }
+    }
+}
+
+/// What became of a socket of streams.
+#[derive(Default)]
+pub enum State {
+    /// Nothing yet.
+    #[default]
+    Idle,
+    /// It takes connections: those that wait, and how many may.
+    Listens(VecDeque<Rc<Socket>>, usize),
+    /// It is connected: the ends that it reads and writes, as far as they were not shut down.
+    Connected(Option<End>, Option<End>),
+}
+
+/// A socket.
+pub struct Socket {
+    /// Its number, of which no pipe or node was ever.
+    pub number: u64,
+    /// What it moves.
+    pub style: Style,
+    /// Its own address; of the right domain from the beginning.
+    pub local: RefCell<Address>,
+    /// Whether somebody gave it that.
+    pub is_bound: Cell<bool>,
+    /// That of its partner.
+    pub remote: RefCell<Option<Address>>,
+    /// What became of it.
+    pub state: RefCell<State>,
+    /// Datagrams that wait, with whom they are from.
+    pub datagrams: RefCell<VecDeque<(Address, Vec<u8>)>>,
+    /// Who gets its datagrams, if it is one of a pair.
+    pub partner: RefCell<Weak<Self>>,
+    /// How many there are of all, this among them.
+    count: Rc<Cell<usize>>,
+}
+
+impl Socket {
+    /// One that has nothing but a domain, which the address says.
+    pub fn new(number: u64, style: Style, local: Address, count: &Rc<Cell<usize>>) -> Rc<Self> {
+        count.set(count.get() + 1);
+        Rc::new(Self {
+            number,
+            style,
+            local: RefCell::new(local),
+            is_bound: Cell::new(false),
+            remote: RefCell::new(None),
+            state: RefCell::default(),
+            datagrams: RefCell::default(),
+            partner: RefCell::default(),
+            count: count.clone(),
+        })
+    }
+
+    /// Connects two by pipes of these numbers.
+    pub fn join(&self, other: &Self, numbers: [u64; 2]) {
+        let [there, back] = numbers.map(Pipe::new);
+        *self.state.borrow_mut() = State::Connected(Some(End::new(&back, false)), Some(End::new(&there, true)));
+        *other.state.borrow_mut() = State::Connected(Some(End::new(&there, false)), Some(End::new(&back, true)));
+    }
+
+    /// The pipe that it reads from, and the one that it writes to; none that was shut down. Nothing if it is not connected.
+    pub fn pipes(&self) -> Option<[Option<Rc<Pipe>>; 2]> {
+        match &*self.state.borrow() {
+            State::Connected(input, output) => {
+                Some([input, output].map(|end| end.as_ref().map(|end| end.pipe.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    /// How many bytes could be read now.
+    pub fn waiting(&self) -> usize {
+        match (self.style, self.pipes()) {
+            (Style::Datagram, _) => self.datagrams.borrow().front().map_or(0, |(_, datagram)| datagram.len()),
+            (Style::Stream, Some([Some(pipe), _])) => pipe.bytes.borrow().len(),
+            (Style::Stream, _) => 0,
+        }
+    }
+
+    /// Whether one more datagram of so many bytes can wait.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let datagrams = self.datagrams.borrow();
+        let waiting: usize = datagrams.iter().map(|(_, datagram)| datagram.len()).sum();
+        datagrams.len() < MOST_DATAGRAMS && waiting + bytes <= MOST_BYTES
+    }
+
+    /// What could be done without waiting.
+    pub fn ready(&self) -> Ready {
+        if self.style == Style::Datagram {
+            return Ready { read: !self.datagrams.borrow().is_empty(), write: true, hung_up: false };
+        }
+        match &*self.state.borrow() {
+            State::Idle => Ready { read: false, write: true, hung_up: true },
+            State::Listens(waiting, _) => Ready { read: !waiting.is_empty(), write: false, hung_up: false },
+            State::Connected(input, output) => {
+                let ended = input.as_ref().is_none_or(|end| !end.pipe.has_writers());
+                let unheard = output.as_ref().is_none_or(|end| !end.pipe.has_readers());
+                let waits = input.as_ref().is_some_and(|end| !end.pipe.bytes.borrow().is_empty());
+                Ready {
+                    read: ended || waits,
+                    write: unheard || output.as_ref().is_some_and(|end| end.pipe.room() > 0),
+                    hung_up: ended && unheard,
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.count.set(self.count.get() - 1);
+    }
+}
+
+/// Sockets by their addresses, as long as they are there.
+#[derive(Default)]
+pub struct Names(Vec<(Address, Weak<Socket>)>);
+
+impl Names {
+    /// The socket of this style that an address means.
+    pub fn find(&self, address: &Address, style: Style) -> Option<Rc<Socket>> {
+        let sockets =
+            self.0.iter().filter(|(name, _)| name.is_meant_by(address)).filter_map(|(_, socket)| socket.upgrade());
+        sockets.into_iter().find(|socket| socket.style == style)
+    }
+
+    /// Gives a socket a name.
+    pub fn add(&mut self, address: Address, socket: &Rc<Socket>) {
+        self.0.retain(|(_, socket)| socket.strong_count() > 0);
+        self.0.push((address, Rc::downgrade(socket)));
+    }
+}

@@ -1,0 +1,233 @@
+//! Texts about a process, and the table of all tasks.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use lilliput_abi::Rights;
+use linux_raw_sys::general::SIGCHLD;
+use syscalls::Errno;
+
+use super::of_system::{MOUNTS, TICKS};
+use crate::arch::Arch;
+use crate::machine::{Machine, Situation, Usage};
+use crate::memory::{PAGE, Source};
+use crate::process::Process;
+use crate::server::{Result, Server};
+use crate::signal::COUNT;
+
+/// Bytes of a list of areas, at most: a program may have any number of them.
+const LONGEST_LIST: usize = 256 << 10;
+
+/// What the kernel says of a process's task and threads.
+struct Books {
+    usage: Usage,
+    /// None of one that has ended.
+    situation: Option<Situation>,
+}
+
+impl<M: Machine> Server<M> {
+    pub(super) fn text_of_process(&mut self, place: usize, name: &str) -> Result<Vec<u8>> {
+        let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
+        let text = match name {
+            "cmdline" => return Ok(process.arguments.clone()),
+            "comm" => format!("{}\n", shown(process)),
+            "lilliput" => self.row(place).map(|row| format!("{HEADER}\n{row}\n")).unwrap_or_default(),
+            "maps" => self.maps(process),
+            "mounts" => MOUNTS.into(),
+            "stat" => self.numbers(place)?,
+            "statm" => {
+                let (pages, resident) = self.pages(process);
+                format!("{pages} {resident} 0 0 0 {resident} 0\n")
+            }
+            "status" => self.described(process),
+            _ => return Err(Errno::ENOENT),
+        };
+        Ok(text.into_bytes())
+    }
+
+    /// Pages of its areas, and those that are there.
+    fn pages(&self, process: &Process) -> (u64, u64) {
+        process.memory.map_or((0, 0), |memory| {
+            let memory = self.memories.get(memory);
+            (memory.areas().map(|area| (area.end - area.start) / PAGE).sum(), memory.resident())
+        })
+    }
+
+    fn state(&self, process: &Process) -> char {
+        let mut threads =
+            process.threads.iter().filter_map(|&thread| self.threads[thread].as_ref().map(|it| (thread, it)));
+        match () {
+            () if process.end.is_some() => 'Z',
+            () if process.stopped.is_some() => 'T',
+            () if threads.any(|(place, thread)| thread.runs || place == self.me) => 'R',
+            () => 'S',
+        }
+    }
+
+    fn books(&mut self, place: usize) -> Result<Books> {
+        let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
+        let threads = process.threads.iter().filter_map(|&thread| self.threads[thread].as_ref());
+        let usage = threads.fold(Usage::default(), |sum, thread| sum + self.machine.usage(thread.handle));
+        let space = process.memory.map(|memory| self.memories.get(memory).space);
+        let situation = space.map(|space| self.machine.situation(space));
+        Ok(Books { usage, situation })
+    }
+
+    /// `man 5 proc`, `/proc/PID/stat`.
+    fn numbers(&mut self, place: usize) -> Result<String> {
+        let Books { usage, .. } = self.books(place)?;
+        let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
+        let (pages, resident) = self.pages(process);
+        let Process { pid, parent, group, session, started, .. } = *process;
+        let ticks = |time: u64| time / (1_000_000_000 / TICKS);
+        let (name, state, threads) = (shown(process), self.state(process), process.threads.len());
+        let (terminal, foreground) = self.terminal_of(process);
+        let (pending, ignored, caught) = signals(process);
+        let blocked = self.mask_of(process);
+        let (user, kernel, started, size) = (ticks(usage.user), ticks(usage.kernel), ticks(started), pages * PAGE);
+        Ok(format!(
+            "{pid} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 0 {faults} 0 0 0 {user} {kernel} 0 0 20 0 \
+             {threads} 0 {started} {size} {resident} 18446744073709551615 0 0 0 0 0 {pending} {blocked} {ignored} {caught} 0 0 0 \
+             {SIGCHLD} 0 0 0 0 0 0 0 0 0 0 0 0 0 {code}\n",
+            faults = usage.faults,
+            code = process.end.map_or(0, |end| end.status()),
+        ))
+    }
+
+    /// The terminal's device number and its group in the foreground, as far as it is the process's.
+    fn terminal_of(&self, process: &Process) -> (u32, i64) {
+        if self.has_terminal { (0x501, process.group.into()) } else { (0, -1) }
+    }
+
+    fn mask_of(&self, process: &Process) -> u64 {
+        let first = process.threads.first().and_then(|&thread| self.threads[thread].as_ref());
+        first.map_or(0, |thread| thread.mask.0)
+    }
+
+    fn described(&self, process: &Process) -> String {
+        let (pages, resident) = self.pages(process);
+        let (pending, ignored, caught) = signals(process);
+        let state = match self.state(process) {
+            'R' => "R (running)",
+            'T' => "T (stopped)",
+            'Z' => "Z (zombie)",
+            _ => "S (sleeping)",
+        };
+        let Process { pid, parent, .. } = *process;
+        let mut text = format!(
+            "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{parent}\nTracerPid:\t0\n",
+            shown(process),
+            process.mask,
+        );
+        text += "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t1024\nGroups:\t\n";
+        if process.end.is_none() {
+            let (size, resident) = (pages * PAGE / 1024, resident * PAGE / 1024);
+            text += &format!("VmSize:\t{size:>8} kB\nVmRSS:\t{resident:>8} kB\n");
+        }
+        let blocked = self.mask_of(process);
+        text += &format!(
+            "Threads:\t{}\nShdPnd:\t{pending:016x}\nSigBlk:\t{blocked:016x}\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n",
+            process.threads.len(),
+        );
+        text
+    }
+
+    fn maps(&self, process: &Process) -> String {
+        let mut text = String::new();
+        let Some(memory) = process.memory.map(|memory| self.memories.get(memory)) else { return text };
+        for area in memory.areas() {
+            if text.len() > LONGEST_LIST {
+                break;
+            }
+            let right = |right, letter| if area.rights.contains(right) { letter } else { '-' };
+            let (read, write, execute) =
+                (right(Rights::READ, 'r'), right(Rights::WRITE, 'w'), right(Rights::EXECUTE, 'x'));
+            let shared = if area.shared { 's' } else { 'p' };
+            let (offset, number, name) = match &area.source {
+                Source::File(node, offset, _) if Rc::ptr_eq(node, &process.program.0) => {
+                    (*offset, node.number, String::from_utf8_lossy(&process.program.1))
+                }
+                Source::File(node, offset, _) => (*offset, node.number, "(file)".into()),
+                Source::Zero if !memory.heap.is_empty() && (area.start..area.end).contains(&memory.heap.start) => {
+                    (0, 0, "[heap]".into())
+                }
+                _ => (0, 0, "".into()),
+            };
+            let line = format!(
+                "{:08x}-{:08x} {read}{write}{execute}{shared} {offset:08x} 00:01 {number}",
+                area.start, area.end
+            );
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{line:<73}{name}");
+        }
+        text
+    }
+
+    /// The table of all tasks that run programs.
+    pub(super) fn table_of_tasks(&mut self) -> String {
+        let mut text = format!("{HEADER}\n");
+        for place in 0..self.processes.len() {
+            if self.processes[place].is_some()
+                && let Ok(row) = self.row(place)
+            {
+                text += &row;
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn row(&mut self, place: usize) -> Result<String> {
+        let Books { usage, situation } = self.books(place)?;
+        let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
+        let (pages, resident) = self.pages(process);
+        let Process { pid, parent, .. } = *process;
+        let (kind, slot, mode) = match situation {
+            None => ("-", "-".into(), "-"),
+            Some(Situation { slot: None, mode, .. }) if process.arch == Arch::I386 => ("large", "-".into(), mode),
+            Some(Situation { slot: None, mode }) => ("64-bit", "-".into(), mode),
+            Some(Situation { slot: Some(slot), mode }) => ("small", format!("{slot}"), mode),
+        };
+        let time = (usage.user + usage.kernel) / 10_000_000;
+        let command = if process.arguments.is_empty() || process.end.is_some() {
+            format!("[{}]", shown(process))
+        } else {
+            let words = process.arguments.split(|&byte| byte == 0).map(String::from_utf8_lossy);
+            // What a program may print as its name must not look like another row.
+            words.collect::<Vec<_>>().join(" ").trim_end().replace(|letter: char| letter.is_control(), "?")
+        };
+        Ok(format!(
+            "{pid:>5} {parent:>5} {} {:>8} {:>7} {:>3} {kind:<6} {slot:>4} {mode:<13} {:>9} {:>8} {:>6}.{:02} {command}",
+            self.state(process),
+            pages * PAGE / 1024,
+            resident * PAGE / 1024,
+            process.threads.len(),
+            usage.messages,
+            usage.faults,
+            time / 100,
+            time % 100,
+        ))
+    }
+}
+
+/// What the columns are: sizes in KiB, threads, the kind of the task, its slot in units of 2 MiB, the isolation that is in force, messages that
+/// were delivered for it (system calls and their answers among them), exceptions, and seconds that its threads have used.
+const HEADER: &str =
+    "  PID  PPID S      VSZ     RSS THR KIND   SLOT MODE                IPC   FAULTS      TIME COMMAND";
+
+/// The name that is shown.
+fn shown(process: &Process) -> String {
+    let end = process.name.iter().position(|&byte| byte == 0).unwrap_or(process.name.len());
+    String::from_utf8_lossy(&process.name[..end]).replace(|letter: char| letter.is_control(), "?")
+}
+
+/// Sets of signals: sent, ignored, handled.
+fn signals(process: &Process) -> (u64, u64, u64) {
+    let set = |holds: fn(u64) -> bool| {
+        (0..COUNT).filter(|&place| holds(process.actions.0[place].handler)).fold(0, |set, place| set | 1 << place)
+    };
+    (process.pending.set().0, set(|handler| handler == 1), set(|handler| handler > 1))
+}
