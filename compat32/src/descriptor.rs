@@ -28,6 +28,27 @@ impl Extent {
         Some(Self { base: base as u32, limit: (size - 1) as u32 })
     }
 
+    /// The part of it from an offset on, with this as the highest offset from there if it goes so far. Above 1 MiB it is cut to whole pages.
+    pub const fn part(self, from: u32, highest: u32) -> Option<Self> {
+        if from > self.limit {
+            return None;
+        }
+        let rest = self.limit - from;
+        let limit = if highest < rest { highest } else { rest };
+        let limit = if (limit as u64) < Self::BYTE_GRANULAR { limit } else { (limit - 0xfff) | 0xfff };
+        Some(Self { base: self.base + from, limit })
+    }
+
+    /// Linear address of offset 0.
+    pub const fn base(self) -> u32 {
+        self.base
+    }
+
+    /// The highest offset.
+    pub const fn limit(self) -> u32 {
+        self.limit
+    }
+
     /// The linear addresses.
     pub const fn linear(self) -> Range<u64> {
         let base = self.base as u64;
@@ -81,7 +102,18 @@ impl Descriptor {
 
     /// A 32-bit data segment of tasks with every offset there is: from `base` on, and around the end of 4 GiB to just below it.
     pub const fn wrapping32(base: u32) -> Self {
-        Self(0x000f_0000_0000_ffff | Self::data_access(3) | BIG | GRANULAR | Self::base(base))
+        Self(Self::data_access(3) | BIG | Self::bounds(base, 0xf_ffff) | GRANULAR)
+    }
+
+    /// A 32-bit data segment of tasks with negative offsets only: those of so many whole pages below `base`, fewer than all there are. It expands down, so what is valid are the
+    /// offsets above the limit.
+    pub const fn below32(base: u32, pages: u32) -> Self {
+        Self(Self::data_access(3) | BIG | Self::bounds(base, 0xf_ffff - pages) | GRANULAR | EXPAND_DOWN_OR_CONFORMING)
+    }
+
+    /// Whether it is one of those.
+    pub const fn is_below(self) -> bool {
+        self.0 & (CODE | EXPAND_DOWN_OR_CONFORMING) == EXPAND_DOWN_OR_CONFORMING
     }
 
     /// The two entries of a 64-bit TSS of `bytes` bytes.
@@ -101,8 +133,13 @@ impl Descriptor {
         } else {
             (extent.limit, 0)
         };
-        let field = field as u64;
-        Self::base(extent.base) | field & 0xffff | (field & 0xf_0000) << 32 | granular
+        Self::bounds(extent.base, field) | granular
+    }
+
+    /// The fields of base and limit, of which the latter has 20 bits.
+    const fn bounds(base: u32, limit: u32) -> u64 {
+        let limit = limit as u64;
+        Self::base(base) | limit & 0xffff | (limit & 0xf_0000) << 32
     }
 
     const fn base(base: u32) -> u64 {

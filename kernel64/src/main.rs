@@ -27,6 +27,7 @@ mod switch;
 mod timer;
 mod tlb;
 mod trap;
+mod turn;
 mod vector;
 
 use bootloader_api::BootInfo;

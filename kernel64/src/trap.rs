@@ -16,7 +16,7 @@ use crate::entry::FLAGS;
 use crate::entry::exit::{self, Return};
 use crate::entry::trap::{HardwareFrame, TrapFrame};
 use crate::state::{self, Kernel};
-use crate::{devices, dispatch, fault, panic, probe, switch, timer, vector};
+use crate::{devices, dispatch, fault, panic, probe, switch, timer, turn, vector};
 
 /// The kernel is to be gone back into: see the common path of the stubs.
 const RESUME: u64 = 1;
@@ -96,6 +96,7 @@ pub extern "C" fn handle(trap: &mut TrapFrame) -> u64 {
             vector::device_not_available(kernel, this);
             Decision::Stay
         }
+        number::PROTECTION if trap.code == 0 && faulted_return.is_none() && turn::turn(kernel, this) => Decision::Stay,
         _ => exception(kernel, this, vector, trap.code),
     };
     // Whoever became ready on an idle CPU stands in the queue.

@@ -31,10 +31,12 @@ fn extents() -> Vec<Extent> {
 /// Descriptors of threads in a space, one for each way to ask for storage, and none.
 fn storages(extent: Extent, by_limits: bool) -> Vec<Descriptor> {
     let size = (extent.linear().end - extent.linear().start) as u32;
-    let bases = [0, 1, 0x1_0000, 0x1_0ff1, size.wrapping_sub(0x1001), size.wrapping_sub(1), size, u32::MAX];
+    let end = |before| size.wrapping_sub(before);
+    let bases = [0, 1, 0x1000, 0x1_0000, 0x1_0ff1, end(0x1001), end(0x1000), end(0xfff), end(1), size, u32::MAX];
     let limits = [0, 1, 0xfff, 0xf_ffff, 0x1f_ffff, 0x7fff_ffff, u32::MAX];
     let asked = bases.into_iter().flat_map(|base| limits.map(|limit| Storage { base, limit }));
-    let mut all: Vec<_> = asked.map(|storage| tls::descriptor(extent, by_limits, storage)).collect();
+    let both = |storage| [false, true].map(|below| tls::descriptor(extent, by_limits, storage, below));
+    let mut all: Vec<_> = asked.flat_map(both).collect();
     all.sort_unstable_by_key(|descriptor| descriptor.0);
     all.dedup();
     all

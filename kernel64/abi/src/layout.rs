@@ -15,6 +15,9 @@ pub const SYSTEM_CALL_VECTOR: u8 = 0x40;
 /// The selector of a 32-bit thread's own data segment: entry 6 of the table, the first of those that Linux has for i386 programs.
 pub const TLS_SELECTOR: u16 = 0x33;
 
+/// Turns of a 32-bit thread's storage, in `segment` mode, after which its task is in `page` mode.
+pub const MOST_TURNS: u32 = 16;
+
 /// The lowest address that can be mapped by a task, in any space: what lies below catches null pointers.
 pub const USER_START: u64 = 0x1_0000;
 

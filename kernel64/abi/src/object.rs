@@ -278,8 +278,10 @@ pub mod account {
     /// TSC ticks that were used on its time: by itself while it worked for nobody, and by those that worked for it. Over all threads
     /// it is the sum of [`USER`] and [`KERNEL`].
     pub const CHARGED: u64 = 5;
+    /// Times that a 32-bit thread's storage was turned, in `segment` mode, from positive offsets to negative ones or back.
+    pub const TURNS: u64 = 6;
     /// How many accounts there are.
-    pub const COUNT: u64 = 6;
+    pub const COUNT: u64 = 7;
 }
 
 /// What a bounded budget may be, for [`ThreadMethod::SetBudget`]: no more than its period, and no less than these.

@@ -4,7 +4,7 @@
 //! it without a change of segments: see [`Thread::set_local`].
 
 use lilliput_abi::Error;
-use lilliput_abi::layout::USER_END;
+use lilliput_abi::layout::{MOST_TURNS, USER_END};
 
 use crate::thread::{Kind, Thread};
 
@@ -85,9 +85,36 @@ impl Storage {
     pub const fn is_none(&self) -> bool {
         self.base == 0 && self.limit == 0
     }
+
+    /// Whether negative offsets are part of it.
+    pub const fn has_negative(&self) -> bool {
+        self.limit == u32::MAX
+    }
+}
+
+/// What is done about a #GP that the segment of a thread's own may have raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing: it has no other segment.
+    None,
+    /// It gets the other one, of positive or negative offsets, and tries again.
+    Other,
+    /// It has turned too often: its task is to be confined by pages, where one segment has both.
+    Pages,
 }
 
 impl Thread {
+    /// Counts a #GP as a turn, if it may be one: `by_limits` says whether those confine its task.
+    ///
+    /// An instruction that neither segment permits turns until pages confine the task, and is an exception like any other then.
+    pub const fn turn(&mut self, by_limits: bool) -> Turn {
+        if !by_limits || !matches!(self.kind, Kind::Small) || !self.local.storage().has_negative() {
+            return Turn::None;
+        }
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(MOST_TURNS) { Turn::Pages } else { Turn::Other }
+    }
+
     /// From now on it has these segments of its own. They are loaded when it goes on.
     ///
     /// Nobody takes it over on the fast path, which loads no such segments, and its own gate is closed, since the path would leave them to
@@ -143,6 +170,28 @@ mod tests {
         }
         for (base, limit) in [(1 << 32, 0), (0, 1 << 32), (u64::MAX, u64::MAX)] {
             assert_eq!(Storage::new(base, limit), Err(Error::WordTooWide));
+        }
+    }
+
+    #[test]
+    fn every_so_many_turns_are_too_many() {
+        let all = Local::small(Storage { base: 0x1_0000, limit: u32::MAX }, 0xf3);
+        let mut thread = Thread { kind: Kind::Small, local: all, ..Thread::default() };
+        for round in 1..=3 {
+            for _ in 1..MOST_TURNS {
+                assert_eq!(thread.turn(true), Turn::Other);
+            }
+            assert_eq!((thread.turn(false), thread.turn(true)), (Turn::None, Turn::Pages));
+            assert_eq!(thread.turns, round * MOST_TURNS);
+        }
+        // Nothing else is a turn, and none is counted.
+        let some = Local::small(Storage { base: 0x1_0000, limit: u32::MAX - 0x1000 }, 0xf3);
+        let wide = Local::wide([0x1000, 0x7ffe_ffff_ffff]).unwrap();
+        for (kind, local) in
+            [(Kind::Small, some), (Kind::Small, Local::NONE), (Kind::Wide, wide), (Kind::Host, Local::NONE)]
+        {
+            let mut thread = Thread { kind, local, ..Thread::default() };
+            assert_eq!((thread.turn(true), thread.turns), (Turn::None, 0));
         }
     }
 

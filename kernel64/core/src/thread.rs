@@ -198,6 +198,8 @@ pub struct Thread {
     pub local: Local,
     /// Table bookkeeping.
     pub header: Header,
+    /// How often what it has for itself was turned: see [`Thread::turn`].
+    pub turns: u32,
     /// Vector state while another thread's is loaded.
     pub vector: VectorState,
 }

@@ -54,11 +54,11 @@ pub(super) fn resize(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
     Ok([size, base, isolation.map_or(0, |isolation| isolation as u64)].into())
 }
 
-/// `SetIsolation`: another mode, in the slot that it has; a large task gets one if it is to be in `segment` mode.
-pub(super) fn set_isolation(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, call: &Call) -> Answer {
+/// `SetIsolation`: another mode, by its number, in the slot that it has; a large task gets one if it is to be in `segment` mode.
+pub fn set_isolation(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, wanted: u64) -> Answer {
     let arena = Index::new(kernel.machine.tasks[task].space.arena);
     let large = placed(kernel, task)?.large;
-    let isolation = isolation(kernel, task, arena, call.words[0])?;
+    let isolation = isolation(kernel, task, arena, wanted)?;
     let place = if large && isolation != Isolation::Segment { Place::Alone } else { Place::Slot };
     let size = kernel.machine.tasks[task].space.size;
     relocate(kernel, this, task, arena, Wanted { size, isolation, place })?;
@@ -119,11 +119,12 @@ pub(super) fn describe(placed: &PlacedSpace, arena: Index<ArenaObject>, cr3: u64
     }
 }
 
-/// What a small thread has for itself in a space.
+/// What a small thread has for itself in a space: where limits confine that, with negative offsets or without.
 #[inline(never)]
-pub(super) fn local(space: &Space, storage: Storage) -> Local {
+pub fn local(space: &Space, storage: Storage, below: bool) -> Local {
     let by_limits = space.isolation == Some(Isolation::Segment);
-    let descriptor = Extent::new(space.base, space.size).map(|extent| tls::descriptor(extent, by_limits, storage).0);
+    let descriptor =
+        Extent::new(space.base, space.size).map(|extent| tls::descriptor(extent, by_limits, storage, below).0);
     Local::small(storage, descriptor.unwrap_or(0))
 }
 
@@ -243,7 +244,8 @@ fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space
         // There are fewer arenas than that.
         thread.base = space.base as u32;
         (thread.cr3, thread.arena) = (space.cr3, space.arena as u8);
-        thread.set_local(local(&space, thread.local.storage()), space.owns_root);
+        let below = Descriptor(thread.local.descriptor(Kind::Small)).is_below();
+        thread.set_local(local(&space, thread.local.storage(), below), space.owns_root);
         next = thread.sibling;
     }
     this.cpu.loaded.forget(task);

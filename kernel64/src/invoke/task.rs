@@ -47,7 +47,7 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
         }
         TaskMethod::Revoke => revoke::revoke(kernel, this, task, call),
         TaskMethod::Resize => space::resize(kernel, this, task, call),
-        TaskMethod::SetIsolation => space::set_isolation(kernel, this, task, call),
+        TaskMethod::SetIsolation => space::set_isolation(kernel, this, task, call.words[0]),
         TaskMethod::MoveSpace => space::move_to(kernel, this, task, call),
     }
 }

@@ -81,7 +81,7 @@ pub fn start(
 }
 
 fn read_account(kernel: &Kernel, thread: Index<Thread>, number: u64) -> Answer {
-    let Thread { account: used, charged, .. } = &kernel.machine.threads[thread];
+    let Thread { account: used, charged, turns, .. } = &kernel.machine.threads[thread];
     Ok(split(match number {
         account::USER => used.user,
         account::KERNEL => used.kernel,
@@ -89,6 +89,7 @@ fn read_account(kernel: &Kernel, thread: Index<Thread>, number: u64) -> Answer {
         account::MESSAGES => used.messages(),
         account::FAULTS => used.faults,
         account::CHARGED => *charged,
+        account::TURNS => u64::from(*turns),
         _ => return Err(Error::BadArgument),
     }))
 }
@@ -126,7 +127,7 @@ fn set_tls(kernel: &mut Kernel, thread: Index<Thread>, first: u64, second: u64) 
         Kind::Host => return Err(Error::WrongType),
         Kind::Wide => Local::wide([first, second])?,
         Kind::Small if first >= space.size => return Err(Error::BadAddress),
-        Kind::Small => local(space, Storage::new(first, second)?),
+        Kind::Small => local(space, Storage::new(first, second)?, false),
     };
     thread.set_local(local, space.owns_root);
     Ok(DONE)

@@ -140,6 +140,14 @@ impl<K: Invoke> Thread<K> {
         })
     }
 
+    /// How often its storage was turned between positive and negative offsets: only a 32-bit one's in `segment` mode is.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn turns(self) -> Result<u64, Error> {
+        self.one(account::TURNS)
+    }
+
     fn one(self, number: u64) -> Result<u64, Error> {
         self.method(ThreadMethod::Account, &[number as Word]).map(|answer| answer.pair(0))
     }

@@ -2,13 +2,14 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use lilliput_abi::{Error, Operation, Rights};
+use lilliput_abi::object::fact;
+use lilliput_abi::{Error, Isolation, Operation, Rights};
 
 use super::{carrying, death, growth, schedule, storage, time};
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::Word;
-use crate::object::{Arena, Devices, Endpoint, Factory, Frames, Interrupt, Notification, Task, Thread};
+use crate::object::{Arena, Devices, Endpoint, Factory, Frames, Interrupt, Notification, System, Task, Thread};
 use crate::{place, role};
 
 /// The badge by which the trial calls its partner.
@@ -94,6 +95,15 @@ pub const fn factory<K: Invoke>() -> Factory<K> {
 /// Authority over devices; all rights.
 pub const fn devices<K: Invoke>() -> Devices<K> {
     Devices::at(DEVICES)
+}
+
+/// Whether limits confine the trial's task.
+///
+/// # Errors
+/// What the kernel says.
+pub fn by_limits<K: Invoke>() -> Result<bool, Error> {
+    let enforced = System::<K>::at(place::SYSTEM).fact(fact::LIMITS_ENFORCED)? == 1;
+    Ok(enforced && task::<K>().info()?.isolation == Isolation::Segment as u64)
 }
 
 /// Maps the first page of the kit's frames at [`SCRATCH`].

@@ -159,6 +159,8 @@ pub const TRIALS: &[Trial] = &[
     alone("storage-of-threads", BOTH),
     with("storage-in-calls", BOTH, ALL),
     alone("storage-refusals", BOTH),
+    alone("storage-is-turned", NARROW),
+    alone("storage-in-one-access", NARROW),
     // Small spaces that change.
     alone("resize-refusals", BOTH),
     alone("grows-by-faults", NARROW),

@@ -154,6 +154,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "storage-of-threads" => storage::storage_of_threads::<K>,
         "storage-in-calls" => storage::storage_in_calls::<K>,
         "storage-refusals" => storage::storage_refusals::<K>,
+        "storage-is-turned" => storage::storage_is_turned::<K>,
         "vector-state" => schedule::vector_state::<K>,
         _ => return None,
     };

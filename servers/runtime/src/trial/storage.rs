@@ -3,8 +3,7 @@
 use core::hint::spin_loop;
 use core::sync::atomic::Ordering;
 
-use lilliput_abi::layout::USER_END;
-use lilliput_abi::object::fact;
+use lilliput_abi::layout::{MOST_TURNS, USER_END};
 use lilliput_abi::{Error, Isolation, Rights};
 
 use super::kit::{self, PRIORITY, SCRATCH, SCRATCH_PAGES, SEEN, SMALL_SIZE, Work, factory, partner, service};
@@ -13,7 +12,6 @@ use crate::invoke::give_way;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
 use crate::object::{Thread, reply};
-use crate::{System, place};
 
 const PAGE: Word = 4096;
 /// Many time slices, in rounds of doing nothing.
@@ -71,24 +69,15 @@ fn count<K: Machine>(number: Word) -> u32 {
     K::peek(word(at(number), COUNT))
 }
 
-/// Whether negative offsets are there for a thread.
-fn has_negative<K: Machine>() -> Result<bool, Error> {
-    let by_limits = kit::task::<K>().info()?.isolation == Isolation::Segment as u64;
-    let enforced = System::<K>::at(place::SYSTEM).fact(fact::LIMITS_ENFORCED)? == 1;
-    Ok(size_of::<Word>() == 8 || !by_limits || !enforced)
-}
-
 /// What a thread does that has storage: finds it in order, again and again.
 pub fn use_storage<K: Machine>() {
     let here = 0_u32;
     // Its stack tells it from others.
     let me = (&raw const here as Word & !(4 * PAGE - 1)) as u32;
-    let negative = has_negative::<K>().unwrap_or(false);
-    let below = if negative { &BELOW[..] } else { &[] };
     loop {
         let base = K::read_own(ADDRESS) as Word;
         let owner = K::read_own(OWNER);
-        let in_order = ABOVE.iter().chain(below).all(|&offset| K::read_own(offset) == mark(word(base, offset)));
+        let in_order = ABOVE.into_iter().chain(BELOW).all(|offset| K::read_own(offset) == mark(word(base, offset)));
         if K::read_own(ADDRESS) as Word != base {
             // It got other storage in between.
             continue;
@@ -163,6 +152,28 @@ pub fn storage_of_threads<K: Machine>() -> Outcome {
     }
     assert_eq!(SEEN.load(Ordering::SeqCst), 0, "nobody else ran");
     Ok(())
+}
+
+/// Where limits confine, storage is turned for each access on its other side; so many times, and then pages confine.
+pub fn storage_is_turned<K: Machine>() -> Outcome {
+    prepare::<K>()?;
+    let (task, turned) = (kit::task::<K>(), kit::by_limits::<K>()?);
+    let isolation = task.info()?.isolation;
+    let thread = start::<K>(0, SPIN, PRIORITY)?;
+    for round in 1..=3 {
+        // It is on both sides each time.
+        for _ in 0..u64::from(MOST_TURNS) / 6 + 1 {
+            wait_for::<K>(0, false);
+        }
+        let turns = if turned { round * u64::from(MOST_TURNS) } else { 0 };
+        assert_eq!(thread.turns()?, turns, "turns in round {round}");
+        let becomes = if turned { Isolation::Page as u64 } else { isolation };
+        assert_eq!(task.info()?.isolation, becomes, "the mode after round {round}");
+        if turned {
+            task.set_isolation(Isolation::Segment)?;
+        }
+    }
+    factory::<K>().destroy(thread.place())
 }
 
 /// A thread with storage as client, and as server of a thread that has none.

@@ -68,5 +68,12 @@ pub(super) const ATTACKS: &[Attack] = &[
     .variants(4),
     harmless("wrapped-index", NARROW, "base + index whose sum wraps back into its own space", "APM 1, 2.1.2"),
     harmless("within-the-limit", NARROW, "the last bytes of its own space, which are its own", "APM 2, 4.12"),
+    harmless(
+        "own-segment-at-edges",
+        NARROW,
+        "accesses to its own thread-local segment, upward and expand-down, across all edges and to others' memory",
+        "APM 2, 4.8.2 (expand-down), 4.12; SDM 3, 5.3",
+    )
+    .variants(7),
     harmless("alignment-check", BOTH, "an alignment fault by AC", "APM 2, 8.2.18 (#AC)"),
 ];

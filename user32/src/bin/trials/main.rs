@@ -6,6 +6,7 @@ mod entry;
 mod faults;
 mod registers;
 mod segments;
+mod storage;
 
 use lilliput_abi::Error;
 use lilliput_user32::runtime::trial::list::TRIALS;
@@ -35,7 +36,8 @@ fn run(name: &str) -> Outcome {
     let own = entry::find(name)
         .or_else(|| registers::find(name))
         .or_else(|| faults::find(name))
-        .or_else(|| segments::find(name));
+        .or_else(|| segments::find(name))
+        .or_else(|| storage::find(name));
     match own {
         Some(trial) => trial(),
         None => trial::run::<Native>(name).unwrap_or_else(|| panic!("there is no trial of this name")),

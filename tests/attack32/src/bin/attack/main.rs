@@ -17,6 +17,7 @@ mod registers;
 mod selectors;
 mod stacks;
 mod steps;
+mod storage;
 mod strings;
 mod sweep;
 mod target;
@@ -33,7 +34,7 @@ type Routine = fn() -> Outcome;
 /// Routines by the names of their attacks.
 type Routines = &'static [(&'static str, Routine)];
 
-const ROUTINES: [Routines; 18] = [
+const ROUTINES: [Routines; 19] = [
     CONTROL,
     gates::ROUTINES,
     selectors::ROUTINES,
@@ -50,6 +51,7 @@ const ROUTINES: [Routines; 18] = [
     registers::ROUTINES,
     vectors::ROUTINES,
     memory::ROUTINES,
+    storage::ROUTINES,
     GIVEN,
     random::ROUTINES,
 ];
