@@ -43,6 +43,26 @@ impl Machine for Native {
         unsafe { stamps::stamped_read(address, stamps) }
     }
 
+    fn touch(start: Word, step: Word, count: Word) {
+        if count == 0 {
+            return;
+        }
+        // SAFETY: bytes are read and dropped; where one may not be read, the kernel ends this task or somebody maps the page.
+        unsafe {
+            asm!(
+                "2: movb ({at}), {byte}",
+                "addl {step}, {at}",
+                "decl {left}",
+                "jnz 2b",
+                byte = out(reg_byte) _,
+                at = inout(reg) start => _,
+                left = inout(reg) count => _,
+                step = in(reg) step,
+                options(att_syntax, nostack, readonly),
+            )
+        };
+    }
+
     fn mark(mark: Mark) {
         mark::execute(mark);
     }

@@ -44,6 +44,26 @@ impl Machine for Native {
         unsafe { stamps::stamped_read(address, stamps) }
     }
 
+    fn touch(start: Word, step: Word, count: Word) {
+        if count == 0 {
+            return;
+        }
+        // SAFETY: bytes are read and dropped; where one may not be read, the kernel ends this task or somebody maps the page.
+        unsafe {
+            asm!(
+                "2: mov {byte}, [{at}]",
+                "add {at}, {step}",
+                "dec {left}",
+                "jnz 2b",
+                byte = out(reg_byte) _,
+                at = inout(reg) start => _,
+                left = inout(reg) count => _,
+                step = in(reg) step,
+                options(nostack, readonly),
+            )
+        };
+    }
+
     fn mark(mark: Mark) {
         mark::execute(mark);
     }

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod counts;
+mod crossover;
 pub mod linux;
 mod scale;
 
@@ -45,7 +46,8 @@ use crate::setup::Needs;
 /// `--accounting` counts instructions by the kernel as it is and by one built without accounting in its fast path instead, and shows the
 /// difference; `--scale` what making, using and ending tasks, threads and capabilities costs beside up to thousands of others. Their records have what
 /// their tables have. `--counts` boots once, with a plugin of the emulator's that looks at every instruction and access, always on the machine of the
-/// tests: it counts each path's instructions, accesses, pages and lines, and models what its misses would cost on processors by name.
+/// tests: it counts each path's instructions, accesses, pages and lines, and models what its misses would cost on processors by name. `--crossover` boots so as well,
+/// with tasks that each touch pages or lines of their own between messages.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
@@ -60,6 +62,9 @@ pub struct Arguments {
     /// Count what each path executes and touches, and model it on processors by name.
     #[arg(long, conflicts_with_all = ["accounting", "scale"])]
     counts: bool,
+    /// Model what a call costs between tasks that touch memory between messages, by how much, on processors by name.
+    #[arg(long, conflicts_with_all = ["accounting", "scale", "counts"])]
+    crossover: bool,
     /// Measure what creation, use and death cost beside many others.
     #[arg(long, conflicts_with = "accounting")]
     scale: bool,
@@ -78,13 +83,18 @@ enum Other {
 }
 
 /// Runs the subcommand.
-pub fn main(Arguments { other, json, accounting, counts, scale, machine, config, timeout }: Arguments) -> Result<()> {
+pub fn main(
+    Arguments { other, json, accounting, counts, crossover, scale, machine, config, timeout }: Arguments,
+) -> Result<()> {
     if let Some(Other::Linux(arguments)) = other {
         return linux::main(arguments);
     }
     let prepared = Prepared::new(Needs::EMULATOR)?;
     if counts {
         return counts::run(&prepared, timeout, json.as_deref());
+    }
+    if crossover {
+        return crossover::run(&prepared, timeout, json.as_deref());
     }
     if accounting || scale {
         let boots = Boots { prepared: &prepared, machine: machine.machine(), options: &config, timeout };

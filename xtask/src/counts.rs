@@ -1,6 +1,7 @@
 //! What the plugin counts of a boot: each path's instructions, lines and pages, and what processors by name would make of them.
 
 mod check;
+pub mod crossover;
 mod library;
 mod record;
 pub mod table;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use lilliput_model::Record;
 
-pub use self::check::checks;
+pub use self::check::{Check, checks};
 pub use self::library::Library;
 pub use self::record::{Path, name};
 use crate::boot::{Report, Show};

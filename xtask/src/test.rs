@@ -72,9 +72,10 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let program = program::BOOTS.iter().map(|boot| boot.name);
     let linux = linux::BOOTS.iter().map(|boot| boot.name);
     let costs = linux_costs::BOOTS.iter().map(|boot| boot.name);
+    let counted = counts::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
     let own = [host::NAME, SIZE, PATHS].into_iter();
-    own.chain(guest).chain([disk::NAME, counts::NAME]).chain(program).chain(linux).chain(costs).chain(attack)
+    own.chain(guest).chain([disk::NAME]).chain(counted).chain(program).chain(linux).chain(costs).chain(attack)
 }
 
 const SIZE: &str = "kernel-size";
@@ -105,7 +106,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
         }
         boots.push((disk::NAME, Box::new(|tally| disk::run(&prepared, limit, verbose, tally))));
-        boots.push((counts::NAME, Box::new(|tally| counts::run(&prepared, limit, verbose, tally))));
+        for boot in &counts::BOOTS {
+            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
+        }
         for boot in &program::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
         }

@@ -86,6 +86,11 @@ pub trait Machine: Invoke {
     /// exception that somebody handles, or the end of the task.
     fn stamped_read(address: Word, stamps: &mut Stamps);
 
+    /// Reads a byte at `start` and at each `step` behind it, `count` of them, in a loop of four instructions each on either width.
+    ///
+    /// The addresses are ones that the program reads at its own risk, as by [`Machine::stamped_read`].
+    fn touch(start: Word, step: Word, count: Word);
+
     /// Executes a mark, which does nothing: see [`crate::mark`].
     fn mark(mark: Mark);
 

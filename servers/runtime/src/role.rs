@@ -14,6 +14,10 @@ pub const INTRUDER: Word = 4;
 pub const BENCH_SERVER: Word = 5;
 /// Measures an operation, which word 1 names: see [`crate::bench::operation`].
 pub const BENCH_CLIENT: Word = 6;
+/// A server that touches memory of its own before it answers: see [`crate::bench::touch`].
+pub const TOUCH_SERVER: Word = 48;
+/// The client that goes round among such servers; word 1 is how many they are.
+pub const TOUCH_CLIENT: Word = 49;
 /// A trial, which word 1 names by its place in [`crate::trial::list::TRIALS`].
 pub const TRIAL: Word = 7;
 /// A further thread of a trial: see [`crate::trial::kit::Work`].

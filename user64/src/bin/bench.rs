@@ -2,7 +2,8 @@
 #![no_std]
 #![no_main]
 
-use lilliput_user64::runtime::bench::{client, server};
+use lilliput_user64::runtime::abi::object::kind;
+use lilliput_user64::runtime::bench::{client, server, touch};
 use lilliput_user64::runtime::{Word, role};
 use lilliput_user64::{Native, entry};
 
@@ -12,6 +13,8 @@ fn main(role: Word, operation: Word) -> Word {
     let outcome = match role {
         role::BENCH_SERVER => server::run::<Native>(),
         role::BENCH_CLIENT => client::run::<Native>(operation),
+        role::TOUCH_SERVER => touch::serve::<Native>(kind::WIDE),
+        role::TOUCH_CLIENT => touch::run::<Native>(operation, kind::WIDE),
         _ => panic!("nothing is measured by role {role}"),
     };
     outcome.unwrap_or_else(|error| panic!("{error:?}"));

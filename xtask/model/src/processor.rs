@@ -133,22 +133,56 @@ impl Breakdown {
 impl Processor {
     /// What one operation costs, by its counts and by the misses of so many.
     pub fn modelled(&self, counts: &Counts, misses: &Misses, operations: u64) -> Breakdown {
+        let mut breakdown = Breakdown::default();
+        for (part, count, cost) in self.items(counts, misses, operations) {
+            let sum = match part {
+                Part::Instructions => &mut breakdown.instructions,
+                Part::Special => &mut breakdown.special,
+                Part::SecondTlb => &mut breakdown.second_tlb,
+                Part::Walks => &mut breakdown.walks,
+                Part::Caches => &mut breakdown.caches,
+            };
+            *sum = sum.plus(cost.times(count));
+        }
+        breakdown
+    }
+
+    /// By how much one operation costs more than another. A price that both pay equally often is of no consequence, however uncertain it is: so
+    /// this range is narrower than the ranges of both would make it.
+    pub fn difference(&self, one: (&Counts, &Misses, u64), other: (&Counts, &Misses, u64)) -> Cycles {
+        let [one, other] = [one, other].map(|(counts, misses, operations)| self.items(counts, misses, operations));
+        one.into_iter().zip(other).fold(Cycles::default(), |sum, ((_, more, cost), (_, less, _))| {
+            let Cycles { low, usual, high } = cost.times(more - less);
+            sum.plus(Cycles { low: low.min(high), usual, high: low.max(high) })
+        })
+    }
+
+    /// What is paid for: how often, and its price. The same things in the same order whatever the counts are.
+    fn items(&self, counts: &Counts, misses: &Misses, operations: u64) -> Vec<(Part, f64, Cycles)> {
         let costs = &self.costs;
         let special = counts.classes.iter().sum::<u64>();
         let plain = counts.user.instructions + counts.kernel.instructions - special;
         let each = |count: u64| count as f64 / operations.max(1) as f64;
-        let specials = Class::ALL.into_iter().map(|class| (costs.special)(class).times(counts.class(class) as f64));
-        Breakdown {
-            instructions: costs.instruction.times(plain as f64),
-            special: specials.fold(Cycles::default(), Cycles::plus),
-            second_tlb: costs.second_tlb.times(each(misses.code_tlb + misses.data_tlb)),
-            walks: costs.walk.times(each(misses.code_walks + misses.data_walks)),
-            caches: costs
-                .second_cache
-                .times(each(misses.code_lines + misses.data_lines))
-                .plus(costs.beyond.times(each(misses.beyond))),
-        }
+        let classes = Class::ALL.map(|class| (Part::Special, counts.class(class) as f64, (costs.special)(class)));
+        let others = [
+            (Part::Instructions, plain as f64, costs.instruction),
+            (Part::SecondTlb, each(misses.code_tlb + misses.data_tlb), costs.second_tlb),
+            (Part::Walks, each(misses.code_walks + misses.data_walks), costs.walk),
+            (Part::Caches, each(misses.code_lines + misses.data_lines), costs.second_cache),
+            (Part::Caches, each(misses.beyond), costs.beyond),
+        ];
+        classes.into_iter().chain(others).collect()
     }
+}
+
+/// A part of a [`Breakdown`].
+#[derive(Clone, Copy)]
+enum Part {
+    Instructions,
+    Special,
+    SecondTlb,
+    Walks,
+    Caches,
 }
 
 /// Instructions of classes as measured in ring 3 of one Zen 3, in cycles of its core (its TSC counts 0.7 for each): MOV to a segment register
@@ -212,5 +246,21 @@ mod tests {
             let total = parts.total();
             assert!(total.low < total.usual && total.usual < total.high);
         }
+    }
+
+    #[test]
+    fn what_both_pay_makes_no_difference() {
+        let mut one = Counts::default();
+        (one.user.instructions, one.classes[Class::SegmentLoad as usize]) = (1000, 4);
+        let mut other = one.clone();
+        other.classes[Class::Cr3Write as usize] = 1;
+        other.user.instructions += 1;
+        let (none, walks) = (Misses::default(), Misses { data_walks: 20, ..Misses::default() });
+        let processor = by_name("zen3").unwrap();
+        let costs = &processor.costs;
+        let more = processor.difference((&other, &walks, 10), (&one, &none, 10));
+        assert_eq!(more, (costs.special)(Class::Cr3Write).plus(costs.walk.times(2.0)));
+        let less = processor.difference((&one, &none, 10), (&other, &walks, 10));
+        assert_eq!((less.low, less.usual, less.high), (-more.high, -more.usual, -more.low));
     }
 }

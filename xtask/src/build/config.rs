@@ -11,6 +11,8 @@ pub enum Scenario {
     Workload,
     /// The switch-cost measurements.
     Bench,
+    /// Tasks that touch memory between messages, for the counting plugin.
+    Crossover,
     /// The guest tests.
     Tests,
     /// The attack suite.
@@ -46,6 +48,7 @@ impl Scenario {
         match self {
             Self::Workload => "workload",
             Self::Bench => "bench",
+            Self::Crossover => "crossover",
             Self::Tests => "tests",
             Self::Attack => "attack",
             Self::Exchange => "exchange",

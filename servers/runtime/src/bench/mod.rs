@@ -16,6 +16,7 @@ pub mod clock;
 pub mod foreign;
 pub mod requests;
 pub mod server;
+pub mod touch;
 
 use crate::message::Word;
 

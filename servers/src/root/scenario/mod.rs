@@ -2,6 +2,7 @@
 
 mod attack;
 mod bench;
+mod crossover;
 mod death;
 mod disk;
 mod exchange;
@@ -29,6 +30,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
         match scenario.as_str() {
             "attack" => attack::run(supervisor, settings)?,
             "bench" => bench::run(supervisor, settings)?,
+            "crossover" => crossover::run(supervisor)?,
             "death" => death::run(supervisor, settings)?,
             "disk" => disk::run(supervisor, settings)?,
             "exchange" => exchange::run(supervisor, settings)?,

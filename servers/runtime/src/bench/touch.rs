@@ -1,0 +1,89 @@
+//! Tasks that touch memory of their own between messages: a client goes round among servers, and each touches what it has before it passes on.
+//!
+//! Nothing is measured here: the counting plugin watches (see [`crate::mark`]), and a batch's name tells it how much is touched.
+
+use lilliput_abi::{Error, Operation, Rights};
+
+use super::bulk;
+use crate::invoke::invoke;
+use crate::machine::Machine;
+use crate::mark::{self, Mark};
+use crate::message::{Message, Word};
+use crate::object::Endpoint;
+use crate::place;
+
+/// How much each task touches before each message: lines that lie in a page each, and KiB of lines beside each other.
+pub const GRID: [(Word, Word); 11] =
+    [(0, 0), (1, 0), (4, 0), (16, 0), (64, 0), (256, 0), (512, 0), (0, 8), (0, 32), (0, 128), (0, 512)];
+
+/// Touch so much from now on: `(pages, KiB) -> ()`
+const SET: u16 = 1;
+/// A message that is counted: `() -> ()`
+const PASS: u16 = 2;
+
+/// Rounds of a batch, of which a quarter warms up.
+const ROUNDS: usize = 16;
+/// From one page's line to the next one's: they lie in different sets of a cache.
+const PAGE_STEP: Word = 4096 + LINE;
+/// From line to line.
+const LINE: Word = 64;
+/// Where the lines beside each other begin: behind the pages.
+const LINES: Word = 576 * 4096;
+/// Pages of what is touched.
+pub const PAGES: u16 = 704;
+/// Rights to it.
+pub const RIGHTS: Rights = Rights::READ;
+/// Where the client has its first server's endpoint; the others follow.
+pub const SERVERS: u32 = place::FIRST_CLIENT;
+
+fn touch<K: Machine>(start: Word, pages: Word, kib: Word) {
+    K::touch(start, PAGE_STEP, pages);
+    K::touch(start + LINES, LINE, kib * 1024 / LINE);
+}
+
+/// Goes round among so many servers, by each point of the grid; what it touches begins where [`bulk::address`] says for its kind. Messages are
+/// made once, by the stub alone: their copies would be most of what a round without memory takes.
+///
+/// # Errors
+/// What the kernel says where something does not work.
+pub fn run<K: Machine>(servers: Word, kind: u64) -> Result<(), Error> {
+    let start = bulk::address(kind) as Word;
+    for (pages, kib) in GRID {
+        for number in SERVERS..SERVERS + servers as u32 {
+            Endpoint::<K>::at(number).request(SET, &[pages, kib])?;
+        }
+        let digits = [pages / 100, pages / 10 % 10, pages % 10, kib / 100, kib / 10 % 10, kib % 10];
+        let digits = digits.map(|digit| b'0' + digit as u8);
+        mark::say::<K>(core::str::from_utf8(&digits).unwrap_or_default(), Mark::Start);
+        let mut message = Message::new(PASS, &[]);
+        for _ in 0..ROUNDS {
+            K::mark(Mark::Begin);
+            for number in SERVERS..SERVERS + servers as u32 {
+                touch::<K>(start, pages, kib);
+                // The answer is what was sent.
+                invoke::<K>(Operation::Call, number, &mut message)?;
+            }
+            K::mark(Mark::End);
+        }
+        K::mark(Mark::Stop);
+    }
+    Ok(())
+}
+
+/// Serves for ever, and answers with what it is sent.
+///
+/// # Errors
+/// What the kernel says where the server can't go on.
+pub fn serve<K: Machine>(kind: u64) -> Result<(), Error> {
+    let start = bulk::address(kind) as Word;
+    let (mut pages, mut kib) = (0, 0);
+    let mut message = Message::default();
+    invoke::<K>(Operation::Receive, place::SERVICE, &mut message)?;
+    loop {
+        match message.label() {
+            SET => (pages, kib) = (message.words[0], message.words[1]),
+            _ => touch::<K>(start, pages, kib),
+        }
+        invoke::<K>(Operation::ReplyReceive, 0, &mut message)?;
+    }
+}
