@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | none, or `calls` | measures system calls |
 //! | `all` | system calls, and then whole programs of busybox |
+//! | `only NAME` | the one system call of this name |
 //! | `began TIME` | is what `execve` is measured with: says how long ago that was |
 //! | `init ARGUMENT PROGRAM ...` | runs each with that argument, one after the other, then restarts the machine: what a kernel runs as its first program |
 //!
@@ -34,8 +35,9 @@ const MEANINGLESS: usize = 2;
 
 fn main(arguments: &Arguments, began: u64) -> usize {
     match arguments.get(1).map(CStr::to_bytes) {
-        None | Some(b"calls") => measure(arguments, false),
-        Some(b"all") => measure(arguments, true),
+        None | Some(b"calls") => measure(arguments, None, false),
+        Some(b"only") => measure(arguments, arguments.get(2).map(CStr::to_bytes), false),
+        Some(b"all") => measure(arguments, None, true),
         Some(b"began") => return operations::tell_age(arguments, began),
         Some(b"init") => work::run_all(arguments),
         Some(_) => return MEANINGLESS,
@@ -43,9 +45,9 @@ fn main(arguments: &Arguments, began: u64) -> usize {
     0
 }
 
-fn measure(arguments: &Arguments, with_programs: bool) {
+fn measure(arguments: &Arguments, only: Option<&[u8]>, with_programs: bool) {
     Line::default().text(b"bench|architecture|").text(call::ARCHITECTURE).end();
-    operations::measure_all(arguments.program());
+    operations::measure_all(only, arguments.program());
     if with_programs {
         work::measure_all();
     }

@@ -17,34 +17,28 @@ const PAGES: usize = 240;
 const PROTECTION: usize = 3;
 const PRIVATE_ANONYMOUS: usize = 0x22;
 
-/// Measures all.
-pub fn measure_all(program: &CStr) {
-    measure(b"getpid", 1000, || Ok(call::getpid()));
-    match call::open(c"/dev/zero", 0) {
-        Ok(zero) => {
-            let mut byte = [1];
-            measure(b"read of 1 byte", 1000, || around(|| one(call::read(zero, &mut byte))));
-            call::close(zero);
+/// What measures an operation, and prints under this name what it took.
+type Measure = fn(&[u8], &CStr);
+
+/// All of them.
+const OPERATIONS: [(&[u8], Measure); 8] = [
+    (b"getpid", |name, _| measure(name, 1000, || Ok(call::getpid()))),
+    (b"read of 1 byte", |name, _| read(name)),
+    (b"pipe round trip", |name, _| round_trips(name, pipes)),
+    (b"unix datagram round trip", |name, _| round_trips(name, || sockets(call::DATAGRAM))),
+    (b"unix stream round trip", |name, _| round_trips(name, || sockets(call::STREAM))),
+    (b"fork + exit + wait", |name, _| fork(name)),
+    (b"execve", execve),
+    (b"page fault", |name, _| page_faults(name)),
+];
+
+/// Measures all, or the one of this name. `program` is the path of this one.
+pub fn measure_all(only: Option<&[u8]>, program: &CStr) {
+    for (name, measure) in OPERATIONS {
+        if only.is_none_or(|only| only == name) {
+            measure(name, program);
         }
-        Err(error) => absent(b"read of 1 byte", error),
     }
-    let pipes = || {
-        let ([there, to], [from, back]) = (call::pipe()?, call::pipe()?);
-        Ok([Ends { from, to }, Ends { from: there, to: back }])
-    };
-    round_trips(b"pipe round trip", pipes);
-    for (name, kind) in [(&b"unix datagram round trip"[..], call::DATAGRAM), (b"unix stream round trip", call::STREAM)]
-    {
-        round_trips(name, || call::sockets(kind).map(|ends| ends.map(|end| Ends { from: end, to: end })));
-    }
-    measure(b"fork + exit + wait", 50, || {
-        around(|| {
-            let Some(child) = call::fork()? else { call::exit(0) };
-            expect(call::wait(child)? == 0)
-        })
-    });
-    execve(program);
-    page_faults();
 }
 
 fn expect(well: bool) -> Result<(), Error> {
@@ -53,6 +47,25 @@ fn expect(well: bool) -> Result<(), Error> {
 
 fn one(result: Result<usize, Error>) -> Result<(), Error> {
     expect(result? == 1)
+}
+
+fn read(name: &[u8]) {
+    let zero = match call::open(c"/dev/zero", 0) {
+        Ok(zero) => zero,
+        Err(error) => return absent(name, error),
+    };
+    let mut byte = [1];
+    measure(name, 1000, || around(|| one(call::read(zero, &mut byte))));
+    call::close(zero);
+}
+
+fn fork(name: &[u8]) {
+    measure(name, 50, || {
+        around(|| {
+            let Some(child) = call::fork()? else { call::exit(0) };
+            expect(call::wait(child)? == 0)
+        })
+    });
 }
 
 /// What one of two partners reads from and writes to.
@@ -69,6 +82,15 @@ impl Ends {
             call::close(self.to);
         }
     }
+}
+
+fn pipes() -> Result<[Ends; 2], Error> {
+    let ([there, to], [from, back]) = (call::pipe()?, call::pipe()?);
+    Ok([Ends { from, to }, Ends { from: there, to: back }])
+}
+
+fn sockets(kind: usize) -> Result<[Ends; 2], Error> {
+    call::sockets(kind).map(|ends| ends.map(|end| Ends { from: end, to: end }))
 }
 
 /// A byte to another process and one back.
@@ -108,8 +130,8 @@ fn echo(ends: Ends) -> ! {
 }
 
 /// From the call to the new program's first instruction, which the program itself tells.
-fn execve(program: &CStr) {
-    measure(b"execve", 50, || {
+fn execve(name: &[u8], program: &CStr) {
+    measure(name, 50, || {
         let [from, to] = call::pipe()?;
         let Some(child) = call::fork()? else {
             let _ = call::call(number::DUP2, [to, OUTPUT]);
@@ -136,14 +158,14 @@ pub fn tell_age(arguments: &Arguments, began: u64) -> usize {
 }
 
 /// Pages of zeros that are written for the first time.
-fn page_faults() {
+fn page_faults(name: &[u8]) {
     let length = PAGES * PAGE;
     let address = match call::call(number::MMAP, [0, length, PROTECTION, PRIVATE_ANONYMOUS, usize::MAX, 0]) {
         Ok(address) => address,
-        Err(error) => return absent(b"page fault", error),
+        Err(error) => return absent(name, error),
     };
     let mut pages = (address..).step_by(PAGE);
-    measure(b"page fault", 200, || {
+    measure(name, 200, || {
         let page = pages.next().unwrap_or(address) as *mut u8;
         around(|| {
             // SAFETY: it lies in what was mapped above, since a tenth more than the rounds are fewer than the pages.
