@@ -2,13 +2,13 @@
 
 use lilliput_abi::object::register;
 
-/// What a program was built for.
+/// What a program was built for. Its number is [the place](Self::number_place) of a system call's, which is looked at in every one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arch {
     /// 32-bit x86: a small task.
-    I386,
+    I386 = lilliput_abi::foreign::EAX as isize,
     /// 64-bit x86: a task with a page table of its own.
-    Amd64,
+    Amd64 = lilliput_abi::foreign::RAX as isize,
 }
 
 /// How many registers a thread has, in the order of [`register`].
@@ -43,9 +43,14 @@ impl Registers {
 impl Arch {
     /// Which word of the message about a system call is its number, and of the answer its result.
     pub const fn number_place(self) -> usize {
+        self as usize
+    }
+
+    /// Its place in a list of both.
+    pub const fn index(self) -> usize {
         match self {
-            Self::I386 => lilliput_abi::foreign::EAX,
-            Self::Amd64 => lilliput_abi::foreign::RAX,
+            Self::I386 => 0,
+            Self::Amd64 => 1,
         }
     }
 

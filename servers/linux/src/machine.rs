@@ -92,6 +92,11 @@ pub trait Machine {
     /// # Errors
     /// `EFAULT` where the instruction pointer cannot be one of the program's.
     fn set_registers(&mut self, thread: Self::Thread, arch: Arch, registers: &Registers) -> Result<(), Errno>;
+    /// Sets one, by its number.
+    ///
+    /// # Errors
+    /// `ESRCH` if it runs, or is no more.
+    fn set_register(&mut self, thread: Self::Thread, number: u64, value: u64) -> Result<(), Errno>;
     /// Sets the segment that thread-local variables are reached by: its base, and its limit where it is 32-bit.
     ///
     /// # Errors

@@ -122,6 +122,8 @@ pub struct Waiting {
 pub struct Thread<M: Machine> {
     /// Its number; the process's for its first.
     pub tid: u32,
+    /// The number of its process, kept at hand.
+    pub pid: u32,
     /// The place of its process.
     pub process: usize,
     /// The kernel's thread.

@@ -56,6 +56,11 @@ pub enum Answer {
     Nobody,
 }
 
+/// The words of a message about a system call, as wide as a server's are that serves both widths.
+pub type Words = [usize; foreign::WORDS as usize];
+
+const _: () = assert!(size_of::<usize>() == size_of::<u64>());
+
 /// What the server starts with.
 pub struct Start {
     /// The initial tree: a cpio archive, or none.
@@ -102,6 +107,9 @@ pub struct Server<M: Machine> {
     /// The first process, and how it ended.
     first: u32,
     first_end: Option<End>,
+    /// When the first wait ends by time, and whether that is to be looked for again.
+    deadline: Option<u64>,
+    pub(crate) deadline_may_be_new: bool,
 }
 
 impl<M: Machine> Server<M> {
@@ -133,6 +141,8 @@ impl<M: Machine> Server<M> {
             unknown: Vec::new(),
             first: 0,
             first_end: None,
+            deadline: None,
+            deadline_may_be_new: true,
         };
         files::fill(&root, start.tree, &mut || server.new_node())?;
         server.make_usual_files();
@@ -188,23 +198,38 @@ impl<M: Machine> Server<M> {
         self.first_end.take()
     }
 
+    /// Serves a system call whose result follows from who asks alone: it takes the place of the call's number. Nothing else changes by it, so that
+    /// nobody has to look at deadlines and ends. Any other call is none of these, and nothing is done.
+    #[inline(always)]
+    pub fn call_simple(&self, badge: u32, words: &mut Words) -> Option<u64> {
+        let thread = self.threads.get((badge as usize).wrapping_sub(1))?.as_ref()?;
+        let place = thread.arch.number_place();
+        let result = self.calls.simple(thread.arch, words[place] as u32 as usize)?(thread);
+        words[place] = result as usize;
+        Some(result)
+    }
+
     /// The server is asked for a system call: the words are those of the kernel's message. The result takes the place of the call's number.
-    pub fn call(&mut self, badge: u32, words: &mut [u64; foreign::WORDS as usize]) -> Answer {
+    pub fn call(&mut self, badge: u32, words: &mut Words) -> Answer {
+        if let Some(result) = self.call_simple(badge, words) {
+            return Answer::Result(result);
+        }
         let me = (badge as usize).wrapping_sub(1);
         let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
-        let place = thread.arch.number_place();
+        let arch = thread.arch;
         let answer = self.call_by(me, words);
         if let Answer::Result(value) = answer {
-            words[place] = value;
+            words[arch.number_place()] = arch.narrow(value) as usize;
         }
         answer
     }
 
     #[inline(always)]
-    fn call_by(&mut self, me: usize, words: &[u64; foreign::WORDS as usize]) -> Answer {
+    fn call_by(&mut self, me: usize, words: &Words) -> Answer {
         let Some(thread) = &mut self.threads[me] else { return Answer::Nobody };
         thread.runs = false;
         self.me = me;
+        let words = words.map(|word| word as u64);
         let (number, arguments) = match thread.arch {
             Arch::I386 => (words[4], [words[0], words[5], words[6], words[1], words[2], words[3]]),
             Arch::Amd64 => (words[0], [words[2], words[1], words[3], words[6], words[4], words[5]]),
@@ -242,6 +267,7 @@ impl<M: Machine> Server<M> {
 
     /// What is left to do about a thread after its call: waiting, signals.
     fn conclude(&mut self, me: usize, number: usize, arguments: &[u64; 6], outcome: Result) -> Answer {
+        self.deadline_may_be_new = true;
         let mut result = match outcome {
             Ok(Outcome::Done(value)) => Some(value),
             Err(error) => Some(-i64::from(error.into_raw()) as u64),
@@ -283,22 +309,25 @@ impl<M: Machine> Server<M> {
     }
 
     pub(crate) fn set_result(&mut self, handle: M::Thread, arch: Arch, value: u64) {
-        if let Ok(mut registers) = self.machine.registers(handle, arch) {
-            registers.set(lilliput_abi::object::register::AX, arch.narrow(value));
-            let _ = self.machine.set_registers(handle, arch, &registers);
-        }
+        // It is stopped, unless somebody has ended it.
+        let _ = self.machine.set_register(handle, lilliput_abi::object::register::AX, arch.narrow(value));
     }
 
     /// Lets those look again that wait for what happened.
     fn react(&mut self) {
         while !self.events.is_empty() {
-            for event in mem::take(&mut self.events) {
+            let mut events = mem::take(&mut self.events);
+            for event in events.drain(..) {
                 for place in 0..self.threads.len() {
                     let hears = |thread: &Thread<M>| thread.waiting.filter(|waiting| waiting.channel.hears(event));
                     if let Some(waiting) = self.threads[place].as_ref().and_then(hears) {
                         self.retry(place, waiting);
                     }
                 }
+            }
+            if self.events.is_empty() {
+                // The room that there was is used again.
+                self.events = events;
             }
         }
     }
@@ -339,7 +368,14 @@ impl<M: Machine> Server<M> {
     }
 
     /// When the first wait ends by time.
-    pub fn deadline(&self) -> Option<u64> {
+    pub fn deadline(&mut self) -> Option<u64> {
+        if core::mem::take(&mut self.deadline_may_be_new) {
+            self.deadline = self.first_deadline();
+        }
+        self.deadline
+    }
+
+    fn first_deadline(&self) -> Option<u64> {
         let waits = self.threads.iter().flatten().filter(|thread| thread.waiting.is_some());
         let alarms = self.processes.iter().flatten().filter(|process| process.end.is_none() && process.alarm.0 != 0);
         waits.filter_map(|thread| thread.deadline).chain(alarms.map(|process| process.alarm.0)).min()
@@ -348,6 +384,7 @@ impl<M: Machine> Server<M> {
     /// Time has passed.
     pub fn tick(&mut self) {
         let now = self.machine.now();
+        self.deadline_may_be_new = true;
         for place in 0..self.processes.len() {
             let Some(process) = &mut self.processes[place] else { continue };
             let (at, again) = process.alarm;

@@ -124,6 +124,10 @@ impl Machine for Kernel {
         Ok(())
     }
 
+    fn set_register(&mut self, thread: Self::Thread, number: u64, value: u64) -> Result<(), Errno> {
+        thread.write_registers(number, &[value as Word]).map_err(|_| Errno::ESRCH)
+    }
+
     fn set_tls(&mut self, thread: Self::Thread, arch: Arch, base: u64, limit: u32) -> Result<(), Errno> {
         let second = match arch {
             Arch::I386 => limit as Word,

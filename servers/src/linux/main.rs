@@ -11,21 +11,16 @@ mod memory;
 mod serial;
 mod work;
 
-use lilliput_abi::{fault, foreign};
+use lilliput_abi::{Error, Operation, Tag, fault, foreign};
 use lilliput_linux::memory::Pool;
 use lilliput_linux::{Answer, Machine, Server};
-use lilliput_runtime::object::Received;
-use lilliput_runtime::time::Deadline;
+use lilliput_runtime::invoke::{invoke, invoke_timed};
+use lilliput_runtime::time::{Deadline, set_deadline};
 use lilliput_runtime::{Message, Word, place};
-use lilliput_user64::{Native, entry};
+use lilliput_user64::{Native, entry, return_receive_while};
 
 use crate::kernel::Kernel;
 use crate::work::{Outcome, Work};
-
-type Endpoint = lilliput_runtime::Endpoint<Native>;
-
-/// Where programs' system calls and faults arrive.
-const ENDPOINT: Endpoint = Endpoint::at(place::SERVICE);
 
 entry!(main);
 
@@ -58,55 +53,92 @@ fn main(pool: Word, archive: Word) -> Word {
 /// Serves the programs until the first has ended, or has run for so many seconds, if that is not 0.
 fn serve(server: &mut Server<Kernel>, seconds: u64) -> Outcome {
     let end = if seconds == 0 { u64::MAX } else { server.machine.now() + seconds * 1_000_000_000 };
-    let mut answer = None;
+    // What came last, and what is to be answered to it.
+    let (mut message, mut answer) = (Message::default(), Answer::Nobody);
+    let mut waits = Waits::default();
     loop {
         if let Some(end) = server.ended() {
             return Outcome::Ended(end);
         }
-        let received = match server.deadline().unwrap_or(u64::MAX).min(end) {
-            u64::MAX => ENDPOINT.next(answer.as_ref()),
-            at => next_until(Deadline::SinceBoot(at), answer.as_ref()),
+        let received = match (server.deadline().unwrap_or(u64::MAX).min(end), answer) {
+            (u64::MAX, Answer::Result(_)) => answer_calls(server, &mut message),
+            (at, _) => waits.next(at, answer, &mut message),
         };
         answer = match received {
-            Ok(received) => serve_one(server, &received),
-            Err(lilliput_abi::Error::TimedOut) if server.machine.now() >= end => return Outcome::Overtime(seconds),
-            Err(lilliput_abi::Error::TimedOut) => {
+            Ok(badge) => serve_one(server, badge, &mut message),
+            Err(Error::TimedOut) if server.machine.now() >= end => return Outcome::Overtime(seconds),
+            Err(Error::TimedOut) => {
                 server.tick();
-                None
+                Answer::Nobody
             }
             Err(error) => panic!("the Linux server's endpoint: {error:?}"),
         };
     }
 }
 
-/// The same as [`Endpoint::next`], until a deadline.
-fn next_until(deadline: Deadline, answer: Option<&Message>) -> Result<Received, lilliput_abi::Error> {
-    use lilliput_abi::Error::TimedOut;
-    match answer.map(|answer| ENDPOINT.reply_receive_until(deadline, answer)) {
-        Some(Ok(received)) => Ok(received),
-        Some(Err(TimedOut)) => Err(TimedOut),
-        // Who is not there any more needs no answer.
-        Some(Err(_)) | None => ENDPOINT.receive_until(deadline),
+/// Answers a system call with the words of its message, and takes the next message; serves those calls at once that are simple, in the shortest
+/// way that there is. The badge of the first other message.
+fn answer_calls(server: &Server<Kernel>, message: &mut Message) -> Result<u32, Error> {
+    let received = return_receive_while(message, |status, message| {
+        // An error is no badge of anybody's.
+        is_call(message)
+            && message.words.first_chunk_mut().is_some_and(|words| server.call_simple(status, words).is_some())
+    });
+    // Who is not there any more needs no answer.
+    Error::from_status(received).or_else(|_| wait(Operation::Receive, place::SERVICE, false, message))
+}
+
+fn is_call(message: &Message) -> bool {
+    matches!(message.label(), foreign::INTERRUPT_LABEL | foreign::SYSCALL_LABEL | foreign::SYSENTER_LABEL)
+}
+
+/// Waits that may have an end.
+#[derive(Default)]
+struct Waits {
+    /// The deadline that the thread has.
+    deadline: u64,
+}
+
+impl Waits {
+    /// Answers what came last, and waits for the next message, until then and no longer; its badge.
+    fn next(&mut self, until: u64, answer: Answer, message: &mut Message) -> Result<u32, Error> {
+        if until != u64::MAX && until != self.deadline {
+            set_deadline::<Native>(Deadline::SinceBoot(until));
+            self.deadline = until;
+        }
+        match answer {
+            Answer::Result(_) => message.tag = Tag::new(foreign::ANSWER, foreign::WORDS),
+            Answer::Resume => *message = Message::new(fault::RESUME, &[]),
+            Answer::Stop => *message = Message::new(fault::STOP, &[]),
+            Answer::Nobody => *message = Message::default(),
+        }
+        let ends = until != u64::MAX;
+        if answer == Answer::Nobody {
+            return wait(Operation::Receive, place::SERVICE, ends, message);
+        }
+        // Where it received last. Who is not there any more needs no answer.
+        match wait(Operation::ReplyReceive, 0, ends, message) {
+            Err(error) if error != Error::TimedOut => wait(Operation::Receive, place::SERVICE, ends, message),
+            received => received,
+        }
     }
 }
 
-/// Serves a message; what it is answered with.
-fn serve_one(server: &mut Server<Kernel>, received: &Received) -> Option<Message> {
-    let words = &received.message.words;
-    let (answer, words) = match received.message.label() {
-        foreign::INTERRUPT_LABEL | foreign::SYSCALL_LABEL | foreign::SYSENTER_LABEL => {
-            let mut words = core::array::from_fn(|place| words[place] as u64);
-            (server.call(received.badge, &mut words), words)
-        }
-        _ => {
-            let (vector, code) = (words[fault::VECTOR] as u8, (words[fault::VECTOR] >> 8) as u64);
-            (server.fault(received.badge, vector, code, words[fault::ADDRESS] as u64), [0; _])
-        }
-    };
-    Some(match answer {
-        Answer::Result(_) => Message::new(foreign::ANSWER, &words.map(|word| word as Word)),
-        Answer::Resume => Message::new(fault::RESUME, &[]),
-        Answer::Stop => Message::new(fault::STOP, &[]),
-        Answer::Nobody => return None,
-    })
+fn wait(operation: Operation, index: u32, ends: bool, message: &mut Message) -> Result<u32, Error> {
+    match ends {
+        true => invoke_timed::<Native>(operation, index, message),
+        false => invoke::<Native>(operation, index, message),
+    }
+}
+
+/// Serves a message; how it is to be answered. Words that are a system call's become those of its answer.
+fn serve_one(server: &mut Server<Kernel>, badge: u32, message: &mut Message) -> Answer {
+    if is_call(message)
+        && let Some(words) = message.words.first_chunk_mut()
+    {
+        return server.call(badge, words);
+    }
+    let words = &message.words;
+    let (vector, code) = (words[fault::VECTOR] as u8, (words[fault::VECTOR] >> 8) as u64);
+    server.fault(badge, vector, code, words[fault::ADDRESS] as u64)
 }

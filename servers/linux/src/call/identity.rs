@@ -26,10 +26,6 @@ impl<M: Machine> Server<M> {
         Err(Errno::EOPNOTSUPP)
     }
 
-    pub(super) fn getpid(&mut self, _: &[u64; 6]) -> Result {
-        Ok(Outcome::Done(self.process().pid.into()))
-    }
-
     pub(super) fn getppid(&mut self, _: &[u64; 6]) -> Result {
         Ok(Outcome::Done(self.process().parent.into()))
     }

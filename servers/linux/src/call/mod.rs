@@ -22,15 +22,24 @@ use syscalls::{x86, x86_64};
 
 use crate::arch::Arch;
 use crate::machine::Machine;
+use crate::process::Thread;
 use crate::server::{Result, Server};
 
 /// A system call: it has six arguments, of which most take fewer.
 pub(crate) type Call<M> = fn(&mut Server<M>, &[u64; 6]) -> Result;
 
+/// A system call that the thread alone tells the result of. Nothing else comes of it.
+pub(crate) type Simple<M> = fn(&Thread<M>) -> u64;
+
+/// How many numbers there are of simple calls: all of them are below.
+const SIMPLE: usize = 256;
+
 /// Both tables.
 pub(crate) struct Calls<M: Machine> {
     narrow: Vec<Option<Call<M>>>,
     wide: Vec<Option<Call<M>>>,
+    /// The simple ones of either.
+    simple: [[Option<Simple<M>>; SIMPLE]; 2],
 }
 
 /// The name of a system call.
@@ -50,8 +59,33 @@ impl<M: Machine> Calls<M> {
         *table.get(number)?
     }
 
+    /// The same of a call that is simple.
+    #[inline(always)]
+    pub(crate) fn simple(&self, arch: Arch, number: usize) -> Option<Simple<M>> {
+        *self.simple[Self::table(arch)].get(number)?
+    }
+
+    /// Which of two tables is an architecture's.
+    const fn table(arch: Arch) -> usize {
+        const { assert!(Arch::I386 as usize == 4 && Arch::Amd64 as usize == 0) };
+        arch as usize / 4
+    }
+
     pub(crate) fn new() -> Self {
-        let mut calls = Self { narrow: Vec::new(), wide: Vec::new() };
+        let mut calls = Self { narrow: Vec::new(), wide: Vec::new(), simple: [[None; SIMPLE]; 2] };
+        let simple: [(_, _, Simple<M>); 6] = [
+            (x86::Sysno::getpid, x86_64::Sysno::getpid, |thread| thread.pid.into()),
+            (x86::Sysno::gettid, x86_64::Sysno::gettid, |thread| thread.tid.into()),
+            // Everybody is root, as nobody else is here.
+            (x86::Sysno::getuid32, x86_64::Sysno::getuid, |_| 0),
+            (x86::Sysno::geteuid32, x86_64::Sysno::geteuid, |_| 0),
+            (x86::Sysno::getgid32, x86_64::Sysno::getgid, |_| 0),
+            (x86::Sysno::getegid32, x86_64::Sysno::getegid, |_| 0),
+        ];
+        for (narrow, wide, call) in simple {
+            calls.simple[Self::table(Arch::I386)][narrow.id() as usize] = Some(call);
+            calls.simple[Self::table(Arch::Amd64)][wide.id() as usize] = Some(call);
+        }
         /// Calls that have one name in both.
         macro_rules! both {
             ($($name:ident => $call:ident),* $(,)?) => { $(
@@ -85,7 +119,7 @@ impl<M: Machine> Calls<M> {
             statx => statx,
             brk => brk, munmap => munmap, mprotect => mprotect, mremap => mremap, madvise => done, msync => done,
             fork => fork_plainly, vfork => vfork, clone => clone_any, execve => execve, exit => exit_thread,
-            exit_group => exit_group, wait4 => wait4, getpid => getpid, getppid => getppid, gettid => gettid,
+            exit_group => exit_group, wait4 => wait4, getppid => getppid,
             getpgrp => getpgrp, getpgid => getpgid, setpgid => setpgid, getsid => getsid, setsid => setsid,
             set_tid_address => set_tid_address, set_robust_list => set_robust_list,
             get_robust_list => get_robust_list, futex => futex, clone3 => not_here, rseq => not_here, prctl => prctl,
@@ -109,8 +143,8 @@ impl<M: Machine> Calls<M> {
         narrow! {
             _llseek => llseek, fcntl64 => fcntl, fcntl => fcntl, stat64 => stat64, lstat64 => lstat64,
             fstat64 => fstat64, fstatat64 => fstatat64, mmap2 => mmap2, mmap => old_mmap, waitpid => waitpid,
-            set_thread_area => set_thread_area, getuid32 => zero, geteuid32 => zero, getgid32 => zero,
-            getegid32 => zero, getuid => zero, geteuid => zero, getgid => zero, getegid => zero, getgroups32 => getgroups,
+            set_thread_area => set_thread_area,
+            getuid => zero, geteuid => zero, getgid => zero, getegid => zero, getgroups32 => getgroups,
             setgroups32 => done, setuid32 => done, setgid32 => done, setresuid32 => done, setresgid32 => done, setreuid32 => done, setregid32 => done,
             chown32 => chown, lchown32 => lchown, fchown32 => fchown, sendfile64 => sendfile64, ugetrlimit => getrlimit,
             sigreturn => sigreturn, truncate64 => truncate64, ftruncate64 => ftruncate64, _newselect => select,
@@ -121,7 +155,7 @@ impl<M: Machine> Calls<M> {
         }
         wide! {
             fcntl => fcntl, stat => stat64, lstat => lstat64, fstat => fstat64, newfstatat => fstatat64, mmap => mmap,
-            arch_prctl => arch_prctl, getuid => zero, geteuid => zero, getgid => zero, getegid => zero,
+            arch_prctl => arch_prctl,
             setuid => done, setgid => done, setresuid => done, setresgid => done, setreuid => done, setregid => done,
             chown => chown, lchown => lchown, fchown => fchown, select => select, pselect6 => pselect6, ppoll => ppoll,
             statfs => statfs, fstatfs => fstatfs, accept => accept,

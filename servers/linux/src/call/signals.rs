@@ -172,6 +172,7 @@ impl<M: Machine> Server<M> {
         let now = self.machine.now();
         let seconds = u64::from(seconds as u32);
         let at = if seconds == 0 { 0 } else { now + seconds * 1_000_000_000 };
+        self.deadline_may_be_new = true;
         let (before, _) = core::mem::replace(&mut self.process_mut().alarm, (at, 0));
         Ok(Outcome::Done(before.saturating_sub(now).div_ceil(1_000_000_000)))
     }
@@ -207,6 +208,7 @@ impl<M: Machine> Server<M> {
         };
         let (again, first) = (nanoseconds(times[0], times[1]), nanoseconds(times[2], times[3]));
         let now = self.machine.now();
+        self.deadline_may_be_new = true;
         self.process_mut().alarm = if first == 0 { (0, 0) } else { (now.saturating_add(first), again) };
         Ok(Outcome::Done(0))
     }

@@ -103,10 +103,6 @@ impl<M: Machine> Server<M> {
         Ok(self.exit_one(code as u8))
     }
 
-    pub(super) fn gettid(&mut self, _: &[u64; 6]) -> Result {
-        Ok(Outcome::Done(self.thread().tid.into()))
-    }
-
     pub(super) fn set_tid_address(&mut self, &[place, ..]: &[u64; 6]) -> Result {
         let thread = self.thread_mut();
         thread.clear_tid = place;

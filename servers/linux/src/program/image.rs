@@ -84,7 +84,7 @@ impl Image {
         };
         let offset = match elf.ehdr.e_type {
             ET_EXEC => 0,
-            ET_DYN => LOOSE[arch as usize],
+            ET_DYN => LOOSE[arch.index()],
             _ => return Err(Errno::ENOEXEC),
         };
         let entry = elf.ehdr.e_entry.wrapping_add(offset);

@@ -90,6 +90,7 @@ impl<M: Machine> Server<M> {
         let handle = self.machine.create_thread(self.memories.get(memory).space, number as u32 + 1)?;
         let thread = Thread {
             tid,
+            pid: process.pid,
             process: place,
             handle,
             arch: process.arch,

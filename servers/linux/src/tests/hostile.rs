@@ -16,7 +16,7 @@ enum Step {
 
 /// Numbers that mean something, and others.
 fn argument(arch: Arch) -> impl Strategy<Value = u64> {
-    let start = CODE[arch as usize];
+    let start = CODE[arch.index()];
     prop_oneof![
         4 => 0..8_u64,
         4 => start..start + 4 * PAGE,

@@ -148,6 +148,13 @@ impl Machine for Played {
         Ok(())
     }
 
+    fn set_register(&mut self, thread: u32, number: u64, value: u64) -> Result<(), Errno> {
+        let thread = self.threads.get_mut(&thread).expect("it is there");
+        assert!(!thread.runs, "it runs");
+        thread.registers.set(number, value);
+        Ok(())
+    }
+
     fn set_tls(&mut self, thread: u32, _: Arch, base: u64, limit: u32) -> Result<(), Errno> {
         let thread = self.threads.get_mut(&thread).expect("it is there");
         assert!(!thread.runs, "it runs");

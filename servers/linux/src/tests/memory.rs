@@ -10,7 +10,7 @@ use crate::server::Answer;
 fn the_heap_grows_and_shrinks() {
     both(|mut scene| {
         let start = scene.done(1, "brk", &[0]);
-        assert_eq!(start, super::CODE[scene.arch as usize] + SIZE);
+        assert_eq!(start, super::CODE[scene.arch.index()] + SIZE);
         assert_eq!(scene.done(1, "brk", &[start + 10_000]), start + 10_000);
         scene.user(1, |user| user.write(start + 9_999, &[5])).unwrap();
         assert_eq!(scene.touches(1, start + 9_999, Access::Write), Answer::Resume);
@@ -83,4 +83,16 @@ fn what_a_child_shares_by_a_mapping_it_shares() {
         scene.user(2, |user| user.write(at, b"both")).unwrap();
         assert_eq!(scene.user(1, |user| user.bytes(at, 4)).unwrap(), b"both");
     });
+}
+
+#[test]
+fn a_program_that_may_lie_anywhere_lies_where_its_width_has_it() {
+    for (arch, offset) in [(crate::Arch::I386, 0x40_0000), (crate::Arch::Amd64, 0x5555_5555_4000)] {
+        let mut file = super::program(arch);
+        let fixed = crate::program::Image::new(&file).unwrap().segments()[0].address;
+        // The type of the file: one that is relocated as a whole.
+        file[16] = 3;
+        let loose = crate::program::Image::new(&file).unwrap().segments()[0].address;
+        assert_eq!(loose, fixed + offset);
+    }
 }

@@ -35,7 +35,7 @@ struct Scene {
 
 /// A program with one segment that may be written, and nothing in it.
 fn program(arch: Arch) -> Vec<u8> {
-    let start = CODE[arch as usize];
+    let start = CODE[arch.index()];
     let mut file = b"\x7fELF".to_vec();
     let (class, machine) = if arch == Arch::I386 { (1, 3) } else { (2, 62) };
     file.extend([class, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -110,9 +110,9 @@ impl Scene {
             Arch::I386 => [0, 5, 6, 1, 2, 3],
             Arch::Amd64 => [2, 1, 3, 6, 4, 5],
         };
-        words[self.arch.number_place()] = number as u64;
+        words[self.arch.number_place()] = number;
         for (&place, &argument) in places.iter().zip(arguments) {
-            words[place] = argument;
+            words[place] = argument as usize;
         }
         self.server.machine.enters(badge);
         let answer = self.server.call(badge, &mut words);
@@ -147,7 +147,7 @@ impl Scene {
 
     /// Memory of the first process that its program may write.
     fn memory(&self) -> u64 {
-        CODE[self.arch as usize] + PAGE
+        CODE[self.arch.index()] + PAGE
     }
 
     /// The memory of a thread's process.
