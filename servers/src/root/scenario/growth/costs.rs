@@ -31,7 +31,7 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits {
-    in_place: [1850, 1850, 1850],
+    in_place: [1875, 1875, 1875],
     elsewhere: [3200, 6100, 0],
     large: [13_600, 17_500, 147_000],
     back: [26_000, 28_000, 118_000],
