@@ -74,13 +74,15 @@ impl Devices {
     }
 }
 
-/// Whether a device could make somebody ready: an interrupt is open, and somebody waits for what it signals.
+/// Whether a device could make somebody ready: an interrupt is open, and somebody waits for what it signals, or is bound to that.
 pub fn can_wake(kernel: &Kernel) -> bool {
     let interrupts = &kernel.devices.interrupts;
     interrupts.iter().map(|index| &interrupts[index]).filter(|interrupt| interrupt.is_open()).any(|interrupt| {
         let (to, notifications) = (interrupt.notification, &kernel.machine.notifications);
         let target = notifications.admit(to.number(), to.key, Rights::SEND);
-        target.is_some_and(|target| notifications[target].waiters.head.some().is_some())
+        target
+            .map(|target| &notifications[target])
+            .is_some_and(|target| target.waiters.head.some().is_some() || target.bound.some().is_some())
     })
 }
 

@@ -146,7 +146,21 @@ impl Boot<'_> {
 
     /// Boots, and returns when the emulator has ended, which it does in time in any case.
     pub fn run(&self) -> Result<Report> {
-        let (mut command, errors) = self.command(Console::First)?;
+        let (listener, ending) = self.hear(Console::First, "serial.log")?;
+        Ok(listener.report(ending))
+    }
+
+    /// The same with somebody who types at the terminal on the second port, and hears what comes from there; a report of what came from the
+    /// first.
+    pub fn run_at_terminal(&self) -> Result<Report> {
+        let (listener, ending) = self.hear(Console::Second, "terminal.log")?;
+        let mut report = Report::read(self.folder, ending)?;
+        report.records.extend(listener.script.iter().flat_map(Script::records));
+        Ok(report)
+    }
+
+    fn hear(&self, console: Console, log: &str) -> Result<(Listener, Ending)> {
+        let (mut command, errors) = self.command(console)?;
         // A socket's full name may have 107 bytes only, so both sides name it relative to the open folder.
         let folder = File::open(self.folder).with_context(|| format!("can't open {}", self.folder.display()))?;
         let socket = PathBuf::from(format!("/proc/self/fd/{}/{CONTROL}", folder.as_raw_fd()));
@@ -156,14 +170,14 @@ impl Boot<'_> {
         let (sender, lines) = mpsc::channel();
         // The thread ends with the stream, at the latest when the emulator is killed.
         std::thread::spawn(move || output::read(stream, |line| sender.send(line).is_ok()));
-        let mut listener = Listener::new(self.folder.join("serial.log"), self.show)?;
+        let mut listener = Listener::new(self.folder.join(log), self.show)?;
         let keyboard = emulator.take_stdin().context("the emulator has no standard input")?;
         listener.script = Some(Script::new(self.typed, keyboard));
         let ending = match self.listen(&lines, &mut listener, &socket) {
             Some(ending) => ending,
             None => Ending::of(wait(&mut emulator)?, &fs::read_to_string(&errors).unwrap_or_default()),
         };
-        Ok(listener.report(ending))
+        Ok((listener, ending))
     }
 
     /// Takes lines until there are no more; after the time limit, finds out where the guest stands.

@@ -1,6 +1,7 @@
 //! `cargo xtask linux`: Linux's programs as they are.
 
 mod architecture;
+mod at_terminal;
 mod cpio;
 mod data;
 mod golden;
@@ -76,8 +77,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// Give it this terminal; ^] ends the machine whatever it does. Without a program it is a shell.
-    // Not shown until the server reads what is typed.
-    #[arg(long, short, hide = true)]
+    #[arg(long, short)]
     interactive: bool,
     /// Seconds after which the boot is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, conflicts_with = "interactive")]
@@ -179,12 +179,21 @@ impl Arguments {
         if self.interactive {
             let kind = std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned());
             environment.insert(0, ("TERM".to_owned(), kind));
+            at_terminal::add(&mut tree, &mut environment)?;
         }
         let read = |file: &PathBuf| fs::read(file).with_context(|| format!("can't read {}", file.display()));
         let input = self.stdin.as_ref().map(read).transpose()?;
         let terminal = self.interactive.then(terminal_size);
         Ok(Job { tree, work: Work::Program(program), environment, input, terminal })
     }
+}
+
+/// A shell at a terminal of so many rows and columns.
+pub fn terminal_job(programs: &LinePrograms, main: Architecture, size: (u16, u16)) -> Result<Job> {
+    let (mut tree, mut environment) = (usual_tree(&programs.usual, main)?, Vec::new());
+    at_terminal::add(&mut tree, &mut environment)?;
+    let work = Work::Program(vec![SHELL.to_owned()]);
+    Ok(Job { environment, terminal: Some(size), ..Job::new(tree, work) })
 }
 
 /// A tree that somebody names.

@@ -95,6 +95,19 @@ impl Prepared {
         Boot { machine, image: &image, folder: &folder, limit, show: show.into(), symbols, typed }.run()
     }
 
+    /// The same with what is typed at a terminal on the second port.
+    pub fn boot_terminal_typing(
+        &self,
+        name: &str,
+        machine: &Machine,
+        config: &Config,
+        limit: Duration,
+        typed: &'static [Step],
+    ) -> Result<Report> {
+        let (image, folder, symbols) = (self.image(name, machine, config)?, self.folder(name), &self.build.symbols);
+        Boot { machine, image: &image, folder: &folder, limit, show: Show::Nothing, symbols, typed }.run_at_terminal()
+    }
+
     /// The same with somebody at a terminal on the second port, and a report of what came from the first.
     pub fn boot_terminal(&self, name: &str, machine: &Machine, config: &Config) -> Result<Report> {
         let ending = self.boot_interactive(name, machine, config, Console::Second)?;

@@ -7,6 +7,7 @@ mod guest;
 mod host;
 mod linux;
 mod linux_costs;
+mod linux_terminal;
 mod program;
 mod side_by_side;
 mod tally;
@@ -75,7 +76,14 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let counted = counts::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
     let own = [host::NAME, SIZE, PATHS].into_iter();
-    own.chain(guest).chain([disk::NAME]).chain(counted).chain(program).chain(linux).chain(costs).chain(attack)
+    own.chain(guest)
+        .chain([disk::NAME])
+        .chain(counted)
+        .chain(program)
+        .chain(linux)
+        .chain([linux_terminal::NAME])
+        .chain(costs)
+        .chain(attack)
 }
 
 const SIZE: &str = "kernel-size";
@@ -99,7 +107,7 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         }
         let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
         // Before the boots begin, so that two do not download at the same time.
-        let linux = linux::BOOTS.iter().any(|boot| wanted(boot.name));
+        let linux = linux::BOOTS.iter().map(|boot| boot.name).chain([linux_terminal::NAME]).any(wanted);
         let programs = if linux { LinePrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
         let mut boots: Vec<(&str, Suite)> = Vec::new();
         for boot in &guest::BOOTS {
@@ -115,6 +123,7 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         for boot in &linux::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
         }
+        boots.push((linux_terminal::NAME, Box::new(|tally| linux_terminal::run(&prepared, &programs, limit, tally))));
         for boot in &linux_costs::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, tally))));
         }

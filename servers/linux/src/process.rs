@@ -75,6 +75,8 @@ pub struct Process {
     pub stopped: Option<u8>,
     /// Whether its parent has not asked for that yet.
     pub stop_is_news: bool,
+    /// Whether it has gone on since, and its parent has not asked for that yet.
+    pub start_is_news: bool,
 }
 
 /// What a thread waits for.

@@ -4,6 +4,7 @@ mod deliver;
 pub(crate) mod futex;
 mod life;
 mod proc;
+mod terminal;
 pub(crate) mod threads;
 
 use alloc::rc::Rc;
@@ -18,6 +19,7 @@ use crate::arch::Arch;
 use crate::call::Calls;
 use crate::files::proc::Entry;
 use crate::files::socket::Names;
+use crate::files::terminal::Terminal;
 use crate::files::{self, Device, Kind, Node, Open, Refused};
 use crate::machine::Machine;
 use crate::memory::{Access, Memories, Place, Pool, User};
@@ -71,8 +73,8 @@ pub struct Start {
     pub features: u32,
     /// Where random numbers come from.
     pub seed: u64,
-    /// Whether the console is a terminal.
-    pub has_terminal: bool,
+    /// Rows and columns of the console, if it is a terminal.
+    pub terminal: Option<(u16, u16)>,
 }
 
 /// The Linux server.
@@ -99,6 +101,7 @@ pub struct Server<M: Machine> {
     pub(crate) date: u64,
     /// Whether the console is a terminal.
     pub(crate) has_terminal: bool,
+    pub(crate) terminal: Terminal,
     pub(crate) features: u32,
     pub(crate) random: u64,
     calls: Calls<M>,
@@ -134,7 +137,8 @@ impl<M: Machine> Server<M> {
             next_turn: 0,
             events: Vec::new(),
             date: start.date,
-            has_terminal: start.has_terminal,
+            has_terminal: start.terminal.is_some(),
+            terminal: Terminal::new(start.terminal.unwrap_or_default()),
             features: start.features,
             random: start.seed | 1,
             calls: Calls::new(),

@@ -25,7 +25,7 @@ pub mod parameter {
     pub const SEED: Word = 13;
     /// Seconds that each program may run; 0 for as long as it likes.
     pub const SECONDS: Word = 14;
-    /// 1 if the console is a terminal.
+    /// If the console is a terminal, its rows times 65,536 plus its columns; else 0.
     pub const TERMINAL: Word = 15;
 }
 
@@ -47,6 +47,8 @@ pub mod result {
 pub mod port {
     /// Standard output: COM2.
     pub const OUTPUT: u16 = 0x2f8;
+    /// The line that the first interrupts by.
+    pub const OUTPUT_LINE: u32 = 3;
     /// Standard error: COM3.
     pub const ERRORS: u16 = 0x3e8;
 }

@@ -62,6 +62,10 @@ pub mod linux {
     pub const OUTPUT: u32 = 19;
     /// The ports of where they print errors.
     pub const ERRORS: u32 = 20;
+    /// The interrupt of the first of these ports, if somebody types there.
+    pub const INTERRUPT: u32 = 21;
+    /// Signalled by it.
+    pub const INTERRUPTED: u32 = 22;
 }
 
 /// More places of the console server: those of its input.

@@ -11,12 +11,15 @@ mod memory;
 mod serial;
 mod work;
 
+use lilliput_abi::error::CARRIED;
+use lilliput_abi::tag::carried;
 use lilliput_abi::{Error, Operation, Tag, fault, foreign};
 use lilliput_linux::memory::Pool;
 use lilliput_linux::{Answer, Machine, Server};
 use lilliput_runtime::invoke::{invoke, invoke_timed};
+use lilliput_runtime::place::linux::INTERRUPTED;
 use lilliput_runtime::time::{Deadline, set_deadline};
-use lilliput_runtime::{Message, Word, place};
+use lilliput_runtime::{Message, Notification, Word, place};
 use lilliput_user64::{Native, entry, return_receive_while};
 
 use crate::kernel::Kernel;
@@ -29,8 +32,16 @@ fn main(pool: Word, archive: Word) -> Word {
     memory::start_heap().unwrap_or_else(|error| panic!("memory for the heap: {error:?}"));
     let pool = memory::pool(pool).unwrap_or_else(|error| panic!("mapping the pool: {error:?}"));
     let archive = memory::archive(archive).unwrap_or_else(|error| panic!("mapping the archive: {error:?}"));
-    serial::start();
     let work = Work::read(archive);
+    let types = work.start().terminal.is_some();
+    serial::start(types);
+    if types {
+        Notification::<Native>::at(INTERRUPTED)
+            .bind()
+            // What was typed before there was a program is nobody's; only from now on does the port interrupt.
+            .and_then(|()| serial::take_typed(|_| ()))
+            .unwrap_or_else(|error| panic!("the terminal's keys: {error:?}"));
+    }
     let server = Server::new(Kernel::new(), Pool::new(pool), &work.start());
     let mut server = server.unwrap_or_else(|refused| panic!("{refused}"));
     for (number, job) in work.jobs().enumerate() {
@@ -65,6 +76,11 @@ fn serve(server: &mut Server<Kernel>, seconds: u64) -> Outcome {
             (at, _) => waits.next(at, answer, &mut message),
         };
         answer = match received {
+            Ok(status) if is_signal(status, &message) => {
+                serial::take_typed(|bytes| server.typed(bytes))
+                    .unwrap_or_else(|error| panic!("the terminal's interrupt: {error:?}"));
+                Answer::Nobody
+            }
             Ok(badge) => serve_one(server, badge, &mut message),
             Err(Error::TimedOut) if server.machine.now() >= end => return Outcome::Overtime(seconds),
             Err(Error::TimedOut) => {
@@ -86,6 +102,11 @@ fn answer_calls(server: &Server<Kernel>, message: &mut Message) -> Result<u32, E
     });
     // Who is not there any more needs no answer.
     Error::from_status(received).or_else(|_| wait(Operation::Receive, place::SERVICE, false, message))
+}
+
+/// Whether it is no message, but the signal of the terminal's interrupt.
+fn is_signal(status: u32, message: &Message) -> bool {
+    status & CARRIED != 0 && message.tag.flags() & carried::SIGNALS != 0
 }
 
 fn is_call(message: &Message) -> bool {

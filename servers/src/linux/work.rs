@@ -58,7 +58,9 @@ impl Work {
             date: number(parameter::DATE) as u64,
             features: number(parameter::FEATURES) as u32,
             seed: number(parameter::SEED) as u64,
-            has_terminal: number(parameter::TERMINAL) != 0,
+            terminal: Some(number(parameter::TERMINAL))
+                .filter(|&size| size != 0)
+                .map(|size| ((size >> 16) as u16, size as u16)),
         }
     }
 

@@ -62,8 +62,8 @@ pub struct Settings {
     pub linux_pages: usize,
     /// Seconds that each of several Linux programs may run; 0 for as long as it likes.
     pub linux_seconds: usize,
-    /// Whether the console of Linux programs is a terminal.
-    pub linux_terminal: bool,
+    /// If the console of Linux programs is a terminal, its rows times 65,536 plus its columns; else 0.
+    pub linux_terminal: usize,
     /// Seconds since 1970, for Linux programs.
     pub date: usize,
     /// Tasks that grow at a time.
@@ -124,7 +124,7 @@ impl Settings {
             death_cycles: number("death_cycles", 10_000)?,
             linux_pages: number("linux_pages", 32 << 10)?,
             linux_seconds: number("linux_seconds", 0)?,
-            linux_terminal: config.get("linux_terminal").is_some(),
+            linux_terminal: config.get("linux_terminal").map_or(0, terminal),
             date: number("date", 0)?,
             growth_tasks: number("growth_tasks", 300)?,
             growth_steps: number("growth_steps", 6000)?,
@@ -142,4 +142,13 @@ impl Settings {
 /// So many seeds from the first one on; none if there are to be none.
 fn code_seeds(first: usize, count: usize) -> Option<Range<usize>> {
     (count > 0).then(|| first..first.saturating_add(count))
+}
+
+/// Reads `ROWSxCOLUMNS`; a usual terminal's where that is not what it says.
+fn terminal(text: &str) -> usize {
+    let size = text
+        .split_once('x')
+        .and_then(|(rows, columns)| Some((rows.parse::<u16>().ok()?, columns.parse::<u16>().ok()?)));
+    let (rows, columns) = size.unwrap_or((24, 80));
+    usize::from(rows) << 16 | usize::from(columns)
 }

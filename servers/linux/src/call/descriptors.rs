@@ -9,7 +9,7 @@ use linux_raw_sys::general::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY, SEEK_CUR,
     SEEK_END, SEEK_SET,
 };
-use linux_raw_sys::ioctl::{FIONBIO, FIONREAD, TCGETS, TCSETS, TCSETSF, TCSETSW, TIOCGPGRP, TIOCGWINSZ, TIOCSPGRP};
+use linux_raw_sys::ioctl::{FIONBIO, FIONREAD};
 use syscalls::Errno;
 
 use crate::files::proc::Entry;
@@ -184,6 +184,7 @@ impl<M: Machine> Server<M> {
             let waiting = match &open.node.kind {
                 Kind::Pipe(pipe) => pipe.bytes.borrow().len() as u64,
                 Kind::Socket(socket) => socket.waiting() as u64,
+                Kind::Device(Device::Console) if self.has_terminal => self.terminal.next() as u64,
                 _ => open.node.size().saturating_sub(open.offset.get()),
             };
             return self.user().write(argument, &(waiting as u32).to_le_bytes()).map(|()| Outcome::Done(0));
@@ -194,17 +195,7 @@ impl<M: Machine> Server<M> {
             return Ok(Outcome::Done(0));
         }
         match &open.node.kind {
-            Kind::Device(Device::Console) if self.has_terminal => match request {
-                TCGETS => self.user().write(argument, &crate::files::TERMINAL).map(|()| Outcome::Done(0)),
-                TCSETS | TCSETSW | TCSETSF => Ok(Outcome::Done(0)),
-                TIOCGWINSZ => self.user().write(argument, &[24, 0, 80, 0, 0, 0, 0, 0]).map(|()| Outcome::Done(0)),
-                TIOCGPGRP => {
-                    let group = self.process().group;
-                    self.user().write(argument, &group.to_le_bytes()).map(|()| Outcome::Done(0))
-                }
-                TIOCSPGRP => Ok(Outcome::Done(0)),
-                _ => Err(Errno::ENOTTY),
-            },
+            Kind::Device(Device::Console) if self.has_terminal => self.ioctl_of_terminal(request, argument),
             _ => Err(Errno::ENOTTY),
         }
     }

@@ -12,6 +12,7 @@ mod signals;
 mod sockets;
 mod status;
 mod system;
+mod terminal;
 mod threads;
 mod time;
 mod transfer;

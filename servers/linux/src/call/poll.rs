@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use linux_raw_sys::general::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDNORM, POLLWRNORM};
 use syscalls::Errno;
 
+use crate::files::{Device, Kind};
 use crate::machine::Machine;
 use crate::process::Channel;
 use crate::server::{Outcome, Result, Server};
@@ -80,7 +81,10 @@ impl<M: Machine> Server<M> {
 
     fn events_of(&self, file: u64, wanted: u32) -> u32 {
         let Ok(open) = self.file(file) else { return POLLNVAL };
-        let ready = open.ready();
+        let mut ready = open.ready();
+        if matches!(open.node.kind, Kind::Device(Device::Console)) && self.has_terminal {
+            ready.read = self.terminal.is_ready();
+        }
         let mut events = 0;
         if ready.read {
             events |= wanted & READS;

@@ -1,11 +1,14 @@
 //! Becoming another program, ending, waiting for one another, limits.
 
-use linux_raw_sys::general::{RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_STACK, WNOHANG, WUNTRACED};
+use linux_raw_sys::general::{RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_STACK, WCONTINUED, WNOHANG, WUNTRACED};
 use syscalls::Errno;
 
 use crate::machine::Machine;
 use crate::process::{Channel, End};
 use crate::server::{Outcome, Result, Server};
+
+/// What is told of a process that goes on.
+const CONTINUED: u32 = 0xffff;
 
 impl<M: Machine> Server<M> {
     pub(super) fn execve(&mut self, &[path, arguments, environment, ..]: &[u64; 6]) -> Result {
@@ -48,6 +51,11 @@ impl<M: Machine> Server<M> {
             any = true;
             if let Some(end) = process.end {
                 found = Some((number, process.pid, end.status(), true));
+                break;
+            }
+            if process.start_is_news && options & WCONTINUED != 0 {
+                process.start_is_news = false;
+                found = Some((number, process.pid, CONTINUED, false));
                 break;
             }
             if let Some(signal) = process.stopped.filter(|_| process.stop_is_news && options & WUNTRACED != 0) {

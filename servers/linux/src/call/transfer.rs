@@ -121,6 +121,9 @@ impl<M: Machine> Server<M> {
             Kind::Socket(socket) => self.read_socket(open, &socket.clone(), address, length),
             Kind::SocketName(_) => Err(Errno::ENXIO),
             Kind::Pipe(pipe) => self.read_pipe(open.never_waits(), &pipe.clone(), address, length),
+            Kind::Device(Device::Console) if self.has_terminal => {
+                self.read_terminal(open.never_waits(), address, length)
+            }
             Kind::Device(device) => self.read_device(*device, address, length),
             Kind::File(_) => {
                 let mut offset = at.unwrap_or(open.offset.get());
@@ -246,6 +249,15 @@ impl<M: Machine> Server<M> {
         })?
     }
 
+    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+        if stream == Stream::Output && self.has_terminal {
+            let printed = self.terminal.printed(bytes);
+            self.machine.print(stream, &printed);
+        } else {
+            self.machine.print(stream, bytes);
+        }
+    }
+
     fn write_device(&mut self, device: Device, address: u64, length: usize) -> Result {
         let stream = match device {
             Device::Null | Device::Zero | Device::Random => return Ok(Outcome::Done(length as u64)),
@@ -254,7 +266,7 @@ impl<M: Machine> Server<M> {
         };
         // Page by page, as there is no more memory than that for it anywhere.
         let bytes = self.user().bytes(address, length.min(64 << 10))?;
-        self.machine.print(stream, &bytes);
+        self.print(stream, &bytes);
         Ok(Outcome::Done(bytes.len() as u64))
     }
 
@@ -327,8 +339,8 @@ impl<M: Machine> Server<M> {
                 pipe.bytes.borrow_mut().extend(bytes.iter());
                 self.events.push(Channel::Pipe(pipe.number));
             }
-            Kind::Device(Device::Console) => self.machine.print(Stream::Output, &bytes),
-            Kind::Device(Device::Error) => self.machine.print(Stream::Error, &bytes),
+            Kind::Device(Device::Console) => self.print(Stream::Output, &bytes),
+            Kind::Device(Device::Error) => self.print(Stream::Error, &bytes),
             Kind::Device(_) => {}
             Kind::File(_) => {
                 let place = if to.appends() { to.node.size() } else { to.offset.get() };

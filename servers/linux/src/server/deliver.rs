@@ -1,7 +1,9 @@
 //! Signals: sending them, and what they do.
 
 use lilliput_abi::object::register::{AX, IP};
-use linux_raw_sys::general::{SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGCHLD, SIGCONT, SIGKILL, SIGSEGV};
+use linux_raw_sys::general::{
+    SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGCHLD, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU,
+};
 use syscalls::Errno;
 
 use super::{Answer, Result, Server};
@@ -26,6 +28,7 @@ impl<M: Machine> Server<M> {
     pub(crate) fn send(&mut self, place: usize, occasion: Occasion) {
         let signal = occasion.signal;
         if signal == SIGCONT || signal == SIGKILL {
+            self.forget_stops(place);
             self.carry_on(place);
         }
         let Some(process) = self.processes[place].as_mut().filter(|process| process.end.is_none()) else { return };
@@ -124,6 +127,7 @@ impl<M: Machine> Server<M> {
             match deed(signal, action) {
                 Deed::Ignore | Deed::Continue => {}
                 Deed::End => return self.die(place, signal),
+                Deed::Stop if signal != SIGSTOP && self.is_in_orphaned_group(place) => {}
                 Deed::Stop => self.stop_process(place, signal),
                 Deed::Handle(action) => {
                     if self.handle(place, &action, occasion, core::mem::take(&mut interrupted)).is_err() {
@@ -217,7 +221,7 @@ impl<M: Machine> Server<M> {
         let Some(thread) = &self.threads[place] else { return };
         let Some(process) = &mut self.processes[thread.process] else { return };
         process.stopped = Some(signal as u8);
-        process.stop_is_news = true;
+        (process.stop_is_news, process.start_is_news) = (true, false);
         let parent = process.parent;
         for &thread in &process.threads {
             if let Some(thread) = self.threads[thread].as_mut().filter(|thread| thread.runs) {
@@ -230,18 +234,40 @@ impl<M: Machine> Server<M> {
         self.tell_parent(parent);
     }
 
+    /// Signals that would stop a process, and that it has not taken yet, are gone when it is to go on.
+    fn forget_stops(&mut self, place: usize) {
+        let Some(process) = &mut self.processes[place] else { return };
+        for signal in [SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU] {
+            process.pending.take(signal);
+            for &thread in &process.threads {
+                if let Some(thread) = &mut self.threads[thread] {
+                    thread.pending.take(signal);
+                }
+            }
+        }
+    }
+
     /// Lets a process go on that was stopped.
     fn carry_on(&mut self, place: usize) {
         let Some(process) = self.processes[place].as_mut() else { return };
         if process.stopped.take().is_none() {
             return;
         }
+        (process.stop_is_news, process.start_is_news) = (false, true);
+        let parent = process.parent;
         for &thread in &process.threads {
             if let Some(thread) = self.threads[thread].as_mut().filter(|thread| thread.waiting.is_none()) {
                 thread.runs = true;
                 self.machine.resume(thread.handle);
             }
         }
+        self.tell_parent(parent);
+    }
+
+    /// Whether nobody would let a thread's process go on that is stopped.
+    fn is_in_orphaned_group(&self, place: usize) -> bool {
+        let process = self.threads[place].as_ref().and_then(|thread| self.processes[thread.process].as_ref());
+        process.is_some_and(|process| self.is_orphaned(process.group, process.session))
     }
 
     /// Something happened to a child of this process.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use lilliput_abi::Rights;
 use lilliput_abi::object::register::{IP, SP};
-use linux_raw_sys::general::{O_RDONLY, O_WRONLY};
+use linux_raw_sys::general::{O_RDONLY, O_RDWR, O_WRONLY};
 use syscalls::Errno;
 
 use super::threads::{Birth, Inherited};
@@ -75,12 +75,21 @@ impl<M: Machine> Server<M> {
             alarm: (0, 0),
             stopped: None,
             stop_is_news: false,
+            start_is_news: false,
         };
         self.processes[place] = Some(process);
-        let standard = [self.fixed_file(input), self.device(Device::Console), self.device(Device::Error)];
+        let standard = if self.has_terminal {
+            (self.terminal.session, self.terminal.foreground) = (pid, pid);
+            let terminal = Open::new(self.device(Device::Console), O_RDWR);
+            [terminal.clone(), terminal.clone(), terminal]
+        } else {
+            let input = Open::new(self.fixed_file(input), O_RDONLY);
+            let output = Open::new(self.device(Device::Console), O_WRONLY);
+            [input, output, Open::new(self.device(Device::Error), O_WRONLY)]
+        };
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
-        for (node, flags) in standard.into_iter().zip([O_RDONLY, O_WRONLY, O_WRONLY]) {
-            process.files.add(Open::new(node, flags), false, 0)?;
+        for open in standard {
+            process.files.add(open, false, 0)?;
         }
         let registers = self.load(place, &program, environment);
         let started = registers.and_then(|registers| self.add_thread(place, &registers, pid, Default::default()));
@@ -253,6 +262,7 @@ impl<M: Machine> Server<M> {
             alarm: (0, 0),
             stopped: None,
             stop_is_news: false,
+            start_is_news: false,
         };
         self.processes[place] = Some(child);
         if birth.set_tid != 0 {

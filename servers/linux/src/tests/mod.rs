@@ -6,6 +6,7 @@ mod machine;
 mod memory;
 mod proc;
 mod processes;
+mod sessions;
 mod signals;
 mod sockets;
 mod threads;
@@ -85,6 +86,11 @@ fn archive(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
 
 impl Scene {
     fn new(arch: Arch) -> Self {
+        Self::with(arch, None)
+    }
+
+    /// One with a terminal of so many rows and columns, perhaps.
+    fn with(arch: Arch, terminal: Option<(u16, u16)>) -> Self {
         let (narrow, wide) = (program(Arch::I386), program(Arch::Amd64));
         let tree = archive(&[
             ("bin", 0o040_755, b""),
@@ -95,7 +101,7 @@ impl Scene {
             ("loop", 0o120_777, b"loop"),
             ("way", 0o120_777, b"bin"),
         ]);
-        let start = Start { tree: tree.leak(), date: 1000, features: 0x0781_abfd, seed: 7, has_terminal: false };
+        let start = Start { tree: tree.leak(), date: 1000, features: 0x0781_abfd, seed: 7, terminal };
         let memory = std::vec![[0xa5; PAGE as usize]; FRAMES].leak();
         let mut server = Server::new(Played::default(), Pool::new(memory), &start).unwrap();
         let path = if arch == Arch::I386 { &b"/bin/narrow"[..] } else { b"/bin/wide" };

@@ -49,6 +49,14 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
         let ports = context(FACTORY.create_ports(DEVICES, first, PORT_COUNT), "a serial port for Linux programs")?;
         child.grant(place, ports.place(), Rights::SEND, 0)?;
     }
+    // An interrupt that waits for keys keeps the kernel from telling a deadlock: so it is there only if somebody types.
+    if settings.linux_terminal != 0 {
+        let interrupt = context(FACTORY.create_interrupt(DEVICES, port::OUTPUT_LINE), "the terminal's interrupt")?;
+        let interrupted = context(FACTORY.create_notification(), "a notification of the terminal's")?;
+        context(interrupt.bind(interrupted, 1), "binding the terminal's interrupt")?;
+        child.grant(place::linux::INTERRUPT, interrupt.place(), Rights::SEND, 0)?;
+        child.grant(place::linux::INTERRUPTED, interrupted.place(), Rights::RECEIVE, 0)?;
+    }
     for (number, name) in [
         (parameter::TREE, "tree.cpio"),
         (parameter::ARGUMENTS, "arguments"),
@@ -66,7 +74,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     let parameters = &mut supervisor.child_mut(server).parameters;
     parameters.insert(parameter::ISOLATION, settings.isolation as Word);
     parameters.insert(parameter::SECONDS, settings.linux_seconds);
-    parameters.insert(parameter::TERMINAL, settings.linux_terminal.into());
+    parameters.insert(parameter::TERMINAL, settings.linux_terminal);
     parameters.insert(parameter::DATE, settings.date as Word);
     parameters.insert(parameter::FEATURES, features() as Word);
     parameters.insert(parameter::SEED, settings.seeds[0] as Word);

@@ -99,7 +99,8 @@ impl<M: Machine> Server<M> {
 
     /// The terminal's device number and its group in the foreground, as far as it is the process's.
     fn terminal_of(&self, process: &Process) -> (u32, i64) {
-        if self.has_terminal { (0x501, process.group.into()) } else { (0, -1) }
+        let has_it = self.has_terminal && process.session == self.terminal.session;
+        if has_it { (0x501, self.terminal.foreground.into()) } else { (0, -1) }
     }
 
     fn mask_of(&self, process: &Process) -> u64 {

@@ -1,0 +1,93 @@
+//! The terminal's part in sessions: who reads it, who is signalled by its keys.
+
+use linux_raw_sys::general::{SIGTTIN, SIGTTOU};
+use syscalls::Errno;
+
+use super::{BY_KERNEL, Outcome, Result, Server};
+use crate::files::terminal::Read;
+use crate::machine::{Machine, Stream};
+use crate::process::{Channel, Process};
+use crate::signal::Occasion;
+
+/// What waits for somebody to type: no pipe or node has this number.
+pub(crate) const TYPED: Channel = Channel::Pipe(0);
+
+impl<M: Machine> Server<M> {
+    /// Somebody has typed something at the terminal.
+    pub fn typed(&mut self, bytes: &[u8]) {
+        let effect = self.terminal.type_in(bytes);
+        self.machine.print(Stream::Output, &effect.echo);
+        let group = self.terminal.foreground;
+        for signal in effect.signals {
+            self.signal_group(group, signal);
+        }
+        self.events.push(TYPED);
+        self.react();
+    }
+
+    /// Sends a signal to all processes of a group.
+    fn signal_group(&mut self, group: u32, signal: u32) {
+        for place in 0..self.processes.len() {
+            if self.processes[place].as_ref().is_some_and(|process| process.group == group) {
+                self.send(place, Occasion { signal, code: BY_KERNEL, value: 0 });
+            }
+        }
+    }
+
+    /// Whether a process has this terminal, and is not in its foreground.
+    fn is_behind(&self, process: &Process) -> bool {
+        process.session == self.terminal.session && process.group != self.terminal.foreground
+    }
+
+    /// Whether nobody would let a group go on that is stopped: no process of the session and of another group has a child in it.
+    pub(super) fn is_orphaned(&self, group: u32, session: u32) -> bool {
+        let processes =
+            || self.processes.iter().flatten().filter(|process| process.end.is_none() && process.session == session);
+        let has_parent =
+            |child: &Process| processes().any(|parent| parent.pid == child.parent && parent.group != group);
+        !processes().any(|process| process.group == group && has_parent(process))
+    }
+
+    /// A process in the background that uses the terminal in this way is stopped with its group, unless it has said that it is not to be.
+    ///
+    /// # Errors
+    /// `EIO` if the signal would do nothing and the use is not allowed all the same.
+    pub(crate) fn ask_for_terminal(&mut self, signal: u32) -> Result<Option<Outcome>> {
+        let process = self.process();
+        if !self.is_behind(process) {
+            return Ok(None);
+        }
+        let held_back = self.thread().mask.has(signal) || process.actions.get(signal).handler == 1;
+        let (group, session) = (process.group, process.session);
+        match signal {
+            SIGTTOU if held_back => return Ok(None),
+            _ if held_back || self.is_orphaned(group, session) => return Err(Errno::EIO),
+            _ => {}
+        }
+        self.signal_group(group, signal);
+        // The signal interrupts this, and the call is made again after it.
+        Ok(Some(Outcome::Wait(TYPED)))
+    }
+
+    /// Reads what was typed.
+    pub(crate) fn read_terminal(&mut self, never_waits: bool, address: u64, length: usize) -> Result {
+        if let Some(outcome) = self.ask_for_terminal(SIGTTIN)? {
+            return Ok(outcome);
+        }
+        // The address is tried before anything is taken.
+        self.user().pieces(address, length.min(4096), crate::memory::Access::Write, |_| {})?;
+        match self.terminal.read(length.min(4096)) {
+            Read::Bytes(bytes) => {
+                self.user().write(address, &bytes)?;
+                Ok(Outcome::Done(bytes.len() as u64))
+            }
+            Read::Wait(_) if never_waits => Err(Errno::EAGAIN),
+            Read::Wait(None) => Ok(Outcome::Wait(TYPED)),
+            Read::Wait(Some(limit)) => {
+                let now = self.machine.now();
+                let deadline = *self.thread_mut().deadline.get_or_insert(now.saturating_add(limit));
+                if deadline <= now { Ok(Outcome::Done(0)) } else { Ok(Outcome::Wait(TYPED)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A shell of Linux's at the terminal: what is typed, and what must come of it.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::tally::Tally;
+use crate::boot::{LinuxEnd, Outcome, Record, Step};
+use crate::linux::{Architecture, LinePrograms, terminal_job};
+use crate::machine::Machine;
+use crate::prepare::Prepared;
+
+/// Name of the suite.
+pub const NAME: &str = "linux-terminal";
+
+/// The status that the shell ends with.
+const STATUS: u8 = 5;
+
+/// What is typed. Each step's line is what the one before led to; none stands in what was typed before, which is shown as well.
+const STEPS: &[Step] = &[
+    Step {
+        name: "it greets",
+        after: "built-in commands",
+        send: "ehco\x7f\x7f\x7fcho both | /bin64/tr a-z A-Z | /bin32/rev\r",
+    },
+    Step { name: "both widths are in one pipe", after: "HTOB", send: "sh -c 'echo st''arted; exec sleep 100'\r" },
+    Step { name: "something runs long", after: "started", send: "\x1a" },
+    Step { name: "^Z stops it", after: "Stopped", send: "bg; jobs\r" },
+    Step { name: "it goes on in the background", after: "Running", send: "fg\r" },
+    Step { name: "it comes to the foreground", after: "exec sleep 100", send: "\x03echo status $?\r" },
+    Step {
+        name: "^C ends it",
+        after: "status 130",
+        send: "/bin64/awk '/64-bit/ { print \"wi\" \"de task\"; exit }' /proc/lilliput\r",
+    },
+    Step { name: "tasks are told by their kinds", after: "wide task", send: "stty size\r" },
+    Step { name: "the terminal has its size", after: "24 80", send: "sh -c 'echo re''ady; cat; echo the e''nd'\r" },
+    Step { name: "a program reads lines", after: "ready", send: "dropped\x15kept\r\x04" },
+    Step { name: "input ends", after: "the end", send: "exit 5\r" },
+];
+
+/// Boots and counts. Without programs there is nothing to boot for, and that is a failure.
+pub fn run(prepared: &Prepared, programs: &Result<LinePrograms>, limit: Duration, tally: &mut Tally) {
+    tally.suite(NAME, |tally| {
+        let outcome = match programs {
+            Ok(programs) => boot(prepared, programs, limit, tally).map_err(|error| format!("{error:#}")),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        tally.count(NAME, "boot", &outcome.map_or_else(Outcome::Failed, |()| Outcome::Passed));
+    });
+}
+
+fn boot(prepared: &Prepared, programs: &LinePrograms, limit: Duration, tally: &mut Tally) -> Result<()> {
+    let config = terminal_job(programs, Architecture::I386, (24, 80))?.config()?;
+    let report = prepared.boot_terminal_typing(NAME, &Machine::of_tests(), &config, limit, STEPS)?;
+    for record in &report.records {
+        if let Record::Test { name, outcome } = record {
+            tally.count(NAME, name, outcome);
+        }
+    }
+    report.check()?;
+    let ended = |record: &Record| matches!(record, Record::Linux { end: LinuxEnd::Exit(STATUS), .. });
+    ensure!(report.records.iter().any(ended), "the shell did not end with status {STATUS}");
+    Ok(())
+}
