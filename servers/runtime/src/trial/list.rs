@@ -101,7 +101,6 @@ pub const TRIALS: &[Trial] = &[
     alone("table-full", BOTH),
     alone("usage-returns", BOTH),
     alone("factory-quotas", BOTH),
-    alone("factory-threads", BOTH),
     alone("factory-takes-all", BOTH),
     alone("factory-refusals", BOTH),
     alone("factories-balance", BOTH),
@@ -243,6 +242,8 @@ pub const TRIALS: &[Trial] = &[
     beyond_limit("limit-fetch"),
     beyond_limit("limit-stack"),
     beyond_limit("limit-old-slot"),
+    // The last one: the kernel's table of threads is long afterwards, and whoever checks all of it at each entry is slow.
+    alone("factory-threads", BOTH),
 ];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Beside a hundred thousand capabilities of one task, and thousands of threads of another.
+//! Beside a hundred thousand capabilities of one task, and a thousand threads of another.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,7 @@ use crate::FACTORY;
 /// How many capabilities there are when it is measured.
 const COUNTS: [usize; 4] = [10, 1000, 16_000, 100_000];
 /// How many threads.
-const THREADS: [usize; 4] = [1, 10, 100, 4000];
+const THREADS: [usize; 4] = [1, 10, 100, 1000];
 
 pub fn measure() -> Result<(), Error> {
     let endpoint: Endpoint<Native> = FACTORY.create_endpoint()?;

@@ -115,9 +115,10 @@ fn frames_hold_nothing() -> Outcome {
     Ok(())
 }
 
-/// The address of a page that is the same in linear space for every attack: attackers have their slot one after the other.
+/// The address of a page that is the same in linear space for every attack: attackers have their slot one after the other. It lies between program and
+/// stack wherever in the first 512 KiB of the slot the space begins.
 fn leftover() -> u32 {
-    const INTO_SLOT: u32 = 0xc_0000;
+    const INTO_SLOT: u32 = 0xe_0000;
     let base = kit::parameter::<Native>(parameter::BASE) as u32;
     (base & !(SLOT_UNIT as u32 - 1)) + INTO_SLOT - base
 }
