@@ -110,6 +110,8 @@ pub trait Machine {
     fn usage(&mut self, thread: Self::Thread) -> Usage;
     /// Where a task is.
     fn situation(&mut self, space: Self::Space) -> Situation;
+    /// Bytes of the server's own memory that nobody has.
+    fn free_memory(&mut self) -> usize;
     /// Nanoseconds since the boot.
     fn now(&mut self) -> u64;
     /// Prints what a program has written.

@@ -13,7 +13,7 @@ use lilliput_runtime::{Factory, Frames, Task, Thread, Word, parent, place, time}
 use lilliput_user64::{Native, println};
 use syscalls::Errno;
 
-use crate::serial;
+use crate::{memory, serial};
 
 /// The factory that pays for processes.
 const MAKER: Factory<Native> = Factory::at(FACTORY);
@@ -165,6 +165,10 @@ impl Machine for Kernel {
         let small = info.kind == lilliput_abi::object::kind::SMALL;
         let mode = Isolation::from_number(info.isolation).filter(|_| small).map_or("-", Isolation::name);
         Situation { slot, mode }
+    }
+
+    fn free_memory(&mut self) -> usize {
+        memory::free()
     }
 
     fn now(&mut self) -> u64 {

@@ -15,7 +15,7 @@ const PAGE: usize = PAGE_SIZE as usize;
 const LARGE_PAGES: usize = 512;
 /// Where the heap is, and how large.
 const HEAP: Word = 0x90_0000_0000;
-const HEAP_PAGES: usize = 48 << 8;
+const HEAP_PAGES: usize = 64 << 8;
 /// Where the pool is mapped.
 const POOL: Word = 0xa0_0000_0000;
 /// Where the archive is mapped.
@@ -33,6 +33,11 @@ pub fn start_heap() -> Result<(), Error> {
     let span = Span::new(HEAP as *mut u8, (HEAP + HEAP_PAGES * PAGE) as *mut u8);
     // SAFETY: the range was mapped just now, belongs to nothing else, and stays for ever.
     unsafe { ALLOCATOR.lock().claim(span) }.map(drop).map_err(|()| Error::NoMemory)
+}
+
+/// Bytes of the heap that nobody has.
+pub fn free() -> usize {
+    ALLOCATOR.lock().get_counters().available_bytes
 }
 
 /// The frames of processes, so many.

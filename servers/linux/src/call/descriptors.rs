@@ -15,7 +15,7 @@ use syscalls::Errno;
 use crate::files::proc::Entry;
 use crate::files::{Data, Device, Found, Kind, Node, Open, Pipe, Walk};
 use crate::machine::Machine;
-use crate::server::{Outcome, Result, Server};
+use crate::server::{NAME, Outcome, Result, Server};
 
 /// Flags of open files that can be changed.
 const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK;
@@ -61,6 +61,7 @@ impl<M: Machine> Server<M> {
             Some(node) => node,
             None if flags & O_CREAT == 0 => return Err(Errno::ENOENT),
             None => {
+                self.may_keep(NAME)?;
                 let now = self.wall_clock();
                 let mode = mode as u32 & !self.process().mask;
                 let kind = Kind::File(RefCell::new(Data::Own(Vec::new())));
@@ -127,6 +128,7 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn pipe2(&mut self, &[place, flags, ..]: &[u64; 6]) -> Result {
+        self.may_keep(NAME).map_err(|_| Errno::ENFILE)?;
         let flags = flags as u32;
         let now = self.wall_clock();
         let number = self.new_node();

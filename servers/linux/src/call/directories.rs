@@ -11,7 +11,7 @@ use super::descriptors::HERE;
 use crate::files::proc::Entry;
 use crate::files::{Data, Device, Found, Kind, Node, Pipe, path_of};
 use crate::machine::Machine;
-use crate::server::{Outcome, Result, Server};
+use crate::server::{NAME, Outcome, Result, Server};
 
 impl<M: Machine> Server<M> {
     /// Adds a node under the name that was found to be free.
@@ -19,6 +19,7 @@ impl<M: Machine> Server<M> {
         if found.node.is_some() {
             return Err(Errno::EEXIST);
         }
+        self.may_keep(NAME)?;
         let now = self.wall_clock();
         let node = Node::new(self.new_node(), kind, mode, now);
         found.directory.add(&found.name, node)?;
@@ -84,6 +85,7 @@ impl<M: Machine> Server<M> {
         if found.node.is_some() {
             return Err(Errno::EEXIST);
         }
+        self.may_keep(NAME)?;
         found.directory.add(&found.name, node).map(|()| Outcome::Done(0))
     }
 

@@ -15,7 +15,7 @@ use crate::files::socket::{Address, Socket, State, Style};
 use crate::files::{Kind, Node, Open};
 use crate::machine::Machine;
 use crate::process::Channel;
-use crate::server::{Outcome, Result, Server};
+use crate::server::{NAME, Outcome, Result, Server};
 
 /// How many sockets there can be: what waits in all of them is bounded by that.
 const MOST: usize = 256;
@@ -227,6 +227,7 @@ impl<M: Machine> Server<M> {
                 if found.node.is_some() {
                     return Err(Errno::EADDRINUSE);
                 }
+                self.may_keep(NAME)?;
                 let now = self.wall_clock();
                 let mode = 0o777 & !self.process().mask;
                 let node = Node::new(self.new_node(), Kind::SocketName(Rc::downgrade(socket)), mode, now);

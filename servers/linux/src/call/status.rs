@@ -201,6 +201,7 @@ impl<M: Machine> Server<M> {
         if size as i64 <= -1 {
             return Err(Errno::EINVAL);
         }
+        self.may_grow(node, size)?;
         node.resize(size)?;
         node.changed.set(self.wall_clock());
         Ok(Outcome::Done(0))

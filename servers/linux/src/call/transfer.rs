@@ -239,6 +239,7 @@ impl<M: Machine> Server<M> {
     fn write_file(&mut self, node: &Rc<Node>, offset: u64, address: u64, length: usize) -> Result<()> {
         // What cannot be read must not make the file larger.
         self.user().pieces(address, length, Access::Read, |_| {})?;
+        self.may_grow(node, offset.saturating_add(length as u64))?;
         let mut done = 0;
         let mut user = self.user();
         node.write(offset, length, |bytes| {
@@ -286,6 +287,9 @@ impl<M: Machine> Server<M> {
             return if never_waits { Err(Errno::EAGAIN) } else { Ok(Outcome::Wait(Channel::Pipe(pipe.number))) };
         }
         let mut bytes = pipe.bytes.borrow_mut();
+        if bytes.capacity() < bytes.len() + count {
+            self.may_keep(2 * (bytes.len() + count)).map_err(|_| Errno::ENOMEM)?;
+        }
         self.user().pieces(address + before as u64, count, Access::Read, |piece| bytes.extend(piece.iter()))?;
         self.events.push(Channel::Pipe(pipe.number));
         let done = (before + count) as u64;

@@ -215,6 +215,18 @@ impl Node {
         resize(data.own()?, size as usize)
     }
 
+    /// Bytes of memory that are to be had before it can be so large, or written at all: those of the file, which moves there.
+    pub fn growth(&self, size: u64) -> usize {
+        let Kind::File(data) = &self.kind else { return 0 };
+        let size = size.min(LARGEST) as usize;
+        match &*data.borrow() {
+            _ if size == 0 => 0,
+            Data::Fixed(bytes) => 2 * bytes.len().max(size),
+            Data::Own(bytes) if size > bytes.capacity() => capacity(bytes, size),
+            Data::Own(_) => 0,
+        }
+    }
+
     /// Calls `with` with a range of a file's bytes to be written; it becomes so large.
     ///
     /// # Errors
@@ -254,9 +266,14 @@ impl Data {
     }
 }
 
+/// How much room a file gets that becomes so large: a quarter more than it had, so that one that grows does not move each time.
+fn capacity(bytes: &[u8], size: usize) -> usize {
+    size.max(bytes.len() + bytes.len() / 4)
+}
+
 fn resize(bytes: &mut Vec<u8>, size: usize) -> Result<(), Errno> {
-    if let Some(more) = size.checked_sub(bytes.len()) {
-        bytes.try_reserve(more).map_err(|_| Errno::ENOSPC)?;
+    if size > bytes.capacity() {
+        bytes.try_reserve_exact(capacity(bytes, size) - bytes.len()).map_err(|_| Errno::ENOSPC)?;
     }
     bytes.resize(size, 0);
     Ok(())

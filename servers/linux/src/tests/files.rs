@@ -33,6 +33,33 @@ fn files_hold_what_is_written() {
     });
 }
 
+/// What it needs to serve is not programs' to fill: they get errors, and what needs no more goes on.
+#[test]
+fn the_servers_own_memory_is_not_filled() {
+    both(|mut scene| {
+        let [path, other] = [scene.text(1, 0, "/tmp/new"), scene.text(1, 32, "/tmp/other")];
+        let file = scene.done(1, "open", &[path, CREATE, 0o644]);
+        let text = scene.text(1, 64, "some text");
+        let place = scene.memory() + 128;
+        assert_eq!(scene.done(1, "write", &[file, text, 9]), 9);
+        assert_eq!(scene.done(1, "pipe", &[place]), 0);
+        scene.server.machine.free = Some(20 << 20);
+        scene.fails(1, "open", &[other, CREATE, 0o644], Errno::ENOSPC);
+        scene.fails(1, "mkdir", &[other, 0o755], Errno::ENOSPC);
+        scene.fails(1, "symlink", &[path, other], Errno::ENOSPC);
+        scene.fails(1, "link", &[path, other], Errno::ENOSPC);
+        scene.fails(1, "pipe", &[place], Errno::ENFILE);
+        scene.fails(1, "ftruncate", &[file, 5000], Errno::ENOSPC);
+        scene.fails(1, "pwrite64", &[file, text, 9, 5000, 0], Errno::ENOSPC);
+        scene.fails(1, "write", &[file + 2, text, 9], Errno::ENOMEM);
+        assert_eq!(scene.done(1, "pwrite64", &[file, text, 9, 0, 0]), 9, "what is there can be written");
+        assert_eq!(scene.done(1, "ftruncate", &[file, 0]), 0);
+        scene.server.machine.free = None;
+        assert_eq!(scene.done(1, "write", &[file + 2, text, 9]), 9);
+        assert_eq!(scene.done(1, "mkdir", &[other, 0o755]), 0);
+    });
+}
+
 #[test]
 fn the_trees_files_are_copied_when_they_are_written() {
     both(|mut scene| {

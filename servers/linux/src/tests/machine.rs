@@ -33,6 +33,8 @@ pub struct Played {
     pub now: u64,
     pub output: Vec<u8>,
     pub log: Vec<String>,
+    /// How much of the server's memory is left.
+    pub free: Option<usize>,
     /// How many more tasks and threads there may be.
     pub room: Option<u32>,
 }
@@ -178,6 +180,10 @@ impl Machine for Played {
 
     fn situation(&mut self, space: u32) -> Situation {
         Situation { slot: Some(space.into()), mode: "page" }
+    }
+
+    fn free_memory(&mut self) -> usize {
+        self.free.unwrap_or(1 << 30)
     }
 
     fn now(&mut self) -> u64 {

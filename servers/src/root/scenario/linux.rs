@@ -23,7 +23,7 @@ const PORTS: [(u32, u16); 2] = [(place::linux::OUTPUT, port::OUTPUT), (place::li
 const PORT_COUNT: u32 = 8;
 /// Objects and frames beside the pool that the server and its processes can have.
 const OBJECTS: usize = 4096;
-const EXTRA_FRAMES: usize = 24 << 10;
+const EXTRA_FRAMES: usize = 28 << 10;
 /// Places of its table of capabilities.
 const PLACES: Word = 2048;
 /// The folder of the archive that says what to run.
