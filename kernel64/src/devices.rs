@@ -7,6 +7,7 @@ use lilliput_core::interrupt::{self, Action, Interrupt, VECTORS};
 use lilliput_core::ipc::notify;
 use lilliput_core::ports::IoPorts;
 use lilliput_core::slab::{Index, Object, Slab};
+use lilliput_core::thread::State;
 use x86_64::PhysAddr;
 
 use crate::boot::acpi::Platform;
@@ -74,15 +75,16 @@ impl Devices {
     }
 }
 
-/// Whether a device could make somebody ready: an interrupt is open, and somebody waits for what it signals, or is bound to that.
-pub fn can_wake(kernel: &Kernel) -> bool {
+/// Whether a device could make somebody ready: an interrupt is open, and somebody waits for what it signals, or is bound to that and receives.
+pub fn can_wake(kernel: &Kernel, this: &PerCpu) -> bool {
     let interrupts = &kernel.devices.interrupts;
     interrupts.iter().map(|index| &interrupts[index]).filter(|interrupt| interrupt.is_open()).any(|interrupt| {
         let (to, notifications) = (interrupt.notification, &kernel.machine.notifications);
         let target = notifications.admit(to.number(), to.key, Rights::SEND);
-        target
-            .map(|target| &notifications[target])
-            .is_some_and(|target| target.waiters.head.some().is_some() || target.bound.some().is_some())
+        target.map(|target| &notifications[target]).is_some_and(|target| {
+            let receives = kernel.machine.state(&this.cpu, target.bound) == State::Receiving;
+            !target.waiters.head.is_none() || receives
+        })
     })
 }
 

@@ -71,7 +71,7 @@ fn report(thread: &Thread, index: Index<Thread>, raised: Fault, why: &str) {
 /// ends the machine.
 #[cold]
 pub fn check_deadlock(kernel: &Kernel, this: &PerCpu) {
-    if devices::can_wake(kernel) || kernel.machine.timers.first() != NEVER {
+    if devices::can_wake(kernel, this) || kernel.machine.timers.first() != NEVER {
         return;
     }
     log!("every thread waits for another:");

@@ -170,7 +170,7 @@ impl Handoff {
     }
 }
 
-/// The frame buffer, if it is one that can be drawn on without knowing of colours. It lies in one piece where the boot loader mapped it.
+/// The frame buffer, which lies in one piece where the boot loader mapped it. Its format is left out: grey is the same in all.
 fn screen(buffer: &FrameBuffer) -> Option<Screen> {
     let info = buffer.info();
     let address = physmap::translate(VirtAddr::from_ptr(buffer.buffer().as_ptr()))?;

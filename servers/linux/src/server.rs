@@ -1,9 +1,11 @@
 //! A system call and its answer; faults; deadlines.
 
+mod begin;
 mod deliver;
 pub(crate) mod futex;
 mod life;
 mod proc;
+mod room;
 mod terminal;
 pub(crate) mod threads;
 
@@ -17,19 +19,16 @@ use syscalls::Errno;
 
 use crate::arch::Arch;
 use crate::call::Calls;
-use crate::files::proc::Entry;
 use crate::files::socket::Names;
 use crate::files::terminal::Terminal;
-use crate::files::{self, Device, Kind, Node, Open, Refused};
+use crate::files::{self, Kind, Node, Open};
 use crate::machine::Machine;
 use crate::memory::{Access, Memories, Place, Pool, User};
 use crate::process::{Channel, End, Process, Thread, Waiting};
 use crate::signal::{Action, Occasion, Set};
 
-/// Bytes of the server's memory that files, names and pipes get none of: what waits in sockets, which is bounded, and what processes and threads are.
-const RESERVE: usize = 20 << 20;
-/// At most so many are a new file, pipe or name.
-pub(crate) const NAME: usize = 4 << 10;
+pub use self::begin::Start;
+pub(crate) use self::room::NAME;
 
 /// What came of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,20 +66,6 @@ pub enum Answer {
 pub type Words = [usize; foreign::WORDS as usize];
 
 const _: () = assert!(size_of::<usize>() == size_of::<u64>());
-
-/// What the server starts with.
-pub struct Start {
-    /// The initial tree: a cpio archive, or none.
-    pub tree: &'static [u8],
-    /// Seconds since 1970 at the boot.
-    pub date: u64,
-    /// What CPUID says in leaf 1, EDX.
-    pub features: u32,
-    /// Where random numbers come from.
-    pub seed: u64,
-    /// Rows and columns of the console, if it is a terminal.
-    pub terminal: Option<(u16, u16)>,
-}
 
 /// The Linux server.
 pub struct Server<M: Machine> {
@@ -121,104 +106,10 @@ pub struct Server<M: Machine> {
 }
 
 impl<M: Machine> Server<M> {
-    /// A server with no process yet.
-    ///
-    /// # Errors
-    /// Where the tree cannot be had.
-    pub fn new(machine: M, pool: Pool, start: &Start) -> core::result::Result<Self, Refused> {
-        let root = Node::new(1, Node::directory(), 0o755, start.date * 1_000_000_000);
-        let mut server = Self {
-            machine,
-            pool,
-            memories: Memories::default(),
-            processes: Vec::new(),
-            threads: Vec::new(),
-            me: 0,
-            root: root.clone(),
-            sockets: Rc::default(),
-            names: Names::default(),
-            next_node: 2,
-            next_pid: 1,
-            next_turn: 0,
-            events: Vec::new(),
-            date: start.date,
-            has_terminal: start.terminal.is_some(),
-            terminal: Terminal::new(start.terminal.unwrap_or_default()),
-            features: start.features,
-            random: start.seed | 1,
-            calls: Calls::new(),
-            unknown: Vec::new(),
-            first: 0,
-            first_end: None,
-            deadline: None,
-            deadline_may_be_new: true,
-        };
-        files::fill(&root, start.tree, &mut || server.new_node())?;
-        server.make_usual_files();
-        Ok(server)
-    }
-
-    /// Ends all processes, and begins with the initial tree again.
-    ///
-    /// # Errors
-    /// Where that cannot be had.
-    pub fn begin_anew(&mut self, start: &Start) -> core::result::Result<(), Refused> {
-        self.end_all();
-        self.root = Node::new(self.new_node(), Node::directory(), 0o755, start.date * 1_000_000_000);
-        (self.next_pid, self.first, self.first_end) = (1, 0, None);
-        let root = self.root.clone();
-        files::fill(&root, start.tree, &mut || self.new_node())?;
-        self.make_usual_files();
-        Ok(())
-    }
-
-    /// Whether so many more bytes of the server's own memory may be programs': not the last ones, which it needs to serve at all.
-    ///
-    /// # Errors
-    /// `ENOSPC`.
-    pub(crate) fn may_keep(&mut self, bytes: usize) -> Result<()> {
-        if self.machine.free_memory() < RESERVE + bytes { Err(Errno::ENOSPC) } else { Ok(()) }
-    }
-
-    /// Whether a file may become so large.
-    ///
-    /// # Errors
-    /// `ENOSPC`.
-    pub(crate) fn may_grow(&mut self, node: &Node, size: u64) -> Result<()> {
-        match node.growth(size) {
-            0 => Ok(()),
-            more => self.may_keep(more),
-        }
-    }
-
     /// The number of a node that is made now.
     pub(crate) const fn new_node(&mut self) -> u64 {
         self.next_node += 1;
         self.next_node
-    }
-
-    /// What programs expect to be there, where the tree does not have it.
-    fn make_usual_files(&mut self) {
-        // What the tree has there cannot be reached.
-        let _ = self.root.take(b"proc");
-        let _ = self.root.add(b"proc", Node::of(Entry::Folder("")));
-        for name in [&b"dev"[..], b"tmp", b"root"] {
-            let node = Node::new(self.new_node(), Node::directory(), if name == b"tmp" { 0o1777 } else { 0o755 }, 0);
-            // It is there already where the tree has it.
-            let _ = self.root.add(name, node);
-        }
-        let dev = self.root.entries().ok().and_then(|entries| entries.borrow().get(&b"dev"[..]).cloned());
-        for (name, device) in [
-            (&b"null"[..], Device::Null),
-            (b"zero", Device::Zero),
-            (b"random", Device::Random),
-            (b"urandom", Device::Random),
-            (b"console", Device::Console),
-            (b"tty", Device::Console),
-        ] {
-            let node = Node::new(self.new_node(), Kind::Device(device), 0o666, 0);
-            let _ = dev.as_ref().map(|dev| dev.add(name, node));
-        }
     }
 
     /// How the first process of [`Server::run`] ended, once it has.

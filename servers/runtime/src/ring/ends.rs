@@ -55,12 +55,8 @@ impl<'a, const N: usize> Producer<'a, N> {
     /// # Errors
     /// [`Broken`].
     pub fn is_to_wait(&mut self) -> Result<bool, Broken> {
-        self.shared.announce_wait(Side::Producer);
-        let has_room = self.has_room();
-        if has_room != Ok(false) {
-            self.shared.withdraw_wait(Side::Producer);
-        }
-        has_room.map(|has_room| !has_room)
+        let shared = self.shared;
+        shared.is_to_wait(Side::Producer, || self.has_room())
     }
 
     fn has_room(&mut self) -> Result<bool, Broken> {
@@ -113,12 +109,8 @@ impl<'a, const N: usize> Consumer<'a, N> {
     /// # Errors
     /// [`Broken`].
     pub fn is_to_wait(&mut self) -> Result<bool, Broken> {
-        self.shared.announce_wait(Side::Consumer);
-        let has_more = self.has_more();
-        if has_more != Ok(false) {
-            self.shared.withdraw_wait(Side::Consumer);
-        }
-        has_more.map(|has_more| !has_more)
+        let shared = self.shared;
+        shared.is_to_wait(Side::Consumer, || self.has_more())
     }
 
     fn has_more(&mut self) -> Result<bool, Broken> {

@@ -109,14 +109,18 @@ impl<'a, const N: usize> Shared<'a, N> {
         waits.load(Relaxed) != 0 && waits.swap(0, Relaxed) != 0
     }
 
-    /// This side is about to wait: it must look at the other one's count after this.
-    pub fn announce_wait(&self, side: Side) {
+    /// Says that this side is about to wait, and looks once more whether it has to: not if `is_ready` by now, nor if that fails.
+    ///
+    /// # Errors
+    /// Those of `is_ready`.
+    pub fn is_to_wait(&self, side: Side, is_ready: impl FnOnce() -> Result<bool, Broken>) -> Result<bool, Broken> {
         self.waits(side).store(1, Relaxed);
         fence(SeqCst);
-    }
-
-    /// It does not wait after all. It may have been woken meanwhile.
-    pub fn withdraw_wait(&self, side: Side) {
-        self.waits(side).store(0, Relaxed);
+        let ready = is_ready();
+        if ready != Ok(false) {
+            // It may have been woken meanwhile.
+            self.waits(side).store(0, Relaxed);
+        }
+        ready.map(|ready| !ready)
     }
 }

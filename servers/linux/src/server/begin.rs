@@ -1,0 +1,104 @@
+//! What a server begins with: no process, and a tree of files.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use super::Server;
+use crate::call::Calls;
+use crate::files::proc::Entry;
+use crate::files::socket::Names;
+use crate::files::terminal::Terminal;
+use crate::files::{self, Device, Kind, Node, Refused};
+use crate::machine::Machine;
+use crate::memory::{Memories, Pool};
+
+/// What the server starts with.
+pub struct Start {
+    /// The initial tree: a cpio archive, or none.
+    pub tree: &'static [u8],
+    /// Seconds since 1970 at the boot.
+    pub date: u64,
+    /// What CPUID says in leaf 1, EDX.
+    pub features: u32,
+    /// Where random numbers come from.
+    pub seed: u64,
+    /// Rows and columns of the console, if it is a terminal.
+    pub terminal: Option<(u16, u16)>,
+}
+
+impl<M: Machine> Server<M> {
+    /// A server with no process yet.
+    ///
+    /// # Errors
+    /// Where the tree cannot be had.
+    pub fn new(machine: M, pool: Pool, start: &Start) -> core::result::Result<Self, Refused> {
+        let root = Node::new(1, Node::directory(), 0o755, start.date * 1_000_000_000);
+        let mut server = Self {
+            machine,
+            pool,
+            memories: Memories::default(),
+            processes: Vec::new(),
+            threads: Vec::new(),
+            me: 0,
+            root: root.clone(),
+            sockets: Rc::default(),
+            names: Names::default(),
+            next_node: 2,
+            next_pid: 1,
+            next_turn: 0,
+            events: Vec::new(),
+            date: start.date,
+            has_terminal: start.terminal.is_some(),
+            terminal: Terminal::new(start.terminal.unwrap_or_default()),
+            features: start.features,
+            random: start.seed | 1,
+            calls: Calls::new(),
+            unknown: Vec::new(),
+            first: 0,
+            first_end: None,
+            deadline: None,
+            deadline_may_be_new: true,
+        };
+        files::fill(&root, start.tree, &mut || server.new_node())?;
+        server.make_usual_files();
+        Ok(server)
+    }
+
+    /// Ends all processes, and begins with the initial tree again.
+    ///
+    /// # Errors
+    /// Where that cannot be had.
+    pub fn begin_anew(&mut self, start: &Start) -> core::result::Result<(), Refused> {
+        self.end_all();
+        self.root = Node::new(self.new_node(), Node::directory(), 0o755, start.date * 1_000_000_000);
+        (self.next_pid, self.first, self.first_end) = (1, 0, None);
+        let root = self.root.clone();
+        files::fill(&root, start.tree, &mut || self.new_node())?;
+        self.make_usual_files();
+        Ok(())
+    }
+
+    /// What programs expect to be there, where the tree does not have it.
+    fn make_usual_files(&mut self) {
+        // What the tree has there cannot be reached.
+        let _ = self.root.take(b"proc");
+        let _ = self.root.add(b"proc", Node::of(Entry::Folder("")));
+        for name in [&b"dev"[..], b"tmp", b"root"] {
+            let node = Node::new(self.new_node(), Node::directory(), if name == b"tmp" { 0o1777 } else { 0o755 }, 0);
+            // It is there already where the tree has it.
+            let _ = self.root.add(name, node);
+        }
+        let dev = self.root.entries().ok().and_then(|entries| entries.borrow().get(&b"dev"[..]).cloned());
+        for (name, device) in [
+            (&b"null"[..], Device::Null),
+            (b"zero", Device::Zero),
+            (b"random", Device::Random),
+            (b"urandom", Device::Random),
+            (b"console", Device::Console),
+            (b"tty", Device::Console),
+        ] {
+            let node = Node::new(self.new_node(), Kind::Device(device), 0o666, 0);
+            let _ = dev.as_ref().map(|dev| dev.add(name, node));
+        }
+    }
+}
