@@ -44,10 +44,9 @@ use crate::setup::Needs;
 /// A figure that was not measured is null.
 ///
 /// `--accounting` counts instructions by the kernel as it is and by one built without accounting in its fast path instead, and shows the
-/// difference; `--scale` what making, using and ending tasks, threads and capabilities costs beside up to thousands of others. Their records have what
-/// their tables have. `--counts` boots once, with a plugin of the emulator's that looks at every instruction and access, always on the machine of the
+/// difference; `--scale` what making, using and ending tasks, threads and capabilities costs beside up to thousands of others. `--counts` boots once, with a plugin of the emulator's that looks at every instruction and access, always on the machine of the
 /// tests: it counts each path's instructions, accesses, pages and lines, and models what its misses would cost on processors by name. `--crossover` boots so as well,
-/// with tasks that each touch pages or lines of their own between messages.
+/// with tasks that each touch pages or lines of their own between messages. These four write figures as `xtask/README.md` describes them.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub struct Arguments {

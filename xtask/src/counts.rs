@@ -17,6 +17,7 @@ pub use self::library::Library;
 pub use self::record::{Path, name};
 use crate::boot::{Report, Show};
 use crate::build::{Config, Scenario};
+use crate::figures::Limits;
 use crate::machine::{Machine, Plugin};
 use crate::prepare::Prepared;
 use crate::report::Row;
@@ -27,6 +28,8 @@ pub struct Counted {
     pub report: Report,
     /// What the plugin made of it, in the guest's order.
     pub records: Vec<Record>,
+    /// The emulator and its processor model.
+    pub platform: String,
 }
 
 impl Counted {
@@ -48,7 +51,13 @@ impl Counted {
         let output = Plugin::output(&prepared.folder(boot));
         let text = fs::read_to_string(&output).with_context(|| format!("can't read {}", output.display()))?;
         let records: Result<_, _> = text.lines().map(serde_json::from_str).collect();
-        Ok(Self { report, records: records.context("the plugin's output is not understood")? })
+        let records = records.context("the plugin's output is not understood")?;
+        Ok(Self { report, records, platform: machine.platform()? })
+    }
+
+    /// Whether segment limits confined small tasks of this isolation mode.
+    pub fn limits(&self, isolation: Option<&str>) -> Limits {
+        Limits::of(isolation, self.report.mark().is_empty())
     }
 
     /// The row that the guest measured of the same path by the time-stamp counter.

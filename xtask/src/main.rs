@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod clean;
 mod counts;
+mod figures;
 mod fuzz;
 mod gdb;
 mod image;

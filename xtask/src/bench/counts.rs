@@ -1,12 +1,14 @@
 //! `cargo xtask bench --counts`: what the paths execute and touch, counted by a plugin of the emulator's, and modelled on processors by name.
 
-use std::fs;
+mod figures;
+
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::build::Scenario;
 use crate::counts::{Counted, Library, checks, table};
+use crate::figures::Figures;
 use crate::options::Timeout;
 use crate::prepare::Prepared;
 
@@ -19,8 +21,7 @@ pub fn run(prepared: &Prepared, timeout: Timeout, json: Option<&Path>) -> Result
     println!("Modelled cycles, one way: usual (range), and walks of page tables where there are any\n");
     println!("{}", table::modelled(&counted.records));
     if let Some(file) = json {
-        let records = serde_json::to_string_pretty(&counted.records)? + "\n";
-        fs::write(file, records).with_context(|| format!("can't write {}", file.display()))?;
+        Figures { experiments: figures::experiments(&counted) }.write(file)?;
     }
     for (name, outcome) in checks(&counted) {
         if let Err(error) = outcome {

@@ -1,14 +1,16 @@
 //! `cargo xtask bench --crossover`: where small spaces pay, by how much tasks touch between messages, modelled on processors by name.
 
-use std::fs;
+mod figures;
+
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use lilliput_model::processor::Cycles;
 
 use crate::build::Scenario;
 use crate::counts::crossover::{Confinement, Line, lines};
 use crate::counts::{Counted, Library};
+use crate::figures::Figures;
 use crate::options::Timeout;
 use crate::prepare::Prepared;
 use crate::report::text_table;
@@ -21,9 +23,7 @@ pub fn run(prepared: &Prepared, timeout: Timeout, json: Option<&Path>) -> Result
     let lines = lines(&counted.records)?;
     println!("\n{}", text(&lines));
     if let Some(file) = json {
-        let cells: Vec<_> = lines.iter().flat_map(|line| &line.cells).collect();
-        let records = serde_json::to_string_pretty(&cells)? + "\n";
-        fs::write(file, records).with_context(|| format!("can't write {}", file.display()))?;
+        Figures::from(figures::experiment(&lines, &counted)).write(file)?;
     }
     Ok(())
 }

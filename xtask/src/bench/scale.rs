@@ -1,13 +1,13 @@
 //! `cargo xtask bench --scale`: what creation, use and death cost beside how many others.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::Boots;
 use crate::boot::{Record, Report};
 use crate::build::Scenario;
+use crate::figures::{Experiment, Figures, How, Limits, Row};
 use crate::report::{Cost, text_table};
 
 /// Measures, and prints a table for each kind of others.
@@ -18,8 +18,9 @@ pub fn run(boots: &Boots, json: Option<&Path>) -> Result<()> {
     println!("\nInstructions around the call, the user's included, beside so many others{}\n", report.mark());
     println!("{}", text(&costs));
     if let Some(file) = json {
-        let records = serde_json::to_string_pretty(&costs)? + "\n";
-        fs::write(file, records).with_context(|| format!("can't write {}", file.display()))?;
+        let platform = boots.machine.counting_instructions().platform()?;
+        Figures::from(experiment(&costs, &platform, Limits::of(Some("segment"), report.mark().is_empty())))
+            .write(file)?;
     }
     let complaints: Vec<_> = report.complaints().collect();
     if complaints.is_empty() { Ok(()) } else { bail!("{}", complaints.join("; ")) }
@@ -31,6 +32,20 @@ fn costs(report: &Report) -> Vec<&Cost> {
         _ => None,
     });
     costs.collect()
+}
+
+fn experiment(costs: &[&Cost], platform: &str, limits: Limits) -> Experiment {
+    let rows = costs.iter().map(|cost| {
+        let row = Row::new(platform, limits).key("beside", cost.beside.as_str()).key("others", cost.count);
+        row.key("operation", cost.name.as_str()).figure("value", cost.value)
+    });
+    Experiment::new("scale", "What creation, use and death cost beside many others", &["beside", "others", "operation"])
+        .about(
+            "Each operation beside so many others: instructions around the call, the user's included, the least of five tries, unless the operation names another unit.",
+            "cargo xtask bench --scale --json FILE",
+        )
+        .column("value", "instructions, unless the operation says otherwise", How::Counted)
+        .rows(rows)
 }
 
 /// A table for each kind of others: a line for each operation, a column for each number of others, in the order in which they came.
@@ -72,5 +87,6 @@ mod tests {
         assert_eq!(lines[0], "beside tasks   1  4000");
         assert_eq!(lines[2], "create        80    81");
         assert!(text.contains("beside threads"));
+        experiment(&all.iter().collect::<Vec<_>>(), "QEMU", Limits::NotUsed).check().unwrap();
     }
 }

@@ -3,13 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use lilliput_model::processor::Cycles;
 use lilliput_model::{Class, PROCESSORS, Processor, Record};
-use serde::Serialize;
 
 use super::check::Check;
 
 /// How tasks are kept apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confinement {
     /// Small tasks by segments.
     Segment,
@@ -47,28 +45,34 @@ impl Confinement {
         !matches!(self, Self::PageUntagged | Self::WideUntagged)
     }
 
+    /// The isolation mode of its small tasks, where there are some.
+    pub const fn isolation(self) -> Option<&'static str> {
+        match self {
+            Self::Segment | Self::Host => Some("segment"),
+            Self::Page => Some("page"),
+            Self::PageUntagged => Some("page-untagged"),
+            Self::Wide | Self::WideUntagged => None,
+        }
+    }
+
     const fn needs_tags(self) -> bool {
         matches!(self, Self::Page | Self::Wide)
     }
 
     fn is_of(self, record: &Record) -> bool {
         let text = |key: &str| record.case[key].as_str();
-        let (to, isolation) = match self {
-            Self::Segment => ("small", Some("segment")),
-            Self::Host => ("host", Some("segment")),
-            Self::Page => ("small", Some("page")),
-            Self::PageUntagged => ("small", Some("page-untagged")),
-            Self::Wide | Self::WideUntagged => ("64", None),
+        let to = match self {
+            Self::Segment | Self::Page | Self::PageUntagged => "small",
+            Self::Host => "host",
+            Self::Wide | Self::WideUntagged => "64",
         };
-        (text("to"), text("isolation")) == (Some(to), isolation)
+        (text("to"), text("isolation")) == (Some(to), self.isolation())
     }
 }
 
 /// A cell: modelled but for instructions and writes.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cell<'a> {
-    /// The processor's name.
-    pub processor: &'static str,
     /// How many tasks take part.
     pub tasks: u64,
     /// Pages that each touches between messages, a line in each.
@@ -85,7 +89,6 @@ pub struct Cell<'a> {
     pub instructions: f64,
     /// Writes of CR3, of the same; counted.
     pub cr3_writes: f64,
-    #[serde(skip)]
     record: &'a Record,
 }
 
@@ -144,7 +147,6 @@ fn cell<'a>(
     let call = 1.0 / (tasks - 1) as f64;
     let counts = &record.counts;
     Some(Cell {
-        processor: processor.name,
         tasks,
         pages,
         kib,

@@ -4,6 +4,8 @@ use lilliput_abi::boot::UNENFORCED;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
+use crate::figures::{self, Limits};
+
 /// A row, as the guest reports it: what a boot did not measure is null or missing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -61,6 +63,20 @@ pub struct Cost {
 }
 
 impl Row {
+    /// What a row is about, as keys of an experiment.
+    pub const KEYS: [&str; 5] = ["operation", "from", "to", "words", "isolation"];
+
+    /// The same as a row of an experiment, without figures yet.
+    pub fn experiment_row(&self, platform: &str) -> figures::Row {
+        let isolation = self.isolation.as_deref();
+        figures::Row::new(platform, Limits::of(isolation, self.limits_enforced == Some(true)))
+            .key("operation", self.name.as_str())
+            .key("from", self.from.as_str())
+            .key("to", self.to.as_str())
+            .key("words", self.words)
+            .key("isolation", isolation.unwrap_or("-"))
+    }
+
     /// Whether both are about the same operation.
     pub fn same_as(&self, other: &Self) -> bool {
         self.same_but_isolation(other) && self.isolation == other.isolation

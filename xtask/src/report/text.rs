@@ -10,7 +10,7 @@ pub fn text_table(lines: Vec<Vec<String>>) -> String {
     let widths: Vec<_> = (0..columns)
         .map(|column| lines.iter().map(|line| cell(line, column).chars().count()).max().unwrap_or(0))
         .collect();
-    let is_number = |text: String| ["-", ABSENT].contains(&&*text) || text.parse::<f64>().is_ok();
+    let is_number = |text: String| ["-", ABSENT].contains(&&*text) || text.replace(',', "").parse::<f64>().is_ok();
     let right: Vec<_> =
         (0..columns).map(|column| lines[1..].iter().all(|line| is_number(cell(line, column)))).collect();
     let rule = widths.iter().map(|&width| "-".repeat(width)).collect();
