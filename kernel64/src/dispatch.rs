@@ -67,8 +67,10 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
         fault::check_deadlock(kernel, this);
         0
     } else {
-        // Whom the fast path goes on to later finds the gate open: it does so only while nothing speaks against it.
-        kernel.machine.threads[entered].set_gate(true);
+        if next != entered {
+            // Whom the fast path goes on to later finds the gate open: it does so only while nothing speaks against it.
+            kernel.machine.threads[entered].set_gate(true);
+        }
         switch::to(this, &mut kernel.machine.threads[next]);
         let thread = &mut kernel.machine.threads[next];
         // What is loaded for a foreign thread alone may stay while its host runs: no other way of it is open.
@@ -98,7 +100,10 @@ fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
             Decision::Stay
         }
         Some(operation) => {
-            let decision = slow(kernel, this, operation, selector.index(), capability);
+            let decision = match operation {
+                Operation::Call if !capability.is(ObjectType::Endpoint) => invoke::invoke(kernel, this, capability),
+                _ => slow(kernel, this, operation, selector.index(), capability),
+            };
             if selector.is_timed() {
                 let now = this.cpu.stamp;
                 timed::limit(&mut kernel.machine, &mut this.cpu, decision, now)
@@ -114,7 +119,7 @@ fn operate(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     }
 }
 
-/// All that is not on the fast path.
+/// All that is no method of an object of the kernel's.
 #[inline(never)]
 fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32, capability: Capability) -> Decision {
     let Kernel { machine, facts, .. } = kernel;
@@ -122,7 +127,6 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32
     let endpoint = |machine: &Machine, rights| object::<Endpoint>(&machine.endpoints, capability, rights);
     let notification = |machine: &Machine, rights| object::<Notification>(&machine.notifications, capability, rights);
     let result = match operation {
-        Operation::Call if !capability.is(ObjectType::Endpoint) => return invoke::invoke(kernel, this, capability),
         Operation::Call | Operation::Send | Operation::SendNonBlocking | Operation::CallNonBlocking => {
             let how = Sending {
                 call: matches!(operation, Operation::Call | Operation::CallNonBlocking),

@@ -24,6 +24,9 @@ pub fn to(this: &mut PerCpu, thread: &mut Thread) {
     // The fast path writes the slot without noting it.
     this.cpu.loaded.code_descriptor = this.gdt.0[USER_CODE_ENTRY];
     let plan = SwitchPlan::new(&target, &this.cpu.loaded);
+    if plan == SwitchPlan::NOTHING {
+        return;
+    }
     match plan.segments {
         Segments::Keep => {}
         Segments::Code => {

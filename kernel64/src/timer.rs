@@ -16,9 +16,7 @@ use crate::state::Kernel;
 /// Tells the running thread what time it is.
 pub fn tell(clock: Clock, machine: &mut Machine, cpu: &Cpu) {
     let now = clock.nanoseconds(cpu.stamp);
-    let thread = &mut machine.threads[cpu.current];
-    thread.registers.words[3..].fill(0);
-    thread.answer(&[now & u64::from(u32::MAX), now >> 32, clock.kilohertz]);
+    machine.threads[cpu.current].answer_whole([now & u64::from(u32::MAX), now >> 32, clock.kilohertz, 0], 3);
 }
 
 /// Sets the running thread's deadline to what its registers say.

@@ -36,6 +36,27 @@ pub enum ObjectType {
     IoPorts = 18,
 }
 
+impl ObjectType {
+    /// The type of a number, if it is one.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Null,
+            1 => Self::Endpoint,
+            2 => Self::Notification,
+            3 => Self::Thread,
+            4 => Self::Task,
+            5 => Self::Arena,
+            6 => Self::Factory,
+            7 => Self::Frames,
+            8 => Self::System,
+            16 => Self::Devices,
+            17 => Self::Interrupt,
+            18 => Self::IoPorts,
+            _ => return None,
+        })
+    }
+}
+
 bitflags! {
     /// The rights of a capability, one bit each.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -372,4 +393,20 @@ pub mod fact {
     pub const FREE_PCIDS: u64 = 18;
     /// And the number of an [`ObjectType`](super::ObjectType) that there are many of: how many of these there are.
     pub const OBJECTS: u64 = 64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ObjectType;
+
+    #[test]
+    fn a_type_is_found_by_its_number() {
+        let found = (0..=u8::MAX).filter_map(|number| Some((number, ObjectType::from_number(number)?)));
+        let (mut types, mut last) = (0, None);
+        for (number, object_type) in found {
+            assert_eq!(object_type as u8, number);
+            (types, last) = (types + 1, Some(object_type));
+        }
+        assert_eq!((types, last), (12, Some(ObjectType::IoPorts)), "all of them");
+    }
 }

@@ -168,7 +168,10 @@ impl CapabilityTable {
     /// The capability at a place; the null one where there is none. An unsigned comparison is all it checks.
     #[inline(always)]
     pub fn get(&self, place: u32) -> Capability {
-        self.places.get(place as usize).copied().unwrap_or(Capability::NULL)
+        match self.places.get(place as usize) {
+            Some(&capability) => capability,
+            None => Capability::NULL,
+        }
     }
 
     /// The capability at a place.

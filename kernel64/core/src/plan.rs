@@ -105,6 +105,9 @@ impl From<&Thread> for Target {
 }
 
 impl SwitchPlan {
+    /// All is loaded.
+    pub const NOTHING: Self = Self { segments: Segments::Keep, root: false };
+
     /// Decides what to load.
     ///
     /// A host runs on any root of its arena, and leaves the segment registers of its arena's small
@@ -232,7 +235,7 @@ mod tests {
             for to in everybody() {
                 let after = SwitchPlan::new(&to, &before).loaded(&to, &before);
                 let again = SwitchPlan::new(&to, &after);
-                assert_eq!(again, SwitchPlan { segments: Segments::Keep, root: false });
+                assert_eq!(again, SwitchPlan::NOTHING);
             }
         }
     }

@@ -9,7 +9,7 @@ mod passes;
 mod saved;
 
 use lilliput_abi::error::Error;
-use lilliput_abi::tag::Tag;
+use lilliput_abi::tag::{SHORT_WORDS, Tag};
 use lilliput_abi::{ObjectType, Selector};
 
 use crate::budget::Budget;
@@ -379,6 +379,15 @@ impl Thread {
     pub fn answer(&mut self, words: &[u64]) {
         self.registers.words[..words.len()].copy_from_slice(words);
         self.registers.tag = Tag::new(0, words.len() as u32).0 as u64;
+        self.finish(Ok(()));
+    }
+
+    /// Ends its system call with so many of these words, which are zero from there on, and nothing in the others that can arrive.
+    pub fn answer_whole(&mut self, words: [u64; SHORT_WORDS as usize], count: usize) {
+        let registers = &mut self.registers;
+        registers.words[..words.len()].copy_from_slice(&words);
+        registers.words[words.len()..].fill(0);
+        registers.tag = u64::from(Tag::new(0, count as u32).0);
         self.finish(Ok(()));
     }
 }

@@ -115,7 +115,8 @@ pub(super) fn invoke_interrupt(
     }
 }
 
-pub(super) fn invoke_ports(range: PortRange, call: &Call) -> Answer {
+pub(super) fn invoke_ports(kernel: &Kernel, ports: Index<IoPorts>, call: &Call) -> Answer {
+    let range = kernel.devices.ports[ports].range;
     let (port, second): (u32, u32) = (call.small(0)?, call.small(1)?);
     match PortsMethod::from_label(call.label).ok_or(Error::BadOperation)? {
         PortsMethod::Read => {
@@ -134,7 +135,7 @@ pub(super) fn invoke_ports(range: PortRange, call: &Call) -> Answer {
         }
         PortsMethod::WriteBytes => {
             let port = range.access(port, 1)?;
-            for byte in call.bytes(2, second)? {
+            for byte in call.bytes(kernel, 2, second)? {
                 write(port, 1, u32::from(byte));
             }
             Ok(DONE)

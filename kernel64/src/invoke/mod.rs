@@ -27,13 +27,13 @@ pub use task::make_places;
 pub use thread::start;
 
 use lilliput_abi::tag::{MAX_WORDS, SHORT_WORDS};
-use lilliput_abi::{Error, Rights};
+use lilliput_abi::{Error, ObjectType, Rights};
 use lilliput_core::budget::Share;
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Decision;
 use lilliput_core::slab::{self, Index};
 use lilliput_core::task::Task;
-use lilliput_core::thread::PRIORITIES;
+use lilliput_core::thread::{PRIORITIES, Thread};
 
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch;
@@ -90,16 +90,18 @@ fn split(value: u64) -> Words {
 
 /// One invocation: who calls, with what.
 struct Call {
-    /// The caller's task.
+    /// The caller.
+    thread: Index<Thread>,
+    /// Its task.
     task: Index<Task>,
     /// The label of its message.
     label: u16,
     /// How many words it has.
     count: u32,
-    /// Its words; 32 bits each from a small task. Those that it does not have are zero.
-    words: [u64; MAX_WORDS as usize],
-    /// Bytes of one of the caller's words: 4 or 8.
-    word_size: usize,
+    /// The bits that one of the caller's words has: 64, or 32 from a small task.
+    mask: u64,
+    /// The first of its words. Those that it does not have are zero.
+    words: [u64; SHORT_WORDS as usize],
 }
 
 impl Call {
@@ -110,18 +112,25 @@ impl Call {
 
     /// The same call once more: it had to wait for something.
     fn again(&self) -> Words {
-        let [first, second, third, fourth, ..] = self.words;
-        Words::again([first, second, third, fourth])
+        Words::again(self.words)
     }
 
-    /// So many bytes that are packed into the words from `first` on.
-    fn bytes(&self, first: usize, count: u32) -> Result<impl Iterator<Item = u8>, Error> {
-        let (count, available) = (count as usize, (self.count as usize).saturating_sub(first) * self.word_size);
-        if count > available {
+    /// All of its words, as [`Call::words`] are.
+    fn all_words(&self, kernel: &Kernel) -> [u64; MAX_WORDS as usize] {
+        let mut words = kernel.machine.threads[self.thread].registers.words.map(|word| word & self.mask);
+        words[self.count as usize..].fill(0);
+        words
+    }
+
+    /// So many bytes that are packed into the words from `first` on, 8 or 4 a word.
+    fn bytes(&self, kernel: &Kernel, first: usize, count: u32) -> Result<impl Iterator<Item = u8> + use<>, Error> {
+        let shift = if self.mask == u64::MAX { 3 } else { 2 };
+        if count as usize > (self.count as usize).saturating_sub(first) << shift {
             return Err(Error::BadArgument);
         }
-        let bytes = self.words[first..].iter().flat_map(|word| word.to_le_bytes().into_iter().take(self.word_size));
-        Ok(bytes.take(count))
+        let words = self.all_words(kernel);
+        let byte = move |at: usize| (words[first + (at >> shift)] >> (at % (1 << shift) * 8)) as u8;
+        Ok((0..count as usize).map(byte))
     }
 
     /// A word as a priority that the caller may give.
@@ -160,27 +169,26 @@ impl Call {
 pub fn invoke(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability) -> Decision {
     let running = this.cpu.current;
     let thread = &kernel.machine.threads[running];
-    let (tag, wide) = (thread.tag(), thread.kind.is_wide());
-    let (most, mask) = if wide { (MAX_WORDS, u64::MAX) } else { (SHORT_WORDS, u64::from(u32::MAX)) };
-    let well_formed = tag.is_valid() && !thread.selector().carries() && tag.words() <= most;
-    let mut words = thread.registers.words.map(|word| word & mask);
-    words[tag.words().min(MAX_WORDS) as usize..].fill(0);
-    let call =
-        Call { task: thread.task, label: tag.label(), count: tag.words(), words, word_size: if wide { 8 } else { 4 } };
+    let (tag, count) = (thread.tag(), thread.tag().words());
+    let (most, mask) = if thread.kind.is_wide() { (MAX_WORDS, u64::MAX) } else { (SHORT_WORDS, u64::from(u32::MAX)) };
+    let well_formed = tag.is_valid() && !thread.selector().carries() && count <= most;
+    let [first, second, third, fourth, ..] = thread.registers.words;
+    let named = |word, at| if count > at { word & mask } else { 0 };
+    let words = [named(first, 0), named(second, 1), named(third, 2), named(fourth, 3)];
+    let call = Call { thread: running, task: thread.task, label: tag.label(), count, mask, words };
     let answer = if well_formed { perform(kernel, this, capability, &call) } else { Err(Error::BadMessage) };
     // The caller is always there to hear of it: what would end it is refused.
     let thread = &mut kernel.machine.threads[running];
     match answer {
         // Nothing is cut: only methods that just tell something answer in words that may be wide.
-        Ok(words) if words.words.iter().any(|&word| word > mask) => thread.finish(Err(Error::WordTooWide)),
-        Ok(words) => match (words.end, &words.words[..words.count]) {
-            (End::Done, words) => {
-                thread.registers.words[4..].fill(0);
-                thread.answer(words);
-            }
-            (End::Again, words) => thread.repeat(words),
-            (End::Failed(error), words) => {
-                thread.registers.words[..words.len()].copy_from_slice(words);
+        Ok(Words { words: [first, second, third, fourth], .. }) if (first | second | third | fourth) > mask => {
+            thread.finish(Err(Error::WordTooWide));
+        }
+        Ok(Words { words, count, end }) => match end {
+            End::Done => thread.answer_whole(words, count),
+            End::Again => thread.repeat(&words[..count]),
+            End::Failed(error) => {
+                thread.registers.words[..count].copy_from_slice(&words[..count]);
                 thread.finish(Err(error));
             }
         },
@@ -190,22 +198,8 @@ pub fn invoke(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability) ->
 }
 
 fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call: &Call) -> Answer {
-    use lilliput_abi::ObjectType as Type;
-    const TYPES: [Type; 8] = [
-        Type::Factory,
-        Type::Task,
-        Type::Thread,
-        Type::Arena,
-        Type::System,
-        Type::Devices,
-        Type::Interrupt,
-        Type::IoPorts,
-    ];
-    let number = slab::type_number(capability.key);
-    let Some(object_type) = TYPES.into_iter().find(|&known| known as u8 == number) else {
-        return Err(if capability.is_null() { Error::BadCapability } else { Error::WrongType });
-    };
-    match object_type {
+    use ObjectType as Type;
+    match Type::from_number(slab::type_number(capability.key)).unwrap_or(Type::Null) {
         Type::Factory => {
             let factory = dispatch::object(&kernel.factories, capability, Rights::SEND)?;
             factory::invoke(kernel, this, factory, call)
@@ -228,10 +222,12 @@ fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call:
         }
         Type::IoPorts => {
             let ports = dispatch::object(&kernel.devices.ports, capability, Rights::SEND)?;
-            device::invoke_ports(kernel.devices.ports[ports].range, call)
+            device::invoke_ports(kernel, ports, call)
         }
-        _ if !capability.rights().contains(Rights::SEND) => Err(Error::NoRight),
+        Type::Devices | Type::System if !capability.rights().contains(Rights::SEND) => Err(Error::NoRight),
         Type::Devices => device::invoke_devices(kernel, capability, call),
-        _ => system::invoke(kernel, this, call),
+        Type::System => system::invoke(kernel, this, call),
+        Type::Endpoint | Type::Notification | Type::Frames => Err(Error::WrongType),
+        Type::Null => Err(Error::BadCapability),
     }
 }

@@ -11,14 +11,14 @@ use crate::{console, power};
 
 pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, call: &Call) -> Answer {
     match SystemMethod::from_label(call.label).ok_or(Error::BadOperation)? {
-        SystemMethod::Write => write(call),
+        SystemMethod::Write => write(kernel, call),
         SystemMethod::Exit => power::exit(call.small(0)?),
         SystemMethod::Fact => read_fact(kernel, this, call.words[0]),
     }
 }
 
-fn write(call: &Call) -> Answer {
-    console::write_bytes(call.bytes(1, call.small(0)?)?);
+fn write(kernel: &Kernel, call: &Call) -> Answer {
+    console::write_bytes(call.bytes(kernel, 1, call.small(0)?)?);
     Ok(DONE)
 }
 

@@ -103,13 +103,14 @@ fn read_registers(thread: &mut Thread, first: u64) -> Answer {
 }
 
 fn write_registers(kernel: &mut Kernel, thread: Index<Thread>, call: &Call) -> Answer {
+    let words = call.all_words(kernel);
     let machine = &mut kernel.machine;
     let end = machine.tasks[machine.threads[thread].task].space.size;
     let thread = &mut machine.threads[thread];
     if !thread.holds_still() {
         return Err(Error::Busy);
     }
-    let values = call.words.get(1..call.count as usize).unwrap_or_default();
+    let values = words.get(1..call.count as usize).unwrap_or_default();
     thread.set_registers(call.words[0], values, end).map(|()| DONE)
 }
 
