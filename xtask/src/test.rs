@@ -7,6 +7,7 @@ mod guest;
 mod host;
 mod linux;
 mod linux_costs;
+mod linux_robust;
 mod linux_terminal;
 mod program;
 mod side_by_side;
@@ -72,6 +73,7 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let guest = guest::BOOTS.iter().map(|boot| boot.name);
     let program = program::BOOTS.iter().map(|boot| boot.name);
     let linux = linux::BOOTS.iter().map(|boot| boot.name);
+    let robust = linux_robust::BOOTS.iter().map(|boot| boot.name);
     let costs = linux_costs::BOOTS.iter().map(|boot| boot.name);
     let counted = counts::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
@@ -82,6 +84,7 @@ fn suites() -> impl Iterator<Item = &'static str> {
         .chain(program)
         .chain(linux)
         .chain([linux_terminal::NAME])
+        .chain(robust)
         .chain(costs)
         .chain(attack)
 }
@@ -107,7 +110,8 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         }
         let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
         // Before the boots begin, so that two do not download at the same time.
-        let linux = linux::BOOTS.iter().map(|boot| boot.name).chain([linux_terminal::NAME]).any(wanted);
+        let linux = linux::BOOTS.iter().map(|boot| boot.name).chain([linux_terminal::NAME]);
+        let linux = linux.chain(linux_robust::BOOTS.iter().map(|boot| boot.name)).any(wanted);
         let programs = if linux { LinePrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
         let mut boots: Vec<(&str, Suite)> = Vec::new();
         for boot in &guest::BOOTS {
@@ -124,6 +128,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
         }
         boots.push((linux_terminal::NAME, Box::new(|tally| linux_terminal::run(&prepared, &programs, limit, tally))));
+        for boot in &linux_robust::BOOTS {
+            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
+        }
         for boot in &linux_costs::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, tally))));
         }

@@ -112,6 +112,8 @@ pub trait Machine {
     fn situation(&mut self, space: Self::Space) -> Situation;
     /// Bytes of the server's own memory that nobody has.
     fn free_memory(&mut self) -> usize;
+    /// Ends the server by an exception, as somebody asked for who wants to see what comes of that.
+    fn crash(&mut self);
     /// Nanoseconds since the boot.
     fn now(&mut self) -> u64;
     /// Prints what a program has written.

@@ -46,6 +46,8 @@ pub enum Outcome {
 /// What a system call returns: its outcome, or an error's number.
 pub type Result<T = Outcome> = core::result::Result<T, Errno>;
 
+/// How many numbers of calls that there are not are told of.
+const MOST_UNKNOWN: usize = 32;
 /// `si_code` of what the kernel itself sends.
 const BY_KERNEL: i32 = 0x80;
 
@@ -176,7 +178,8 @@ impl<M: Machine> Server<M> {
 
     fn is_unknown(&mut self, number: usize) -> Result {
         let arch = self.thread().arch;
-        if !self.unknown.contains(&(arch, number)) {
+        let is_new = !self.unknown.contains(&(arch, number)) && self.unknown.len() < MOST_UNKNOWN;
+        if is_new {
             self.unknown.push((arch, number));
             let name = crate::call::name(arch, number);
             self.machine.log(format_args!("linux: no system call {name} ({number}) of {arch:?} programs"));
@@ -335,7 +338,7 @@ impl<M: Machine> Server<M> {
         let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
         thread.runs = false;
         self.me = me;
-        let mut signal = match vector {
+        let signal = match vector {
             0 | 16 | 19 => SIGFPE,
             1 | 3 => SIGTRAP,
             6 => SIGILL,
@@ -348,13 +351,16 @@ impl<M: Machine> Server<M> {
                 _ if code & 16 != 0 => Access::Execute,
                 _ => Access::Read,
             };
-            match self.bring(address, access) {
+            match self.bring_at_any_price(me, address, access) {
                 Ok(()) => {
                     let answer = self.go_on(me, None);
                     self.react();
-                    return answer;
+                    return if self.threads[me].is_some() { answer } else { Answer::Nobody };
                 }
-                Err(Errno::ENOMEM) => signal = linux_raw_sys::general::SIGKILL,
+                Err(Errno::ESRCH) => {
+                    self.react();
+                    return Answer::Nobody;
+                }
                 Err(_) => {}
             }
         }
@@ -372,11 +378,6 @@ impl<M: Machine> Server<M> {
         let answer = self.deliver(me, None);
         self.react();
         answer
-    }
-
-    fn bring(&mut self, address: u64, access: Access) -> Result<()> {
-        let User { memory, pool, machine, .. } = self.user();
-        memory.fault(address, access, pool, machine)
     }
 
     /// The thread whose call is served.

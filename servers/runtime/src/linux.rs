@@ -27,6 +27,8 @@ pub mod parameter {
     pub const SECONDS: Word = 14;
     /// If the console is a terminal, its rows times 65,536 plus its columns; else 0.
     pub const TERMINAL: Word = 15;
+    /// How many servers before this one died.
+    pub const DEATHS: Word = 16;
 }
 
 /// Results of the server: the number of the program, how it ended, and a number to that.

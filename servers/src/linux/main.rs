@@ -15,7 +15,7 @@ use lilliput_abi::error::CARRIED;
 use lilliput_abi::tag::carried;
 use lilliput_abi::{Error, Operation, Tag, fault, foreign};
 use lilliput_linux::memory::Pool;
-use lilliput_linux::{Answer, Machine, Server};
+use lilliput_linux::{Answer, Machine, Server, Stream};
 use lilliput_runtime::invoke::{invoke, invoke_timed};
 use lilliput_runtime::place::linux::INTERRUPTED;
 use lilliput_runtime::time::{Deadline, set_deadline};
@@ -26,6 +26,10 @@ use crate::kernel::Kernel;
 use crate::work::{Outcome, Work};
 
 entry!(main);
+
+/// Said at the terminal where a server follows one that died.
+const LAST_ONE_DIED: &[u8] =
+    b"\r\n[The Linux server died, and all its programs with it. This is another one; the log has more.]\r\n";
 
 /// Word 0 of the start: pages of the pool. Word 1: pages of the archive.
 fn main(pool: Word, archive: Word) -> Word {
@@ -41,6 +45,10 @@ fn main(pool: Word, archive: Word) -> Word {
             // What was typed before there was a program is nobody's; only from now on does the port interrupt.
             .and_then(|()| serial::take_typed(|_| ()))
             .unwrap_or_else(|error| panic!("the terminal's keys: {error:?}"));
+    }
+    if types && work.deaths > 0 {
+        // Whoever types sees no log.
+        serial::send(Stream::Output, LAST_ONE_DIED);
     }
     let server = Server::new(Kernel::new(), Pool::new(pool), &work.start());
     let mut server = server.unwrap_or_else(|refused| panic!("{refused}"));

@@ -22,6 +22,8 @@ pub struct Work {
     lines: &'static [u8],
     /// Seconds that each may run; 0 for as long as it likes.
     pub seconds: u64,
+    /// How many servers died before this one.
+    pub deaths: Word,
 }
 
 /// One program to run.
@@ -47,6 +49,7 @@ impl Work {
             environment: strings(file(parameter::ENVIRONMENT)),
             lines: file(parameter::LINES),
             seconds: number(parameter::SECONDS) as u64,
+            deaths: number(parameter::DEATHS),
         }
     }
 

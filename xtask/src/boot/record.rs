@@ -6,8 +6,8 @@
 //! - `@attack NAME MODE contained`, `@attack NAME MODE ESCAPED reason`, `... unexpected reason`, `... skipped reason`
 //! - `@program NAME MODE END ...` with `exit CODE`, `exception ...`, `overtime SECONDS`, `interrupted` or `refused REASON` for END
 //! - `@witnesses NAME whole`, `@witnesses NAME HARMED ...`: what became of those beside that program
-//! - `@linux END`, and for one command of many `@line NAME END`, with `exit STATUS`, `signal NUMBER`, `refused ERRNO REASON` or
-//!   `overtime SECONDS` for END: how a Linux program ended
+//! - `@linux END`, and for one command of many `@line NAME END`, with `exit STATUS`, `signal NUMBER`, `refused ERRNO REASON`,
+//!   `overtime SECONDS` or `died REASON` for END: how a Linux program ended, by itself or with its server
 //! - `@budget NAME MEASURED LIMIT`: a count, of instructions unless it says otherwise, that must not exceed its limit
 //!
 //! Where small tasks are not confined, every line ends with a mark that says so: see [`unmarked`].

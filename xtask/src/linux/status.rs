@@ -26,6 +26,7 @@ impl LinuxEnd {
             Self::Refused(NO_ENTRY, _) => ABSENT,
             Self::Refused(..) => REFUSED,
             Self::Overtime(_) => OVERTIME,
+            Self::Died(_) => FAILED,
         }
     }
 }
@@ -38,6 +39,7 @@ pub fn of(report: &Report) -> (u8, Option<String>) {
                 LinuxEnd::Refused(_, reason) => Some(reason.clone()),
                 LinuxEnd::Overtime(seconds) => Some(format!("still running after {seconds} s")),
                 LinuxEnd::Signal(number) => Some(format!("ended by signal {number}")),
+                LinuxEnd::Died(reason) => Some(format!("the Linux server died, and the program with it: {reason}")),
                 LinuxEnd::Exit(_) => None,
             };
             (end.status(), line)
@@ -49,13 +51,13 @@ pub fn of(report: &Report) -> (u8, Option<String>) {
     }
 }
 
-/// How the one program ended.
+/// How the one program ended; the last, where its server died and somebody at a terminal got another.
 fn end(report: &Report) -> Result<&LinuxEnd> {
     report.check()?;
     if let Some(complaint) = report.complaints().next() {
         bail!("{complaint}");
     }
-    let end = report.records.iter().find_map(|record| match record {
+    let end = report.records.iter().rev().find_map(|record| match record {
         Record::Linux { line: None, end } => Some(end),
         _ => None,
     });
@@ -83,6 +85,8 @@ mod tests {
         assert_eq!(status(&["@linux refused 2 x"], Ending::Success), (127, true));
         assert_eq!(status(&["@linux refused 8 x"], Ending::Success), (126, true));
         assert_eq!(status(&["@linux overtime 8"], Ending::Success), (124, true));
+        assert_eq!(status(&["@linux died page fault at 0x0"], Ending::Success), (125, true));
+        assert_eq!(status(&["@linux died page fault at 0x0", "@linux exit 4"], Ending::Success), (4, false));
     }
 
     #[test]

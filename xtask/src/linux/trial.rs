@@ -17,7 +17,7 @@ use crate::machine::{Emulator, serial};
 use crate::prepare::Prepared;
 
 /// Seconds of the guest's clock that a line may take.
-const LINE: u64 = 60;
+pub const LINE: u64 = 60;
 
 /// A boot that runs lines.
 pub struct Trial<'a> {
@@ -71,6 +71,7 @@ fn judge(
             (None, _) => Some("it was not run, or did not end".to_owned()),
             (Some(_), None) => Some("its mark is missing in the output".to_owned()),
             (Some(LinuxEnd::Refused(_, reason)), _) => Some(format!("refused: {reason}")),
+            (Some(LinuxEnd::Died(reason)), _) => Some(format!("the Linux server died: {reason}")),
             (Some(LinuxEnd::Overtime(seconds)), _) => Some(format!("still running after {seconds} s")),
             (Some(end), Some(output)) => golden.complaint(end.status(), output, Likeness::of(&line.name)),
         };
@@ -79,7 +80,8 @@ fn judge(
     judged.collect()
 }
 
-fn end<'a>(records: &'a [Record], line: &Line) -> Option<&'a LinuxEnd> {
+/// How a line ended.
+pub fn end<'a>(records: &'a [Record], line: &Line) -> Option<&'a LinuxEnd> {
     records.iter().find_map(|record| match record {
         Record::Linux { line: Some(name), end } if *name == line.name => Some(end),
         _ => None,
@@ -110,6 +112,7 @@ mod tests {
         assert_eq!(passed(&well[1..], "\x1ea\n1\n\x1eb\n"), [false, true]);
         assert_eq!(passed(&["@line a exit 1", "@line b exit 137"], "\x1ea\n1\n\x1eb\n"), [false, true]);
         assert_eq!(passed(&["@line a overtime 9", "@line b refused 8 x"], "\x1ea\n1\n\x1eb\n"), [false, false]);
+        assert_eq!(passed(&["@line a died x", "@line b signal 9"], "\x1ea\n1\n\x1eb\n"), [false, true]);
         assert_eq!(passed(&[], ""), [false, false]);
     }
 }

@@ -36,7 +36,10 @@ const STEPS: &[Step] = &[
     Step { name: "tasks are told by their kinds", after: "wide task", send: "stty size\r" },
     Step { name: "the terminal has its size", after: "24 80", send: "sh -c 'echo re''ady; cat; echo the e''nd'\r" },
     Step { name: "a program reads lines", after: "ready", send: "dropped\x15kept\r\x04" },
-    Step { name: "input ends", after: "the end", send: "exit 5\r" },
+    Step { name: "input ends", after: "the end", send: "sleep 1000 & echo c >/proc/sysrq-trigger\r" },
+    Step { name: "a crash of the server is told", after: "This is another one", send: "" },
+    Step { name: "another shell greets", after: "built-in commands", send: "pidof sleep || echo no''thing is left\r" },
+    Step { name: "what ran is gone", after: "nothing is left", send: "exit 5\r" },
 ];
 
 /// Boots and counts. Without programs there is nothing to boot for, and that is a failure.

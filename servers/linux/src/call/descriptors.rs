@@ -76,7 +76,9 @@ impl<M: Machine> Server<M> {
             Kind::Proc(entry) if entry.is_directory() && flags & (O_CREAT | 3) != O_RDONLY => {
                 return Err(Errno::EISDIR);
             }
-            Kind::Proc(entry) if !entry.is_directory() && flags & 3 != O_RDONLY => return Err(Errno::EACCES),
+            Kind::Proc(entry) if !entry.is_directory() && !entry.is_command() && flags & 3 != O_RDONLY => {
+                return Err(Errno::EACCES);
+            }
             Kind::Proc(entry) if entry.is_directory() => {}
             Kind::Directory { .. } if flags & (O_CREAT | 3) != O_RDONLY => return Err(Errno::EISDIR),
             Kind::Directory { .. } => {}

@@ -93,6 +93,7 @@ impl<M: Machine> Server<M> {
             Source::File(open.node.clone(), offset, open.node.size())
         };
         let length = length.checked_next_multiple_of(PAGE).filter(|&length| length > 0).ok_or(Errno::EINVAL)?;
+        self.may_add_area()?;
         let User { memory, pool, machine, .. } = self.user();
         if length > pool.bytes_in_all() && rights(protection).contains(Rights::WRITE) {
             return Err(Errno::ENOMEM);
@@ -122,10 +123,15 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn munmap(&mut self, &[address, length, ..]: &[u64; 6]) -> Result {
         let range = pages(address, length)?;
-        let User { memory, pool, machine, .. } = self.user();
+        let memory = self.user().memory;
         if range.end > memory.size {
             return Err(Errno::EINVAL);
         }
+        if memory.area(range.start).is_some_and(|area| area.start < range.start && range.end < area.end) {
+            // Of one there will be two.
+            self.may_add_area()?;
+        }
+        let User { memory, pool, machine, .. } = self.user();
         memory.remove(range, pool, machine);
         Ok(Outcome::Done(0))
     }
@@ -135,6 +141,7 @@ impl<M: Machine> Server<M> {
             return Ok(Outcome::Done(0));
         }
         let range = pages(address, length)?;
+        self.may_add_area()?;
         let User { memory, machine, .. } = self.user();
         memory.protect(range, rights(protection), machine).map(|()| Outcome::Done(0))
     }
@@ -142,6 +149,7 @@ impl<M: Machine> Server<M> {
     pub(super) fn mremap(&mut self, &[address, old, new, flags, ..]: &[u64; 6]) -> Result {
         let flags = flags as u32;
         let (old, new) = (pages(address, old)?, pages(address, new)?);
+        self.may_add_area()?;
         let User { memory, pool, machine, .. } = self.user();
         let area = memory.area(old.start).ok_or(Errno::EFAULT)?;
         if new.end - new.start > pool.bytes_in_all() {

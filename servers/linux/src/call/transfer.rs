@@ -216,6 +216,12 @@ impl<M: Machine> Server<M> {
         }
         match &open.node.kind {
             Kind::Directory { .. } => Err(Errno::EISDIR),
+            Kind::Proc(entry) if entry.is_command() => {
+                if let Some(&letter) = self.user().bytes(address, length.min(1))?.first() {
+                    self.command(letter);
+                }
+                Ok(Outcome::Done(length as u64))
+            }
             Kind::Link(_) | Kind::Proc(_) | Kind::SocketName(_) => Err(Errno::EINVAL),
             Kind::Socket(socket) => self.write_socket(open, &socket.clone(), address, length),
             Kind::Pipe(pipe) => self.write_pipe(open.never_waits(), &pipe.clone(), address, length),

@@ -3,8 +3,10 @@
 use alloc::format;
 use alloc::string::String;
 
+/// Not read but written: the first letter says what is to be done to the system.
+pub const SYSRQ: &str = "sysrq-trigger";
 /// The texts about the system, by their paths.
-pub const TEXTS: [&str; 24] = [
+pub const TEXTS: [&str; 25] = [
     "cpuinfo",
     "devices",
     "filesystems",
@@ -27,6 +29,7 @@ pub const TEXTS: [&str; 24] = [
     "sys/kernel/version",
     "sys/vm/max_map_count",
     "sys/vm/overcommit_memory",
+    SYSRQ,
     "uptime",
     "version",
 ];
@@ -102,11 +105,17 @@ impl Entry {
         matches!(self, Self::Folder(_) | Self::Process(_) | Self::Descriptors(_))
     }
 
+    /// Whether it is written, and not read.
+    pub fn is_command(self) -> bool {
+        self == Self::Text(SYSRQ)
+    }
+
     /// Kind and permissions.
-    pub const fn mode(self) -> u32 {
+    pub fn mode(self) -> u32 {
         match self {
             _ if self.is_directory() => 0o040_555,
             Self::Way(..) => 0o120_777,
+            Self::Text(SYSRQ) => 0o100_200,
             _ => 0o100_444,
         }
     }

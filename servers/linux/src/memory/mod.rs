@@ -21,6 +21,12 @@ use crate::machine::Machine;
 /// Bytes of a page.
 pub const PAGE: u64 = 4096;
 
+/// Bytes of the server's memory that the books of processes' memories get none of.
+pub(crate) const LAST_RESERVE: usize = 4 << 20;
+/// About so many bytes a page takes in the books, and an area.
+const PAGE_RECORD: usize = 40;
+const AREA_RECORD: usize = 160;
+
 /// What a program did, or the server on its behalf, to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -74,6 +80,16 @@ impl<S: Copy> Memory<S> {
     /// How many pages are there.
     pub fn resident(&self) -> u64 {
         self.pages.len() as u64
+    }
+
+    /// How many areas there are.
+    pub fn area_count(&self) -> usize {
+        self.areas.len()
+    }
+
+    /// About how many bytes of the server's memory its books take.
+    pub fn books(&self) -> usize {
+        self.pages.len() * PAGE_RECORD + self.areas.len() * AREA_RECORD
     }
 
     /// Whether nothing is in a range.
@@ -184,7 +200,7 @@ impl<S: Copy> Memory<S> {
     /// A thread of the process had a page fault.
     ///
     /// # Errors
-    /// `EFAULT` where it has no right, `ENOMEM` where there is no frame.
+    /// `EFAULT` where it has no right, `ENOMEM` where there is no frame, or no room to note it.
     pub fn fault<M: Machine<Space = S>>(
         &mut self,
         address: u64,
@@ -228,6 +244,9 @@ impl<S: Copy> Memory<S> {
             return Err(Errno::EFAULT);
         }
         let Some(page) = self.pages.get(&address).copied() else {
+            if machine.free_memory() < LAST_RESERVE {
+                return Err(Errno::ENOMEM);
+            }
             let frame = area.source.fill(address - area.start, access == Access::Write, pool)?;
             self.pages.insert(address, Page { frame, mapped: Rights::empty() });
             return Ok((frame, rights));

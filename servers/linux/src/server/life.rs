@@ -232,6 +232,7 @@ impl<M: Machine> Server<M> {
             self.memories.hold(memory);
             memory
         } else {
+            self.may_copy(memory)?;
             let space = self.machine.create_space(arch, self.memories.get(memory).size)?;
             let User { memory, pool, machine, .. } = self.user();
             let copy = memory.fork(space, pool, machine);

@@ -35,6 +35,8 @@ pub struct Played {
     pub log: Vec<String>,
     /// How much of the server's memory is left.
     pub free: Option<usize>,
+    /// Whether somebody had the server crash.
+    pub crashed: bool,
     /// How many more tasks and threads there may be.
     pub room: Option<u32>,
 }
@@ -184,6 +186,10 @@ impl Machine for Played {
 
     fn free_memory(&mut self) -> usize {
         self.free.unwrap_or(1 << 30)
+    }
+
+    fn crash(&mut self) {
+        self.crashed = true;
     }
 
     fn now(&mut self) -> u64 {

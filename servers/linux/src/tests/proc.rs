@@ -4,7 +4,7 @@ use linux_raw_sys::general::{O_DIRECTORY, O_WRONLY};
 use syscalls::Errno;
 
 use super::{Scene, both};
-use crate::files::proc::{Entry, OF_PROCESS, TEXTS};
+use crate::files::proc::{Entry, OF_PROCESS, SYSRQ, TEXTS};
 
 impl Scene {
     fn open(&mut self, path: &str) -> u64 {
@@ -68,7 +68,9 @@ fn every_name_that_is_listed_leads_somewhere() {
             let parent = format!("/proc/{}", text.rsplit_once('/').map_or("", |(parent, _)| parent));
             let name = text.rsplit('/').next().unwrap();
             assert!(scene.names(&parent).iter().any(|other| other == name), "{text}");
-            assert!(!scene.read_all(&format!("/proc/{text}")).is_empty(), "{text}");
+            if text != SYSRQ {
+                assert!(!scene.read_all(&format!("/proc/{text}")).is_empty(), "{text}");
+            }
         }
         for text in OF_PROCESS {
             assert!(scene.names("/proc/1").iter().any(|other| other == text), "{text}");
@@ -191,4 +193,26 @@ fn entries_know_their_paths_and_numbers() {
     assert_eq!(Entry::Text("sys/vm/max_map_count").parent(), Some(Entry::Folder("sys/vm")));
     assert_eq!(Entry::fixed("sys", "vm"), Some(Entry::Folder("sys/vm")));
     assert_eq!((Entry::fixed("sys", "v"), Entry::fixed("", "sys/vm")), (None, Some(Entry::Folder("sys/vm"))));
+}
+
+#[test]
+fn a_crash_is_asked_for_by_a_letter() {
+    both(|mut scene| {
+        let (path, place) = (scene.text(1, 0x800, "/proc/sysrq-trigger"), scene.memory());
+        scene.text(1, 0, "hc");
+        let file = scene.done(1, "open", &[path, O_WRONLY.into(), 0]);
+        assert_eq!(scene.done(1, "write", &[file, place, 2]), 2);
+        assert!(!scene.server.machine.crashed, "only the first letter counts");
+        scene.fails(1, "write", &[file, 8, 1], Errno::EFAULT);
+        assert_eq!(scene.done(1, "write", &[file, place + 1, 0]), 0);
+        assert!(!scene.server.machine.crashed, "nothing was written");
+        assert_eq!(scene.done(1, "write", &[file, place + 1, 1]), 1);
+        assert!(scene.server.machine.crashed);
+        let said = scene.server.machine.log.last().unwrap();
+        assert!(said.contains("process 1 (") && said.contains("crashes the server"), "{said}");
+        let file = scene.done(1, "open", &[path, 0, 0]);
+        scene.fails(1, "read", &[file, place, 1], Errno::EIO);
+        let other = scene.text(1, 0x900, "/proc/version");
+        scene.fails(1, "open", &[other, O_WRONLY.into(), 0], Errno::EACCES);
+    });
 }

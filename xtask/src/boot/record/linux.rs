@@ -13,12 +13,14 @@ pub enum LinuxEnd {
     Refused(u32, String),
     /// It was still running after so many seconds, and was ended.
     Overtime(u64),
+    /// The server died, and the program with it: what the server died by.
+    Died(String),
 }
 
 /// Numbers of signals end here.
 const SIGNALS: u8 = 64;
 
-/// Reads `exit STATUS`, `signal NUMBER`, `refused ERRNO REASON` or `overtime SECONDS`.
+/// Reads `exit STATUS`, `signal NUMBER`, `refused ERRNO REASON`, `overtime SECONDS` or `died REASON`.
 pub fn end(text: &str) -> Option<LinuxEnd> {
     let (word, rest) = text.split_once(' ')?;
     let end = match word {
@@ -30,6 +32,7 @@ pub fn end(text: &str) -> Option<LinuxEnd> {
             LinuxEnd::Refused(number.parse().ok()?, reason.to_owned())
         }
         "overtime" => LinuxEnd::Overtime(rest.trim().parse().ok()?),
+        "died" => LinuxEnd::Died(rest.trim().to_owned()),
         _ => return None,
     };
     Some(end)
@@ -53,13 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn programs_end_in_four_ways() {
+    fn programs_end_in_five_ways() {
         assert_eq!(parsed("@linux exit 0"), LinuxEnd::Exit(0));
         assert_eq!(parsed("@linux exit 255 UNENFORCED"), LinuxEnd::Exit(255));
         assert_eq!(parsed("@linux signal 9"), LinuxEnd::Signal(9));
         assert_eq!(parsed("@linux refused 2 no such file"), LinuxEnd::Refused(2, "no such file".into()));
         assert_eq!(parsed("@linux refused 8"), LinuxEnd::Refused(8, "for no reason given".into()));
         assert_eq!(parsed("@linux overtime 30"), LinuxEnd::Overtime(30));
+        assert_eq!(parsed("@linux died page fault at 0x0"), LinuxEnd::Died("page fault at 0x0".into()));
     }
 
     #[test]
@@ -72,9 +76,14 @@ mod tests {
     fn other_ends_are_malformed() {
         let lines =
             ["@linux", "@linux exit", "@linux exit 256", "@linux exit -1", "@linux signal 0", "@linux signal 65"];
-        for line in
-            lines.iter().chain(&["@linux exit x", "@linux refused", "@linux refused x", "@linux ok 1", "@line a"])
-        {
+        for line in lines.iter().chain(&[
+            "@linux exit x",
+            "@linux refused",
+            "@linux refused x",
+            "@linux ok 1",
+            "@linux died",
+            "@line a",
+        ]) {
             assert!(!matches!(Record::parse(line), Some(Record::Linux { .. })), "{line}");
         }
         assert!(matches!(Record::parse("@linux exit 256"), Some(Record::Malformed(_))));

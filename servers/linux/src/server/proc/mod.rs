@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use syscalls::Errno;
 
 use super::{Result, Server};
-use crate::files::proc::{Entry, OF_PROCESS, WAYS, Way};
+use crate::files::proc::{Entry, OF_PROCESS, SYSRQ, WAYS, Way};
 use crate::files::{Device, Kind, Name, Node, View, path_of};
 use crate::machine::Machine;
 use crate::process::Process;
@@ -97,12 +97,30 @@ impl<M: Machine> Server<M> {
     /// `ESRCH` if its process is no more.
     pub(crate) fn text(&mut self, entry: Entry) -> Result<Vec<u8>> {
         match entry {
+            Entry::Text(SYSRQ) => Err(Errno::EIO),
             Entry::Text(path) => Ok(self.text_of_system(path)),
             Entry::Of(pid, name) => {
                 let place = self.find(pid).ok_or(Errno::ESRCH)?;
                 self.text_of_process(place, name)
             }
             _ => Err(Errno::EISDIR),
+        }
+    }
+
+    /// Somebody writes to the command of `/proc`: `c` crashes the server, as it does Linux. What else Linux knows is told.
+    pub(crate) fn command(&mut self, letter: u8) {
+        match letter {
+            b'c' => {
+                let process = self.process();
+                let (pid, name) = (process.pid, process.name);
+                let name = alloc::string::String::from_utf8_lossy(&name).into_owned();
+                let name = name.trim_end_matches('\0');
+                self.machine.log(format_args!("linux: process {pid} ({name}) crashes the server"));
+                self.machine.crash();
+            }
+            _ => self
+                .machine
+                .log(format_args!("linux: /proc/sysrq-trigger has c, which crashes the server, and nothing else")),
         }
     }
 

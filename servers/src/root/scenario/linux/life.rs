@@ -1,0 +1,139 @@
+//! A server of Linux programs, from its making to its end.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use lilliput_abi::Rights;
+use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability};
+use lilliput_runtime::linux::{parameter, port};
+use lilliput_runtime::object::Factory;
+use lilliput_runtime::{Word, place};
+use lilliput_user64::Native;
+
+use crate::failure::{Failure, context};
+use crate::settings::Settings;
+use crate::spawn::{Child, Space};
+use crate::supervisor::{Id, Supervisor};
+use crate::{DEVICES, FACTORY, SELF};
+
+/// The server answers before its programs run.
+const SERVER_PRIORITY: u8 = 32;
+/// The ports of programs' output and errors.
+const PORTS: [(u32, u16); 2] = [(place::linux::OUTPUT, port::OUTPUT), (place::linux::ERRORS, port::ERRORS)];
+const PORT_COUNT: u32 = 8;
+/// Objects and frames beside the pool that the server and its processes can have.
+const OBJECTS: usize = 4096;
+const EXTRA_FRAMES: usize = 28 << 10;
+/// What is made beside them, at most: the pool and that factory themselves, endpoint, arena, ports, interrupt, notification, and the tables of these.
+const OWN_OBJECTS: usize = 64;
+const OWN_FRAMES: usize = 64;
+/// Places of its table of capabilities.
+const PLACES: Word = 2048;
+/// The folder of the archive that says what to run.
+pub const FOLDER: &str = "linux";
+
+/// A server that runs.
+pub struct Life {
+    /// Its number.
+    pub server: Id,
+    /// What made all that it and its programs have, but for its task.
+    maker: Factory<Native>,
+    /// What pays for its programs.
+    programs: Factory<Native>,
+    /// The root task's names of what was made.
+    names: Vec<u32>,
+}
+
+impl Life {
+    /// Starts a server that runs these lines, after so many that died.
+    pub fn begin(
+        supervisor: &mut Supervisor,
+        settings: &Settings,
+        lines: &[u8],
+        deaths: Word,
+    ) -> Result<Self, Failure> {
+        let mut names = Vec::new();
+        let programs_frames = settings.linux_pages + EXTRA_FRAMES;
+        let frames = settings.linux_pages + programs_frames + OWN_FRAMES;
+        let maker = context(FACTORY.create_factory(frames, OBJECTS + OWN_OBJECTS), "a factory for the Linux server")?;
+        let endpoint = context(maker.create_endpoint(), "the Linux server's endpoint")?;
+        let pool = context(maker.create_frames(settings.linux_pages), "memory for Linux programs")?;
+        let factory = context(maker.create_factory(programs_frames, OBJECTS), "a factory for Linux programs")?;
+        let arena = context(maker.create_arena(), "an arena for Linux programs")?;
+        names.extend([endpoint.place(), pool.place(), factory.place(), arena.place()]);
+        let server = supervisor.create_for("linux", Space::Host(arena), PLACES)?;
+        supervisor.load(server, "linux")?;
+        let child = supervisor.child_mut(server);
+        child.grant(place::SERVICE, endpoint.place(), Rights::all(), 0)?;
+        child.grant(place::TASK, child.task.place(), Rights::SEND, 0)?;
+        child.grant(place::FRAMES, pool.place(), Rights::READ | Rights::WRITE | Rights::EXECUTE, 0)?;
+        child.grant(place::linux::FACTORY, factory.place(), Rights::all(), 0)?;
+        child.grant(place::linux::ARENA, arena.place(), Rights::all(), 0)?;
+        child.grant(place::linux::ARCHIVE, capability::ARCHIVE, Rights::READ, 0)?;
+        for (place, first) in PORTS {
+            let ports = context(maker.create_ports(DEVICES, first, PORT_COUNT), "a serial port for Linux programs")?;
+            names.push(ports.place());
+            child.grant(place, ports.place(), Rights::SEND, 0)?;
+        }
+        // An interrupt that waits for keys keeps the kernel from telling a deadlock: so it is there only if somebody types.
+        if settings.linux_terminal != 0 {
+            let interrupt = context(maker.create_interrupt(DEVICES, port::OUTPUT_LINE), "the terminal's interrupt")?;
+            let interrupted = context(maker.create_notification(), "a notification of the terminal's")?;
+            names.extend([interrupt.place(), interrupted.place()]);
+            context(interrupt.bind(interrupted, 1), "binding the terminal's interrupt")?;
+            child.grant(place::linux::INTERRUPT, interrupt.place(), Rights::SEND, 0)?;
+            child.grant(place::linux::INTERRUPTED, interrupted.place(), Rights::RECEIVE, 0)?;
+        }
+        for (number, name) in [
+            (parameter::TREE, "tree.cpio"),
+            (parameter::ARGUMENTS, "arguments"),
+            (parameter::ENVIRONMENT, "environment"),
+            (parameter::INPUT, "stdin"),
+        ] {
+            // What is not there is empty.
+            if let Ok(file) = supervisor.programs.file(&format!("{FOLDER}/{name}")) {
+                supervisor.child_mut(server).name_file(number, file);
+            }
+        }
+        supervisor.child_mut(server).name_file(parameter::LINES, lines);
+        let parameters = &mut supervisor.child_mut(server).parameters;
+        parameters.insert(parameter::ISOLATION, settings.isolation as Word);
+        parameters.insert(parameter::SECONDS, settings.linux_seconds);
+        parameters.insert(parameter::TERMINAL, settings.linux_terminal);
+        parameters.insert(parameter::DATE, settings.date as Word);
+        parameters.insert(parameter::FEATURES, features() as Word);
+        parameters.insert(parameter::DEATHS, deaths);
+        parameters.insert(parameter::SEED, settings.seeds[0] as Word);
+        let archive_pages = supervisor.programs.archive_pages;
+        supervisor.child_mut(server).start(SERVER_PRIORITY, [settings.linux_pages, archive_pages])?;
+        Ok(Self { server, maker, programs: factory, names })
+    }
+
+    /// Ends it and all its programs, whatever they do. How many frames and objects the programs and the server's own memory had.
+    pub fn end(self, supervisor: &mut Supervisor) -> Result<(Word, Word), Failure> {
+        let used = (
+            context(self.programs.usage(), "what Linux programs have")?,
+            context(self.programs.objects(), "what Linux programs have")?,
+        );
+        supervisor.forget(self.server)?;
+        context(FACTORY.destroy(self.maker.place()), "the end of what the Linux server had")?;
+        for name in self.names {
+            context(SELF.delete(name), "forgetting what the Linux server had")?;
+        }
+        let ((frames, _), (objects, _)) = used;
+        Ok((frames, objects))
+    }
+}
+
+impl Child {
+    /// Tells it where in the archive a file is.
+    fn name_file(&mut self, number: Word, file: &[u8]) {
+        self.parameters.insert(number, file.as_ptr() as Word - ARCHIVE_ADDRESS as Word);
+        self.parameters.insert(number + 1, file.len());
+    }
+}
+
+/// The processor's features, as CPUID has them in EDX of leaf 1.
+fn features() -> u32 {
+    core::arch::x86_64::__cpuid(1).edx
+}
