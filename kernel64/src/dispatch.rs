@@ -9,7 +9,7 @@ use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::foreign::Entry;
 use lilliput_core::ipc::general::Sending;
-use lilliput_core::ipc::{carry, general, notify, timed};
+use lilliput_core::ipc::{carry, general, kept, notify, timed};
 use lilliput_core::machine::Machine;
 use lilliput_core::slab::{self, Header, Index, Key, Object, Slab};
 use lilliput_core::thread::Thread;
@@ -134,15 +134,29 @@ fn slow(kernel: &mut Kernel, this: &mut PerCpu, operation: Operation, index: u32
             };
             endpoint(machine, Rights::SEND).map(|at| general::send(machine, cpu, at, capability.badge, how))
         }
-        Operation::Reply => Ok(general::reply(machine, cpu)),
-        Operation::Receive | Operation::ReceiveNonBlocking | Operation::ReplyReceive | Operation::ReturnReceive => {
+        Operation::Reply => Ok(general::reply(machine, cpu, machine.threads[cpu.current].caller)),
+        Operation::ReplyKept => {
+            object(&machine.replies, capability, Rights::SEND).map(|at| kept::reply(machine, cpu, at))
+        }
+        Operation::Receive
+        | Operation::ReceiveNonBlocking
+        | Operation::ReplyReceive
+        | Operation::ReturnReceive
+        | Operation::KeepReceive => {
             if operation == Operation::ReturnReceive {
                 machine.threads[cpu.current].return_registers();
             }
-            let named = if index == 0 { home(machine, cpu) } else { endpoint(machine, Rights::RECEIVE) };
-            named.map(|at| match operation {
-                Operation::ReplyReceive | Operation::ReturnReceive => general::reply_receive(machine, cpu, at),
-                _ => general::receive(machine, cpu, at, operation == Operation::Receive),
+            let keeps = operation == Operation::KeepReceive;
+            let named = if index == 0 || keeps { home(machine, cpu) } else { endpoint(machine, Rights::RECEIVE) };
+            named.and_then(|at| {
+                if keeps {
+                    let reply = object(&machine.replies, capability, Rights::RECEIVE)?;
+                    kept::keep(machine, cpu, reply)?;
+                }
+                Ok(match operation {
+                    Operation::ReplyReceive | Operation::ReturnReceive => general::reply_receive(machine, cpu, at),
+                    _ => general::receive(machine, cpu, at, operation != Operation::ReceiveNonBlocking),
+                })
             })
         }
         Operation::Accept => carry::accept(machine, cpu.current).map(|()| {

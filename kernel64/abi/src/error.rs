@@ -58,7 +58,7 @@ errors! {
     BadAddress = 15,
     /// There is something already: a mapping, a capability, a host, another trust domain, a thread that has run.
     Occupied = 16,
-    /// The object is in use: mapped frames, an arena with tasks, the caller's own thread or task.
+    /// The object is in use: mapped frames, an arena with tasks, a reply object with a caller, the caller's own thread or task.
     Busy = 17,
     /// This CPU or this boot does not offer it.
     Unsupported = 18,

@@ -28,6 +28,8 @@ pub enum ObjectType {
     Frames = 7,
     /// The machine: log, information, power.
     System = 8,
+    /// A caller that is put aside, or room for one.
+    Reply = 9,
     /// Authority over devices: what interrupts, ports and memory of devices are made from.
     Devices = 16,
     /// An interrupt of a device.
@@ -49,6 +51,7 @@ impl ObjectType {
             6 => Self::Factory,
             7 => Self::Frames,
             8 => Self::System,
+            9 => Self::Reply,
             16 => Self::Devices,
             17 => Self::Interrupt,
             18 => Self::IoPorts,
@@ -62,9 +65,9 @@ bitflags! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     #[repr(transparent)]
     pub struct Rights: u8 {
-        /// Send to and call an endpoint; signal a notification; invoke any other object.
+        /// Send to and call an endpoint; signal a notification; answer by a reply object; invoke any other object.
         const SEND = 1;
-        /// Receive from an endpoint; wait for a notification.
+        /// Receive from an endpoint; wait for a notification; keep a caller in a reply object.
         const RECEIVE = 2;
         /// Give a copy to another task.
         const GRANT = 4;
@@ -125,6 +128,8 @@ methods! {
         /// A factory whose quotas are taken from this one's: `(frames, objects) -> (capability)`. To destroy it is to destroy all that was
         /// made by it and by the factories that it made.
         CreateFactory = 11,
+        /// A reply object, which is free: `() -> (capability)`
+        CreateReply = 12,
         /// The interrupt of a line, closed: `(devices, line) -> (capability)`. Lines 0 to 15 are those of ISA, wherever they lead; from
         /// 16 on they are ACPI's global ones.
         CreateInterrupt = 32,
@@ -407,6 +412,6 @@ mod tests {
             assert_eq!(object_type as u8, number);
             (types, last) = (types + 1, Some(object_type));
         }
-        assert_eq!((types, last), (12, Some(ObjectType::IoPorts)), "all of them");
+        assert_eq!((types, last), (13, Some(ObjectType::IoPorts)), "all of them");
     }
 }

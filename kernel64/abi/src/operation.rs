@@ -85,11 +85,16 @@ pub enum Operation {
     Bind = 18,
     /// [`Operation::ReplyReceive`] with an answer to a foreign system call that sets registers: see [`foreign::ANSWER`](crate::foreign::ANSWER). There is no tag.
     ReturnReceive = 19,
+    /// Puts the caller whose message this thread received last aside, into the reply object named by the index, then
+    /// [`Operation::Receive`] where the thread received last. [`Error::Busy`](crate::Error::Busy) if the object has a caller.
+    KeepReceive = 20,
+    /// [`Operation::Reply`] to the caller in the reply object named by the index, which is free then.
+    ReplyKept = 21,
 }
 
 impl Operation {
     /// All operations, in the order of their numbers.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Call,
         Self::Send,
         Self::SendNonBlocking,
@@ -110,19 +115,30 @@ impl Operation {
         Self::Accept,
         Self::Bind,
         Self::ReturnReceive,
+        Self::KeepReceive,
+        Self::ReplyKept,
     ];
 
     /// Whether it sends a message, which may be one that [`CARRIES`].
     pub const fn sends(self) -> bool {
         matches!(
             self,
-            Self::Call | Self::Send | Self::SendNonBlocking | Self::CallNonBlocking | Self::Reply | Self::ReplyReceive
+            Self::Call
+                | Self::Send
+                | Self::SendNonBlocking
+                | Self::CallNonBlocking
+                | Self::Reply
+                | Self::ReplyReceive
+                | Self::ReplyKept
         )
     }
 
     /// Whether it takes a message.
     pub const fn receives(self) -> bool {
-        matches!(self, Self::Receive | Self::ReceiveNonBlocking | Self::ReplyReceive | Self::ReturnReceive)
+        matches!(
+            self,
+            Self::Receive | Self::ReceiveNonBlocking | Self::ReplyReceive | Self::ReturnReceive | Self::KeepReceive
+        )
     }
 
     /// Whether it may be [`TIMED`]: it can wait for somebody.
@@ -135,6 +151,7 @@ impl Operation {
                 | Self::Receive
                 | Self::ReplyReceive
                 | Self::ReturnReceive
+                | Self::KeepReceive
                 | Self::Wait
         )
     }
@@ -164,6 +181,11 @@ impl Selector {
     /// Whether words beyond the first four are part of the message.
     pub const fn is_long(self) -> bool {
         self.0 & LONG != 0
+    }
+
+    /// The same for another operation.
+    pub const fn of(self, operation: Operation) -> Self {
+        Self(self.0 & (LONG | TIMED | CARRIES | INDEX_MASK) | (operation as u32) << OPERATION_SHIFT)
     }
 
     /// The same with an end to waiting.

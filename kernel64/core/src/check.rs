@@ -49,6 +49,7 @@ impl Machine {
         }
         ensure(queued.timed == expected.timed, "a deadline that is not kept")?;
         ensure(queued == expected, "a thread is in no queue, against its state")?;
+        self.check_kept(cpu)?;
         self.check_tasks()
     }
 
@@ -65,6 +66,11 @@ impl Machine {
             ensure(self.state(cpu, caller) == State::AwaitingReply, "a caller that does not wait")?;
             ensure(state != State::Stopped, "a caller that waits for a stopped thread")?;
             ensure(state != State::Receiving, "a server that receives and has a caller")?;
+        }
+        if let Some(reply) = thread.kept.some() {
+            ensure(self.replies[reply].caller == index, "a thread that is kept where it is not known")?;
+            ensure(self.server(index).is_none(), "a thread that waits for two answers")?;
+            ensure(state == State::AwaitingReply, "a thread that is kept and does not wait")?;
         }
         let waits_for_handler = matches!(state, State::Calling | State::AwaitingReply);
         ensure(thread.fault().is_none() || waits_for_handler, "a fault of which nobody is told")?;
@@ -177,6 +183,27 @@ impl Machine {
             "a queue that does not end at its last thread",
         )?;
         Ok(count)
+    }
+
+    /// Every reply object that has a caller is one of the task's that keeps it.
+    fn check_kept(&self, cpu: &Cpu) -> Result<(), Broken> {
+        let mut count = 0;
+        for task in self.tasks.iter() {
+            let (mut previous, mut at) = (Index::NONE, self.tasks[task].kept);
+            while let Some(index) = at.some() {
+                let reply = &self.replies[index];
+                ensure(is_live(&self.replies, index) && reply.keeper == task, "a task with another's caller")?;
+                ensure(reply.previous == previous, "a task's callers that are linked differently back and forth")?;
+                ensure(is_live(&self.threads, reply.caller), "a caller that is kept and gone")?;
+                ensure(self.threads[reply.caller].kept == index, "a reply object that its caller does not know")?;
+                let is_kept = self.state(cpu, reply.caller) == State::AwaitingReply;
+                ensure(is_kept && self.tasks[task].thread_count > 0, "a caller that is kept and waits for nobody")?;
+                count += 1;
+                (previous, at) = (index, reply.next);
+            }
+        }
+        let occupied = self.replies.iter().filter(|&index| !self.replies[index].caller.is_none()).count();
+        ensure(count == occupied, "a caller that nobody keeps")
     }
 
     /// Every thread is one of its task's, and of no other's.

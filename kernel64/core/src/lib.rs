@@ -27,6 +27,7 @@ pub mod paging;
 pub mod plan;
 pub mod ports;
 pub mod registers;
+pub mod reply;
 pub mod revocation;
 pub mod scheduler;
 pub mod slab;

@@ -6,12 +6,13 @@ use crate::capability::Capability;
 use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};
 use crate::ipc::carry::Pages;
+use crate::reply::Reply;
 use crate::slab::{Index, Slab};
 use crate::task::Task;
 use crate::thread::{Home, Obstacles, State, Thread};
 use crate::timers::Timers;
 
-/// The tables of threads, tasks, endpoints and notifications.
+/// The tables of threads, tasks, endpoints, notifications and reply objects.
 ///
 /// Thread 0 is no thread: while a CPU is idle its time is charged there.
 pub struct Machine {
@@ -23,6 +24,8 @@ pub struct Machine {
     pub endpoints: Slab<Endpoint>,
     /// Notifications.
     pub notifications: Slab<Notification>,
+    /// Reply objects.
+    pub replies: Slab<Reply>,
     /// Deadlines of threads that wait.
     pub timers: Timers,
     /// How memory of tasks is reached.
@@ -41,7 +44,7 @@ impl Machine {
                 thread.state
             }
             _ if index == cpu.current => State::Ready,
-            _ if !self.server(index).is_none() => State::AwaitingReply,
+            _ if !self.server(index).is_none() || !thread.kept.is_none() => State::AwaitingReply,
             State::Receiving => State::Receiving,
             _ if self.endpoints[thread.home.endpoint].queue.head == index => State::Receiving,
             _ => State::Ready,

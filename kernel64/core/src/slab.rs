@@ -115,6 +115,24 @@ pub trait Object: Sized + 'static {
     fn header_mut(&mut self) -> &mut Header;
 }
 
+/// A table of objects, whatever their type: what is said of it needs no copy for each.
+pub trait Headers {
+    /// What the entry with this number begins with, if there is one.
+    fn header(&self, number: u32) -> Option<&Header>;
+    /// No object has this number or a higher one.
+    fn end(&self) -> u32;
+}
+
+impl<T: Object> Headers for Slab<T> {
+    fn header(&self, number: u32) -> Option<&Header> {
+        Self::header(self, number)
+    }
+
+    fn end(&self) -> u32 {
+        Self::end(self)
+    }
+}
+
 /// A table of objects of one type.
 pub struct Slab<T: Object> {
     entries: Table<T>,

@@ -8,6 +8,7 @@ use crate::budget::Share;
 use crate::capability::{Capability, CapabilityTable};
 use crate::frames::Frame;
 use crate::paging::Clearing;
+use crate::reply::Reply;
 use crate::slab::{Header, Index, Object};
 use crate::thread::{Kind, Thread};
 
@@ -68,6 +69,8 @@ pub struct Task {
     /// How many these are: [`MOST_THREADS`](lilliput_abi::layout::MOST_THREADS) at most, since some of what is done to a task goes through
     /// all of them at once.
     pub thread_count: u32,
+    /// The first of the reply objects that have callers which it keeps: see [`Reply`].
+    pub kept: Index<Reply>,
     /// What is left to unmap of it, once its end has begun and its threads are gone.
     pub clearing: Option<Clearing>,
 }

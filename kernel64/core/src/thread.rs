@@ -18,6 +18,7 @@ use crate::endpoint::{Endpoint, Notification};
 use crate::foreign;
 use crate::ipc::carry::{Accept, Part, Transfer};
 use crate::local::Local;
+use crate::reply::Reply;
 use crate::slab::{Header, Index, Object};
 use crate::task::Task;
 use crate::timers::Timer;
@@ -175,6 +176,8 @@ pub struct Thread {
     pub endpoint: Index<Endpoint>,
     /// Where it is queued.
     pub notification: Index<Notification>,
+    /// The reply object that it waits for the answer of, in place of a server's.
+    pub kept: Index<Reply>,
     /// The next thread of its task: see [`Machine::join`](crate::machine::Machine::join).
     pub sibling: Index<Thread>,
     /// The one before it.

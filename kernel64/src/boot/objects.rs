@@ -6,6 +6,7 @@ use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::factory::{Factory, Quota};
 use lilliput_core::frames::FrameAllocator;
 use lilliput_core::machine::Machine;
+use lilliput_core::reply::Reply;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
 use lilliput_core::thread::{LOCAL_ROOT, Thread};
@@ -48,11 +49,13 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
     endpoints[Index::NONE] = Endpoint::nowhere();
     make.tables.advance(NOTIFICATIONS);
     let notifications = make.slab::<Notification>(2 * threads);
+    let replies = make.slab::<Reply>(2 * threads);
     let machine = Machine {
         threads: thread_slab,
         endpoints,
         tasks: make.slab::<Task>(threads),
         notifications,
+        replies,
         timers: Timers::new(make.tables.reserve(threads, Entry::default, make.frames)),
         pages: physmap::PAGES,
     };

@@ -9,9 +9,10 @@ use lilliput_core::cpu::Decision;
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::factory::Factory;
 use lilliput_core::interrupt::Interrupt;
-use lilliput_core::ipc::end;
+use lilliput_core::ipc::{end, kept};
 use lilliput_core::paging::{Clearing, Tables, UPPER_HALF};
 use lilliput_core::ports::IoPorts;
+use lilliput_core::reply::Reply;
 use lilliput_core::slab::{self, Header, Index, Object, Slab};
 use lilliput_core::task::Task;
 use lilliput_core::thread::{Kind, Thread};
@@ -55,9 +56,10 @@ fn step(
     caller: Index<Task>,
     capability: Capability,
 ) -> Result<bool, Error> {
-    const TYPES: [ObjectType; 9] = [
+    const TYPES: [ObjectType; 10] = [
         ObjectType::Endpoint,
         ObjectType::Notification,
+        ObjectType::Reply,
         ObjectType::Thread,
         ObjectType::Task,
         ObjectType::Frames,
@@ -75,6 +77,10 @@ fn step(
         Some(ObjectType::Notification) => {
             let notification = retire(&mut kernel.machine.notifications, capability, |_, _| false)?;
             end_notification(kernel, this, notification)
+        }
+        Some(ObjectType::Reply) => {
+            let reply = object(&kernel.machine.replies, capability, Rights::DESTROY)?;
+            end_reply(kernel, this, reply)
         }
         Some(ObjectType::Thread) => {
             let thread = retire(&mut kernel.machine.threads, capability, |_, thread| thread == this.cpu.current)?;
@@ -165,6 +171,15 @@ pub(super) fn end_notification(kernel: &mut Kernel, this: &mut PerCpu, notificat
     true
 }
 
+/// The end of a reply object.
+pub(super) fn end_reply(kernel: &mut Kernel, this: &mut PerCpu, reply: Index<Reply>) -> bool {
+    kept::close(&mut kernel.machine, &mut this.cpu, reply);
+    let header = kernel.machine.replies[reply].header;
+    kernel.machine.replies.remove(reply);
+    refund_object(kernel, &header);
+    true
+}
+
 /// A step of the end of frames that are mapped nowhere.
 pub(super) fn end_frames(kernel: &mut Kernel, frames: Index<Frames>) -> bool {
     let header = kernel.frame_sets[frames].header;
@@ -195,9 +210,12 @@ fn refund_object(kernel: &mut Kernel, header: &Header) {
     kernel.factories[Index::new(header.factory)].objects.refund(1);
 }
 
-/// The end of a thread.
+/// A step of the end of a thread. Whom its task keeps waits for nobody any more if it is the last one.
 pub(super) fn end_thread(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) -> bool {
     let machine = &mut kernel.machine;
+    if !kept::forsake(machine, &mut this.cpu, thread, THREADS_ENDED) {
+        return false;
+    }
     end::detach(machine, &mut this.cpu, thread);
     machine.leave_home(thread);
     if this.cpu.vector_owner == thread {
@@ -224,8 +242,7 @@ pub fn exit(kernel: &mut Kernel, this: &mut PerCpu) -> Result<Decision, Error> {
         abi::THREAD | abi::ALL_THREADS => running,
         _ => return Err(Error::BadArgument),
     };
-    end_thread(kernel, this, ends);
-    if ends == running {
+    if end_thread(kernel, this, ends) && ends == running {
         return Ok(Decision::Block);
     }
     kernel.machine.threads[running].repeat(&[]);
@@ -236,7 +253,9 @@ pub fn exit(kernel: &mut Kernel, this: &mut PerCpu) -> Result<Decision, Error> {
 pub(super) fn end_task(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>) -> bool {
     for _ in 0..THREADS_ENDED {
         let Some(thread) = kernel.machine.tasks[task].threads.some() else { break };
-        end_thread(kernel, this, thread);
+        if !end_thread(kernel, this, thread) {
+            break;
+        }
     }
     if !kernel.machine.tasks[task].threads.is_none() {
         return false;

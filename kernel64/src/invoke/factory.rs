@@ -7,6 +7,7 @@ use lilliput_core::capability::Capability;
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::factory::Factory;
 use lilliput_core::frames::Colours;
+use lilliput_core::reply::Reply;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
 
@@ -63,6 +64,7 @@ fn create(
         FactoryMethod::CreateNotification => {
             plain(insert(&mut kernel.machine.notifications, number, Notification::default())?)
         }
+        FactoryMethod::CreateReply => plain(insert(&mut kernel.machine.replies, number, Reply::default())?),
         FactoryMethod::CreateFactory => {
             let made = kernel.factories.make(factory, call.words[0], call.words[1])?;
             plain(full(&kernel.factories, made))

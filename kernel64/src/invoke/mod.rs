@@ -227,7 +227,7 @@ fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call:
         Type::Devices | Type::System if !capability.rights().contains(Rights::SEND) => Err(Error::NoRight),
         Type::Devices => device::invoke_devices(kernel, capability, call),
         Type::System => system::invoke(kernel, this, call),
-        Type::Endpoint | Type::Notification | Type::Frames => Err(Error::WrongType),
+        Type::Endpoint | Type::Notification | Type::Frames | Type::Reply => Err(Error::WrongType),
         Type::Null => Err(Error::BadCapability),
     }
 }

@@ -7,7 +7,7 @@
 use lilliput_core::factory::{Ending, Factory, Quota};
 use lilliput_core::frames::Frame;
 use lilliput_core::paging::{Clearing, Tables, UPPER_HALF};
-use lilliput_core::slab::{Header, Index, Object, Slab};
+use lilliput_core::slab::{Header, Headers, Index, Object, Slab};
 use lilliput_core::task::Task;
 use lilliput_core::thread::Kind;
 use x86_64::VirtAddr;
@@ -30,7 +30,7 @@ const PAGES_OF_HALF: u64 = PAGES_OF_SMALL * UPPER_HALF as u64;
 /// What is done with a table, in the order of the end.
 type Stage = fn(&mut Kernel, &mut PerCpu, Index<Factory>, &mut Ending) -> bool;
 
-const STAGES: [Stage; 14] = [
+const STAGES: [Stage; 15] = [
     // From here on nothing new is made by any of them, or mapped, or put into their arenas.
     |kernel, _, of, at| retire_all(&mut kernel.factories, at, |factories, it| factories.is_within(it.number(), of)),
     |kernel, _, of, at| retire_all(&mut kernel.arenas, at, |arenas, it| made(&kernel.factories, of, &arenas[it])),
@@ -44,47 +44,80 @@ const STAGES: [Stage; 14] = [
         false
     },
     |kernel, this, of, at| {
-        let Some(thread) = find(&kernel.machine.threads, at, |all, it| made(&kernel.factories, of, &all[it])) else {
-            return has_passed(&kernel.machine.threads, at);
-        };
-        destroy::end_thread(kernel, this, thread);
-        false
+        end_made(
+            kernel,
+            this,
+            of,
+            at,
+            |kernel| &kernel.machine.threads,
+            |kernel, this, it| destroy::end_thread(kernel, this, Index::new(it)),
+        )
     },
     |kernel, this, of, at| {
-        let Some(arena) = find(&kernel.arenas, at, |all, it| made(&kernel.factories, of, &all[it])) else {
-            return has_passed(&kernel.arenas, at);
-        };
-        destroy::end_arena(kernel, this, arena);
-        false
+        end_made(
+            kernel,
+            this,
+            of,
+            at,
+            |kernel| &kernel.arenas,
+            |kernel, this, it| destroy::end_arena(kernel, this, Index::new(it)),
+        )
     },
     |kernel, this, of, at| {
-        let Some(endpoint) = find(&kernel.machine.endpoints, at, |all, it| made(&kernel.factories, of, &all[it]))
-        else {
-            return has_passed(&kernel.machine.endpoints, at);
-        };
-        kernel.machine.endpoints.retire(endpoint);
-        destroy::end_endpoint(kernel, this, endpoint);
-        false
+        end_made(
+            kernel,
+            this,
+            of,
+            at,
+            |kernel| &kernel.machine.endpoints,
+            |kernel, this, it| {
+                kernel.machine.endpoints.retire(Index::new(it));
+                destroy::end_endpoint(kernel, this, Index::new(it))
+            },
+        )
     },
     |kernel, this, of, at| {
-        let doomed = find(&kernel.machine.notifications, at, |all, it| made(&kernel.factories, of, &all[it]));
-        let Some(notification) = doomed else { return has_passed(&kernel.machine.notifications, at) };
-        kernel.machine.notifications.retire(notification);
-        destroy::end_notification(kernel, this, notification);
-        false
+        end_made(
+            kernel,
+            this,
+            of,
+            at,
+            |kernel| &kernel.machine.notifications,
+            |kernel, this, it| {
+                kernel.machine.notifications.retire(Index::new(it));
+                destroy::end_notification(kernel, this, Index::new(it))
+            },
+        )
     },
-    |kernel, _, of, at| {
-        let doomed = find(&kernel.devices.interrupts, at, |all, it| made(&kernel.factories, of, &all[it]));
-        let Some(interrupt) = doomed else { return has_passed(&kernel.devices.interrupts, at) };
-        destroy::end_interrupt(kernel, interrupt);
-        false
+    |kernel, this, of, at| {
+        end_made(
+            kernel,
+            this,
+            of,
+            at,
+            |kernel| &kernel.machine.replies,
+            |kernel, this, it| destroy::end_reply(kernel, this, Index::new(it)),
+        )
     },
-    |kernel, _, of, at| {
-        let Some(ports) = find(&kernel.devices.ports, at, |all, it| made(&kernel.factories, of, &all[it])) else {
-            return has_passed(&kernel.devices.ports, at);
-        };
-        destroy::end_ports(kernel, ports);
-        false
+    |kernel, this, of, at| {
+        end_made(
+            kernel,
+            this,
+            of,
+            at,
+            |kernel| &kernel.devices.interrupts,
+            |kernel, _, it| destroy::end_interrupt(kernel, Index::new(it)),
+        )
+    },
+    |kernel, this, of, at| {
+        end_made(
+            kernel,
+            this,
+            of,
+            at,
+            |kernel| &kernel.devices.ports,
+            |kernel, _, it| destroy::end_ports(kernel, Index::new(it)),
+        )
     },
     |kernel, _, of, at| {
         let mapped = |all: &Slab<Frames>, it| all[it].set.is_mapped() && made(&kernel.factories, of, &all[it]);
@@ -99,12 +132,15 @@ const STAGES: [Stage; 14] = [
         false
     },
     unmap,
-    |kernel, _, of, at| {
-        let Some(frames) = find(&kernel.frame_sets, at, |all, it| made(&kernel.factories, of, &all[it])) else {
-            return has_passed(&kernel.frame_sets, at);
-        };
-        destroy::end_frames(kernel, frames);
-        false
+    |kernel, this, of, at| {
+        end_made(
+            kernel,
+            this,
+            of,
+            at,
+            |kernel| &kernel.frame_sets,
+            |kernel, _, it| destroy::end_frames(kernel, Index::new(it)),
+        )
     },
     // Those first that made no others, or whose others are gone: pass by pass, until the factory itself is.
     |kernel, _, of, at| {
@@ -120,7 +156,7 @@ const STAGES: [Stage; 14] = [
 ];
 
 /// The stage at which frames are unmapped: after it comes again the one that looks for such, which goes on behind it.
-const UNMAP: u8 = 11;
+const UNMAP: u8 = 12;
 
 /// A step of the end of a factory that is retired. True when it is gone.
 pub(super) fn step(kernel: &mut Kernel, this: &mut PerCpu, of: Index<Factory>) -> bool {
@@ -145,6 +181,34 @@ pub(super) fn step(kernel: &mut Kernel, this: &mut PerCpu, of: Index<Factory>) -
 pub(super) fn takes_caller(kernel: &Kernel, this: &PerCpu, caller: Index<Task>, of: Index<Factory>) -> bool {
     made(&kernel.factories, of, &kernel.machine.threads[this.cpu.current])
         || is_doomed(kernel, of, &kernel.machine.tasks[caller])
+}
+
+/// A step of the end of the objects of one table that a factory made, or one below it: one of them, or as far as a few entries go.
+#[inline(never)]
+fn end_made(
+    kernel: &mut Kernel,
+    this: &mut PerCpu,
+    of: Index<Factory>,
+    at: &mut Ending,
+    table: fn(&Kernel) -> &dyn Headers,
+    end: fn(&mut Kernel, &mut PerCpu, u32) -> bool,
+) -> bool {
+    let (objects, factories) = (table(kernel), &kernel.factories);
+    let is_one = |&number: &u32| {
+        objects.header(number).is_some_and(|header| header.is_live() && factories.is_within(header.factory, of))
+    };
+    let (until, last) = (at.next + ENTRIES_SEEN, objects.end());
+    match (at.next..until.min(last)).find(is_one) {
+        Some(number) => {
+            at.next = number;
+            end(kernel, this, number);
+            false
+        }
+        None => {
+            at.next = until;
+            until >= last
+        }
+    }
 }
 
 /// Whether an object was made by a factory, or by one below it.

@@ -50,6 +50,7 @@ fn objects(kernel: &Kernel, number: u64) -> Option<u32> {
     live! {
         Endpoint kernel.machine.endpoints,
         Notification kernel.machine.notifications,
+        Reply kernel.machine.replies,
         Thread kernel.machine.threads,
         Task kernel.machine.tasks,
         Arena kernel.arenas,

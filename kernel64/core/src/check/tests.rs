@@ -35,6 +35,7 @@ fn sound() -> Sound {
         tasks: slab(2),
         endpoints: slab(2),
         notifications: slab(1),
+        replies: slab(1),
         timers: Timers::for_tests(8),
         pages: crate::ipc::carry::Pages::NONE,
     };

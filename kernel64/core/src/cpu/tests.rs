@@ -15,6 +15,7 @@ fn start(priorities: &[u8]) -> (Machine, Cpu, Vec<Index<Thread>>) {
         tasks: slab(1),
         endpoints: slab(1),
         notifications: slab(1),
+        replies: slab(1),
         timers: Timers::for_tests(8),
         pages: crate::ipc::carry::Pages::NONE,
     };
@@ -191,6 +192,7 @@ fn chain(priorities: &[u8], ready: u8) -> (Machine, Cpu) {
         tasks: slab(1),
         endpoints: slab(1),
         notifications: slab(1),
+        replies: slab(1),
         timers: Timers::for_tests(8),
         pages: crate::ipc::carry::Pages::NONE,
     };

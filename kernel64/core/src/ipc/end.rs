@@ -41,7 +41,7 @@ pub(super) fn withdraw(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Threa
         State::Receiving => machine.take_from(home.endpoint, thread),
         State::AwaitingReply => {
             let server = machine.server(thread);
-            machine.threads[server].forget(thread);
+            machine.release(thread);
             let has_string = machine.threads[thread].transfer.of.is_some();
             if has_string && machine.threads[server].obstacles.contains(Obstacles::PAGING) {
                 let state = machine.state(cpu, server);

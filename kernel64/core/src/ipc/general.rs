@@ -241,9 +241,9 @@ pub(super) fn go_on(thread: &mut Thread, refused: bool) {
     thread.again();
 }
 
-/// The running thread answers its caller and goes on.
-pub fn reply(machine: &mut Machine, cpu: &mut Cpu) -> Decision {
-    match answer(machine, cpu) {
+/// The running thread answers a caller of its, or one that is kept, and goes on.
+pub fn reply(machine: &mut Machine, cpu: &mut Cpu, caller: Index<Thread>) -> Decision {
+    match answer(machine, cpu, caller) {
         Err(error) => refuse(machine, cpu.current, error),
         Ok(Answer::Unfinished(decision)) => decision,
         Ok(answer) => {
@@ -260,7 +260,8 @@ pub fn reply(machine: &mut Machine, cpu: &mut Cpu) -> Decision {
 ///
 /// If it has to wait, the caller runs at once, unless [its time is over](Cpu::holds_back).
 pub fn reply_receive(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endpoint>) -> Decision {
-    let caller = match answer(machine, cpu) {
+    let caller = machine.threads[cpu.current].caller;
+    let caller = match answer(machine, cpu, caller) {
         Err(error) => return refuse(machine, cpu.current, error),
         Ok(Answer::Unfinished(decision)) => return decision,
         Ok(Answer::To(caller)) => Some(caller),
@@ -293,10 +294,10 @@ enum Answer {
     Unfinished(Decision),
 }
 
-/// Gives the server's message to its caller.
-fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Answer, Error> {
+/// Gives the running thread's message to a caller, if there is one.
+fn answer(machine: &mut Machine, cpu: &mut Cpu, caller: Index<Thread>) -> Result<Answer, Error> {
     let server = cpu.current;
-    let caller = machine.threads[server].caller.some().ok_or(Error::NobodyToReplyTo)?;
+    let caller = caller.some().ok_or(Error::NobodyToReplyTo)?;
     let runs = if machine.threads[caller].tells_fault() {
         let message = Message::of(&machine.threads[server]);
         if message.is_malformed() || message.carries.is_some() {
@@ -340,7 +341,7 @@ fn answer(machine: &mut Machine, cpu: &mut Cpu) -> Result<Answer, Error> {
         }
         true
     };
-    machine.threads[server].caller = Index::NONE;
+    machine.release(caller);
     if runs {
         machine.timers.disarm(&mut machine.threads, caller);
         machine.threads[caller].state = State::Ready;
@@ -374,7 +375,7 @@ fn transfer(machine: &mut Machine, [from, to, bound]: [Index<Thread>; 3], status
     result
 }
 
-fn await_reply(machine: &mut Machine, caller: Index<Thread>, server: Index<Thread>) {
+pub(super) fn await_reply(machine: &mut Machine, caller: Index<Thread>, server: Index<Thread>) {
     // A thread that is handed a second caller has lost the first: `receive` released it before.
     debug_assert!(machine.threads[server].caller.is_none());
     machine.threads[server].caller = caller;
@@ -398,9 +399,7 @@ fn stop(machine: &mut Machine, cpu: &mut Cpu, thread: Index<Thread>) {
 pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index<Thread>, error: Error) {
     let (mut caller, mut error) = (caller, error);
     loop {
-        if let Some(server) = machine.server(caller).some() {
-            machine.threads[server].forget(caller);
-        }
+        machine.release(caller);
         let thread = &mut machine.threads[caller];
         thread.end_transfer();
         if thread.obstacles.contains(Obstacles::PAGING) {
@@ -439,7 +438,7 @@ pub(super) fn release_caller(machine: &mut Machine, cpu: &mut Cpu, caller: Index
 }
 
 /// Ends the running thread's system call with an error.
-fn refuse(machine: &mut Machine, thread: Index<Thread>, error: Error) -> Decision {
+pub(super) fn refuse(machine: &mut Machine, thread: Index<Thread>, error: Error) -> Decision {
     machine.threads[thread].finish(Err(error));
     Decision::Stay
 }

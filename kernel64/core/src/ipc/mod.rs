@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`message`] (what a receiver gets of what a sender had), [`general`] (the state
 //! machine, all cases), [`carry`] (what goes along with a message), [`fast`] (the two cases that pay, decided by checks alone), [`notify`]
-//! (asynchronous bits), [`timed`] (waits that end by a deadline) and [`end`] (what the others learn when somebody is gone).
+//! (asynchronous bits), [`kept`] (callers that are answered later), [`timed`] (waits that end by a deadline) and [`end`] (what the others learn when somebody is gone).
 //!
 //! Nothing here knows of bitness but [`message::Message::fit`].
 
@@ -10,6 +10,7 @@ pub mod carry;
 pub mod end;
 pub mod fast;
 pub mod general;
+pub mod kept;
 pub mod message;
 pub mod notify;
 pub mod timed;

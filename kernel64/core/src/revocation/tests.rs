@@ -36,6 +36,7 @@ fn world() -> World {
         tasks: slab(4),
         endpoints: slab(2),
         notifications: slab(2),
+        replies: slab(1),
         timers: Timers::for_tests(8),
         pages: crate::ipc::carry::Pages::NONE,
     };

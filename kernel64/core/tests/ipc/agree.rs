@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::clock::Time;
 use crate::model::{Doing, Model};
-use crate::step::{ENDPOINTS, NOTIFICATIONS, Step, THREADS, foreign_trace, trace};
+use crate::step::{ENDPOINTS, NOTIFICATIONS, REPLIES, Step, THREADS, foreign_trace, trace};
 use crate::world::World;
 
 fn names(world: &World, queue: Queue) -> Vec<usize> {
@@ -33,6 +33,9 @@ fn doing(world: &World, name: usize) -> Doing {
         State::Sending => sending(false),
         State::Calling => sending(true),
         State::Receiving => Doing::Receiving { endpoint: place(thread.home.endpoint) },
+        State::AwaitingReply if !thread.kept.is_none() => {
+            Doing::Kept((0..REPLIES).find(|&reply| world.kept(reply) == Some(name)).unwrap())
+        }
         State::AwaitingReply => Doing::Awaiting(world.name(world.machine.server(world.threads[name])).unwrap()),
         State::Sleeping => Doing::Sleeping,
         State::Resting => Doing::Resting,
@@ -92,6 +95,9 @@ fn compare(world: &World, model: &Model) -> Result<(), TestCaseError> {
         let expected = model.notifications[name].as_ref();
         prop_assert_eq!(state, expected.map(|at| (at.bits, Vec::from_iter(at.waiters.clone()))));
     }
+    for name in 0..REPLIES {
+        prop_assert_eq!(world.kept(name), model.replies[name].flatten(), "kept in {}", name);
+    }
     Ok(())
 }
 
@@ -121,6 +127,11 @@ fn block(world: &World, name: usize) -> impl PartialEq + std::fmt::Debug + use<>
     (thread.registers, thread.interrupted, run, places, counts)
 }
 
+/// Who is kept where.
+fn kept(world: &World) -> Vec<Option<usize>> {
+    (0..REPLIES).map(|name| world.kept(name)).collect()
+}
+
 fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
     let (mut fast, mut general) = (World::new(true), World::new(false));
     for step in trace {
@@ -141,6 +152,7 @@ fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
             let queues = |world: &World| world.senders(name).zip(world.receivers(name));
             prop_assert_eq!(queues(&fast), queues(&general));
         }
+        prop_assert_eq!(&kept(&fast), &kept(&general));
         for name in 0..NOTIFICATIONS {
             let state = |world: &World| world.notification(name).map(|at| (at.bits, names(world, at.waiters)));
             prop_assert_eq!(state(&fast), state(&general));
@@ -154,12 +166,16 @@ fn both_paths_agree(trace: &[Step]) -> Result<(), TestCaseError> {
 fn traces_reach_all_of_it() {
     let mut runner = TestRunner::deterministic();
     let (mut errors, mut decisions, mut states, mut fast) = (HashSet::new(), HashSet::new(), HashSet::new(), 0);
-    let (mut restarted, mut stopped, mut signalled) = (0, 0, 0);
+    let (mut restarted, mut stopped, mut signalled, mut answered, mut died) = (0, 0, 0, 0, 0);
     for _ in 0..250 {
         let mut world = World::new(true);
         for step in trace().new_tree(&mut runner).unwrap().current() {
             let step = step.settled(&world);
+            let before = kept(&world);
             decisions.insert(core::mem::discriminant(&world.step(&step)));
+            let ended =
+                before.iter().zip(kept(&world)).filter(|(before, now)| before.is_some() && now.is_none()).count();
+            *(if matches!(step, Step::ReplyKept { .. }) { &mut answered } else { &mut died }) += ended;
             for index in world.machine.threads.iter() {
                 let thread = &world.machine.threads[index];
                 let state = world.machine.state(&world.cpu, index);
@@ -174,11 +190,21 @@ fn traces_reach_all_of_it() {
     }
     assert!(fast > 2000 && restarted > 50 && stopped > 50, "{fast} {restarted} {stopped}");
     assert!(signalled > 50, "{signalled}");
+    assert!(answered > 200 && died > 20, "{answered} {died}");
     assert_eq!((decisions.len(), states.len()), (4, 9));
     use Error::*;
-    for error in
-        [BadCapability, WouldBlock, BadMessage, WordTooWide, Gone, NobodyToReplyTo, Unanswered, TimedOut, Occupied]
-    {
+    for error in [
+        BadCapability,
+        WouldBlock,
+        BadMessage,
+        WordTooWide,
+        Gone,
+        NobodyToReplyTo,
+        Unanswered,
+        TimedOut,
+        Occupied,
+        Busy,
+    ] {
         assert!(errors.contains(&error), "{error:?}");
     }
 }

@@ -12,7 +12,7 @@ use lilliput_abi::fault::FAULT_LABEL;
 use lilliput_abi::{Error, Tag};
 
 use crate::clock::{TURN, Time};
-use crate::step::{ENDPOINTS, NOTIFICATIONS, New, Step, TASKS, THREADS};
+use crate::step::{ENDPOINTS, NOTIFICATIONS, New, REPLIES, Step, TASKS, THREADS};
 
 /// What a thread does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +32,8 @@ pub enum Doing {
     },
     /// Waits for the answer of this thread.
     Awaiting(usize),
+    /// The same, of whoever answers by this reply object.
+    Kept(usize),
     Waiting {
         notification: usize,
     },
@@ -122,6 +124,10 @@ pub struct Model {
     pub threads: [Option<Thread>; THREADS],
     pub endpoints: [Option<Endpoint>; ENDPOINTS],
     pub notifications: [Option<Notification>; NOTIFICATIONS],
+    /// Reply objects, and who is kept there.
+    pub replies: [Option<Option<usize>>; REPLIES],
+    /// The reply objects that the threads of each task have put callers into, the last first.
+    kept: [Vec<usize>; TASKS],
     /// Who could run, by priority.
     pub ready: Vec<VecDeque<usize>>,
     pub running: Option<usize>,
@@ -144,6 +150,8 @@ impl Model {
             threads: [const { None }; THREADS],
             endpoints: [(); ENDPOINTS].map(|()| Some(Endpoint::default())),
             notifications: [(); NOTIFICATIONS].map(|()| Some(Notification::default())),
+            replies: [Some(None); REPLIES],
+            kept: [const { Vec::new() }; TASKS],
             ready: vec![VecDeque::new(); 64],
             running: None,
             turn: TURN,
@@ -194,7 +202,14 @@ impl Model {
                 let waiting = self.notifications[name].take().unwrap_or_default();
                 waiting.waiters.into_iter().for_each(|name| self.disappoint(name, Error::Gone));
             }
+            (Step::DestroyReply(name), _) => {
+                if let Some(Some(caller)) = self.replies[name] {
+                    self.disappoint(caller, Error::Gone);
+                }
+                self.replies[name] = None;
+            }
             (Step::Renew, _) => {
+                self.replies.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
                 self.endpoints.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
                 self.notifications.iter_mut().for_each(|place| *place = Some(place.take().unwrap_or_default()));
             }

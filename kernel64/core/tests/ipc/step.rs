@@ -1,6 +1,7 @@
 //! What happens, one step at a time, and random traces of it.
 
 use lilliput_abi::fault::{RESUME, STOP};
+use lilliput_abi::foreign::ANSWER;
 use lilliput_core::thread::{Kind, State};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,10 +10,11 @@ use proptest::sample::select;
 use crate::clock::Units;
 use crate::world::World;
 
-/// Names of threads, endpoints and notifications in a trace: a name outlives the object and may get another.
+/// Names of threads, endpoints, notifications and reply objects in a trace: a name outlives the object and may get another.
 pub const THREADS: usize = 8;
 pub const ENDPOINTS: usize = 3;
 pub const NOTIFICATIONS: usize = 2;
+pub const REPLIES: usize = 3;
 pub const TASKS: usize = 4;
 
 /// What a thread puts into its registers before a system call.
@@ -102,6 +104,13 @@ pub enum Step {
     },
     /// The same, where the thread received last.
     ReplyHome(Message),
+    /// The running thread puts its caller aside into this reply object, and receives where it received last.
+    KeepHome(usize),
+    /// An answer to whoever is kept there.
+    ReplyKept {
+        reply: usize,
+        message: Message,
+    },
     Signal {
         notification: usize,
         bits: u32,
@@ -140,6 +149,7 @@ pub enum Step {
     DestroyThread(usize),
     DestroyEndpoint(usize),
     DestroyNotification(usize),
+    DestroyReply(usize),
     /// Makes what was destroyed anew.
     Renew,
     /// What a thread in its place would do: left to chance alone, soon nobody runs. See [`Step::settled`].
@@ -163,6 +173,7 @@ impl Step {
                 | Self::Receive { .. }
                 | Self::ReplyReceive { .. }
                 | Self::ReplyHome(_)
+                | Self::KeepHome(_)
                 | Self::Wait { .. }
         )
     }
@@ -189,6 +200,8 @@ impl Step {
             | Self::ReplyReceive { .. }
             | Self::ReplyHome(_)
             | Self::ReturnHome(_)
+            | Self::KeepHome(_)
+            | Self::ReplyKept { .. }
             | Self::Signal { .. }
             | Self::Wait { .. }
             | Self::Yield
@@ -211,6 +224,17 @@ impl Step {
             };
         };
         let caller = world.thread(running).caller;
+        // One in six callers is put aside, and answered before somebody else is served.
+        let kept = |reply: &usize| world.kept(*reply).is_some();
+        if !caller.is_none() && badge % 6 == 0 {
+            return Self::KeepHome((0..REPLIES).find(|reply| !kept(reply)).unwrap_or_default());
+        }
+        if let Some(reply) = (0..REPLIES).find(kept).filter(|_| badge % 3 == 0) {
+            let thread = world.thread(world.kept(reply).unwrap_or_default());
+            let calls = thread.fault().is_some_and(|raised| raised.is_foreign_call());
+            let message = if calls { Message::new(ANSWER, &message.words[..7]) } else { message };
+            return Self::ReplyKept { reply, message };
+        }
         if !caller.is_none() {
             let calls = world.machine.threads[caller].fault().is_some_and(|raised| raised.is_foreign_call());
             return if calls { Self::ReturnHome(message) } else { Self::ReplyHome(message) };
@@ -310,6 +334,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => message().prop_map(Step::Reply),
         6 => (0..ENDPOINTS, message()).prop_map(|(endpoint, message)| Step::ReplyReceive { endpoint, message }),
         6 => message().prop_map(Step::ReplyHome),
+        3 => (0..REPLIES).prop_map(Step::KeepHome),
+        3 => (0..REPLIES, message()).prop_map(|(reply, message)| Step::ReplyKept { reply, message }),
         4 => (0..NOTIFICATIONS, bits())
             .prop_map(|(notification, bits)| Step::Signal { notification, bits }),
         3 => (0..NOTIFICATIONS, blocking())
@@ -327,6 +353,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..THREADS).prop_map(Step::DestroyThread),
         1 => (0..ENDPOINTS).prop_map(Step::DestroyEndpoint),
         1 => (0..NOTIFICATIONS).prop_map(Step::DestroyNotification),
+        1 => (0..REPLIES).prop_map(Step::DestroyReply),
         2 => Just(Step::Renew),
         40 => (0..ENDPOINTS, badge(), short(), 0..THREADS, new())
             .prop_map(|(endpoint, badge, message, thread, new)| Step::Sensible { endpoint, badge, message, thread, new }),

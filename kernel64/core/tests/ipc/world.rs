@@ -8,15 +8,16 @@ use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
 use lilliput_core::foreign::BY_INTERRUPT;
 use lilliput_core::ipc::general::Sending;
-use lilliput_core::ipc::{end, fast, general, notify, timed};
+use lilliput_core::ipc::{end, fast, general, kept, notify, timed};
 use lilliput_core::machine::Machine;
+use lilliput_core::reply::Reply;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::{Space, Task};
 use lilliput_core::thread::{Fault, Interrupted, Kind, Obstacles, State, Thread, UserCode, UserData};
 use lilliput_core::timers::{Entry, Timers};
 
 use crate::clock::{TURN, Time, budget_of};
-use crate::step::{ENDPOINTS, Message, NOTIFICATIONS, New, Raised, Step, TASKS, THREADS};
+use crate::step::{ENDPOINTS, Message, NOTIFICATIONS, New, REPLIES, Raised, Step, TASKS, THREADS};
 
 /// Where a foreign thread goes on after its call.
 const FOREIGN_CALL: Interrupted =
@@ -38,6 +39,7 @@ pub struct World {
     pub threads: [Index<Thread>; THREADS],
     pub endpoints: [Capability; ENDPOINTS],
     pub notifications: [Capability; NOTIFICATIONS],
+    pub replies: [Capability; REPLIES],
     pub tasks: [Index<Task>; TASKS],
     time: Time,
     /// The operation of the next system call.
@@ -66,6 +68,7 @@ impl World {
             tasks: slab(TASKS),
             endpoints: slab(ENDPOINTS),
             notifications: slab(NOTIFICATIONS),
+            replies: slab(REPLIES),
             timers: Timers::new(vec![Entry::default(); THREADS].leak()),
             pages: crate::memory::PAGES,
         };
@@ -85,6 +88,7 @@ impl World {
             threads: [Index::NONE; THREADS],
             endpoints: [Capability::NULL; ENDPOINTS],
             notifications: [Capability::NULL; NOTIFICATIONS],
+            replies: [Capability::NULL; REPLIES],
             tasks,
             time: Time::default(),
             operation: Operation::Null,
@@ -137,6 +141,8 @@ impl World {
             Step::Receive { blocking: false, .. } => Operation::ReceiveNonBlocking,
             Step::Receive { .. } => Operation::Receive,
             Step::Reply(_) => Operation::Reply,
+            Step::KeepHome(_) => Operation::KeepReceive,
+            Step::ReplyKept { .. } => Operation::ReplyKept,
             Step::ReplyReceive { .. } | Step::ReplyHome(_) => Operation::ReplyReceive,
             Step::ReturnHome(_) => Operation::ReturnReceive,
             _ => Operation::Null,
@@ -166,6 +172,12 @@ impl World {
                 if let Some(notification) = admit(&machine.notifications, self.notifications[name]) {
                     while !end::close_notification(machine, cpu, notification, 2) {}
                     machine.notifications.remove(notification);
+                }
+            }
+            Step::DestroyReply(name) => {
+                if let Some(reply) = admit(&machine.replies, self.replies[name]) {
+                    kept::close(machine, cpu, reply);
+                    machine.replies.remove(reply);
                 }
             }
             Step::Renew => self.renew(),
@@ -222,7 +234,7 @@ impl World {
             Some(Operation::Receive) => general::receive(machine, cpu, home, true),
             Some(Operation::ReceiveNonBlocking) => general::receive(machine, cpu, home, false),
             Some(Operation::ReplyReceive) => general::reply_receive(machine, cpu, home),
-            Some(Operation::Reply) => general::reply(machine, cpu),
+            Some(Operation::Reply) => general::reply(machine, cpu, machine.threads[cpu.current].caller),
             other => panic!("{other:?} is made again"),
         };
         if selector.is_timed() {
@@ -297,7 +309,7 @@ impl World {
     fn system_call(&mut self, step: &Step) -> Decision {
         self.load(&match *step {
             Step::Send { message, .. } | Step::Call { message, .. } => message,
-            Step::Reply(message) | Step::ReplyReceive { message, .. } => message,
+            Step::Reply(message) | Step::ReplyReceive { message, .. } | Step::ReplyKept { message, .. } => message,
             Step::ReplyHome(message) | Step::ReturnHome(message) => message,
             _ => Message::default(),
         });
@@ -305,6 +317,7 @@ impl World {
         let endpoint = |name: usize| admit(&machine.endpoints, self.endpoints[name]).ok_or(Error::BadCapability);
         let notification =
             |name: usize| admit(&machine.notifications, self.notifications[name]).ok_or(Error::BadCapability);
+        let reply = |name: usize| admit(&machine.replies, self.replies[name]).ok_or(Error::BadCapability);
         let result = match *step {
             Step::Call { endpoint: at, badge, blocking, .. } => {
                 endpoint(at).map(|at| general::send(machine, cpu, at, badge, Sending { call: true, blocking }))
@@ -315,7 +328,13 @@ impl World {
             Step::Receive { endpoint: at, blocking } => {
                 endpoint(at).map(|at| general::receive(machine, cpu, at, blocking))
             }
-            Step::Reply(_) => Ok(general::reply(machine, cpu)),
+            Step::Reply(_) => Ok(general::reply(machine, cpu, machine.threads[cpu.current].caller)),
+            Step::ReplyKept { reply: at, .. } => reply(at).map(|at| kept::reply(machine, cpu, at)),
+            Step::KeepHome(at) => reply(at).and_then(|at| {
+                let home = machine.threads[cpu.current].home.endpoint.some().ok_or(Error::BadCapability)?;
+                kept::keep(machine, cpu, at)?;
+                Ok(general::receive(machine, cpu, home, true))
+            }),
             Step::ReplyReceive { endpoint: at, .. } => endpoint(at).map(|at| general::reply_receive(machine, cpu, at)),
             Step::ReplyHome(_) => {
                 let home = machine.threads[cpu.current].home.endpoint;
@@ -436,6 +455,7 @@ impl World {
             return;
         }
         let Self { machine, cpu, .. } = self;
+        while !kept::forsake(machine, cpu, index, 1) {}
         end::detach(machine, cpu, index);
         machine.leave_home(index);
         machine.part(index);
@@ -452,6 +472,11 @@ impl World {
         for place in &mut self.notifications {
             if admit(&self.machine.notifications, *place).is_none() {
                 *place = capability(&mut self.machine.notifications, Notification::default());
+            }
+        }
+        for place in &mut self.replies {
+            if admit(&self.machine.replies, *place).is_none() {
+                *place = capability(&mut self.machine.replies, Reply::default());
             }
         }
     }
@@ -494,6 +519,12 @@ impl World {
     /// An endpoint, if it is not gone.
     pub fn endpoint(&self, name: usize) -> Option<&Endpoint> {
         admit(&self.machine.endpoints, self.endpoints[name]).map(|index| &self.machine.endpoints[index])
+    }
+
+    /// Who is kept in a reply object.
+    pub fn kept(&self, name: usize) -> Option<usize> {
+        let reply = admit(&self.machine.replies, self.replies[name])?;
+        self.name(self.machine.replies[reply].caller)
     }
 
     /// A notification, if it is not gone.

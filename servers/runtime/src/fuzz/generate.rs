@@ -34,7 +34,8 @@ impl Step {
 pub const TO_WITNESS: Selector = Selector::new(Operation::Call, at::WITNESS);
 
 const RIGHTS: [u8; 10] = [16, 48, 80, 96, 112, 0, 1, 3, 7, 0x7f];
-const FACTORY_METHODS: u32 = 10;
+/// Methods of the factory, by their labels.
+const FACTORY_METHODS: [u32; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12];
 /// Methods of a task, by their labels.
 const TASK_METHODS: [u32; 11] = [1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18];
 /// Methods of any thread: not those by which a task that is waited for falls silent.
@@ -92,6 +93,7 @@ impl Generator {
     pub fn step(&mut self) -> Step {
         match self.random.below(20) {
             0..=6 => self.message(),
+            7 if self.factory && self.one_in(3) => self.reply(),
             7 => self.notification(),
             8 => self.time(),
             9..=11 => self.task(),
@@ -126,6 +128,16 @@ impl Generator {
         let place = if self.one_in(6) { self.place() } else { self.pick(&at::NOTIFICATIONS) };
         let selector = self.timed(operation, place);
         self.call(selector, Tag::default(), [0; WORDS])
+    }
+
+    /// By whatever was made last, which may be a reply object.
+    fn reply(&mut self) -> Step {
+        let operation = self.pick(&[Operation::KeepReceive, Operation::ReplyKept]);
+        let place = self.pick(&self.recent.clone());
+        let selector =
+            if operation.can_wait() { self.timed(operation, place) } else { Selector::new(operation, place) };
+        let message = self.message().message;
+        self.call(selector, message.tag, message.words)
     }
 
     /// Mostly what ends soon: a task that sleeps too long is not judged.
@@ -205,7 +217,7 @@ impl Generator {
             // Compaction, the only method of an arena.
             return self.method(at::ARENA, 1, &[]);
         }
-        let label = 1 + self.random.below(FACTORY_METHODS);
+        let label = self.pick(&FACTORY_METHODS);
         let task = if self.one_in(4) { self.place() } else { self.pick(&self.recent.clone()) } as Word;
         let arena = if self.one_in(3) { task } else { at::ARENA as Word };
         let words: [Word; 4] = match label {

@@ -101,11 +101,11 @@ impl Fuzzer {
 
     /// Whether a success of this step is an object more.
     fn is_creation(&self, step: &Step) -> bool {
-        let makes = 1..=FactoryMethod::CreateFrames as u16;
+        let makes = |label| label <= FactoryMethod::CreateFrames as u16 || label == FactoryMethod::CreateReply as u16;
         self.kept_from != 0
             && step.selector.operation() == Some(Operation::Call)
             && step.selector.index() == at::FACTORY
-            && makes.contains(&step.message.label())
+            && makes(step.message.label())
     }
 
     /// Puts an object just made away, so that it can be ended when this task is no more.

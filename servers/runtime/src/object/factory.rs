@@ -2,7 +2,7 @@
 
 use lilliput_abi::{Error, Isolation, object::FactoryMethod};
 
-use super::{Arena, Devices, Endpoint, Frames, Interrupt, IoPorts, Notification, Task, Thread, capability};
+use super::{Arena, Devices, Endpoint, Frames, Interrupt, IoPorts, Notification, Reply, Task, Thread, capability};
 use crate::invoke::{Invoke, call};
 use crate::message::{Message, Word, halves};
 
@@ -34,6 +34,14 @@ impl<K: Invoke> Factory<K> {
     /// What the kernel says.
     pub fn create_notification(self) -> Result<Notification<K>, Error> {
         self.create(FactoryMethod::CreateNotification, &[]).map(Notification::at)
+    }
+
+    /// Makes a reply object.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_reply(self) -> Result<Reply<K>, Error> {
+        self.create(FactoryMethod::CreateReply, &[]).map(Reply::at)
     }
 
     /// Makes a 64-bit task.

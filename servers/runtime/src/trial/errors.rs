@@ -13,7 +13,7 @@ use crate::message::{Message, Word};
 use crate::place;
 
 /// Operations that name a capability.
-const NAMING: [Operation; 10] = [
+const NAMING: [Operation; 12] = [
     Operation::Call,
     Operation::Send,
     Operation::SendNonBlocking,
@@ -24,6 +24,8 @@ const NAMING: [Operation; 10] = [
     Operation::Signal,
     Operation::Wait,
     Operation::Poll,
+    Operation::KeepReceive,
+    Operation::ReplyKept,
 ];
 
 fn fails<K: Machine>(operation: Operation, index: u32, message: Message) -> Option<Error> {

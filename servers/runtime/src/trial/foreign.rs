@@ -7,11 +7,11 @@ use lilliput_abi::{Error, Rights, Tag, fault, foreign};
 
 use super::Outcome;
 use super::kit::{self, BADGE, PRIORITY, SCRATCH, SMALL_SIZE, factory, partner};
-use super::partner::{ECHO, LAST_FAULT};
+use super::partner::{ECHO, KEEP, LAST_FAULT, RELEASE};
 use crate::invoke::Invoke;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
-use crate::object::{Received, System, Thread, reply};
+use crate::object::{Parcel, Received, System, Thread, reply};
 use crate::place;
 
 /// What a foreign system call asks the partner for, in the low half of EBX of a 32-bit thread, RAX of a 64-bit one, which is its word 0. Above
@@ -33,6 +33,8 @@ mod number {
     pub const WAIT: Word = 0x105;
     /// [`DIGEST`], answered by the operation that is for such answers.
     pub const RETURN: Word = 0x106;
+    /// To be put aside, and answered with [`LATE`] when the partner is told to.
+    pub const KEEP: Word = 0x107;
     /// See [`WAIT`].
     pub const LATE: Word = 0x1ee7;
     /// Where it says which word is its result.
@@ -107,6 +109,7 @@ pub fn answer<K: Invoke>(received: &Received) -> Result<Option<Message>, Error> 
     };
     Ok(match asked as u16 as Word {
         number::DIGEST | number::RETURN => result(digest(*badge, message.tag, message.payload())),
+        number::KEEP => result(number::LATE),
         number::RESUME => Some(Message::new(fault::RESUME, &[])),
         number::FORGET => None,
         number::DIE => return Err(Error::Gone),
@@ -121,6 +124,11 @@ pub fn answer<K: Invoke>(received: &Received) -> Result<Option<Message>, Error> 
 /// Whether a foreign system call is to be answered by [`Endpoint::return_receive`](crate::object::Endpoint::return_receive).
 pub fn wants_return(message: &Message) -> bool {
     message.words[0] as u16 as Word == number::RETURN
+}
+
+/// Whether the thread is to be put aside.
+pub fn wants_keeping(message: &Message) -> bool {
+    message.words[0] as u16 as Word == number::KEEP
 }
 
 /// What a partner answers to an exception: it is a single step, or the end.
@@ -318,6 +326,39 @@ pub fn unanswered<K: Machine>() -> Outcome {
     let [.., ax] = thread.read_registers(register::IP)?;
     assert_eq!(ax, before[AX], "with the registers of its call");
     factory::<K>().destroy(thread.place())
+}
+
+/// A thread whose call is put aside: its registers are there, it can be stopped, and its answer comes when it is given.
+pub fn kept<K: Machine>() -> Outcome {
+    let own = factory::<K>().create_reply()?;
+    let parcel = Parcel::new(KEEP, &[]).capability(own.place(), Rights::SEND | Rights::RECEIVE);
+    assert_eq!(partner::<K>().call_with(&parcel)?.message.payload(), [1], "a reply object that arrived");
+    let release = || partner::<K>().request(RELEASE, &[]).map(|answer| answer.payload()[0]);
+    for &way in ways::<K>()? {
+        let thread = thread::<K>(way)?;
+        let before = ask(thread, number::KEEP, SOME_FLAGS)?;
+        assert_eq!(partner::<K>().request(ECHO, &[5])?.payload(), [5], "{way:?}: the partner goes on");
+        assert_eq!(thread.read_registers(ASKS as u64)?[0], asks(number::KEEP), "{way:?}: what it asks");
+        assert_eq!(registers()[AX], before[AX], "{way:?}: it waits");
+        assert_eq!(release()?, 0, "{way:?}: an answer");
+        let found = registers();
+        let mut expected = expected(way, before, &found);
+        expected[AX] = number::LATE;
+        assert_eq!(found[..OWN], expected[..OWN], "{way:x?}");
+        // Stopped in its call, which it makes again, and is put aside once more.
+        ask(thread, number::KEEP, SOME_FLAGS)?;
+        thread.stop()?;
+        assert_eq!(release()?, Error::NobodyToReplyTo as Word, "{way:?}: to a thread that was stopped");
+        if way != Way::Sysenter {
+            thread.resume()?;
+            assert_eq!(release()?, 0, "{way:?}: to the call that it made again");
+            assert_eq!(registers()[AX], number::LATE, "{way:?}: its result");
+            ask(thread, number::KEEP, SOME_FLAGS)?;
+        }
+        factory::<K>().destroy(thread.place())?;
+        assert_eq!(release()?, Error::NobodyToReplyTo as Word, "{way:?}: to a thread that is gone");
+    }
+    factory::<K>().destroy(own.place())
 }
 
 /// A 32-bit handler can't have so many words.

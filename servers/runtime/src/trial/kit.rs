@@ -5,11 +5,11 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use lilliput_abi::object::fact;
 use lilliput_abi::{Error, Isolation, Operation, Rights};
 
-use super::{carrying, death, growth, schedule, storage, time};
+use super::{carrying, death, growth, partner as told, schedule, storage, time};
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
-use crate::message::Word;
-use crate::object::{Arena, Devices, Endpoint, Factory, Frames, Interrupt, Notification, System, Task, Thread};
+use crate::message::{Message, Word};
+use crate::object::{Arena, Devices, Endpoint, Factory, Frames, Interrupt, Notification, Reply, System, Task, Thread};
 use crate::{place, role};
 
 /// The badge by which the trial calls its partner.
@@ -181,7 +181,16 @@ pub enum Work {
     Signal = 25,
     /// Finds its storage in order: see [`storage::use_storage`].
     UseStorage = 26,
+    /// Answers by the reply object at place [`GIVEN`] with [`KEPT_ANSWER`].
+    AnswerKept = 27,
+    /// Asks the partner to answer whom it keeps.
+    AskForRelease = 28,
+    /// Asks it to end.
+    AskForEnd = 29,
 }
+
+/// See [`Work::AnswerKept`].
+pub const KEPT_ANSWER: Word = 0xa45;
 
 /// See [`Work::DriveInterrupt`].
 pub const STORM: u32 = 200;
@@ -199,7 +208,7 @@ pub fn done<T>(result: Result<T, Error>) -> u32 {
 }
 
 impl Work {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 30] = [
         Self::Receive,
         Self::Send,
         Self::Call,
@@ -227,6 +236,9 @@ impl Work {
         Self::Serve,
         Self::Signal,
         Self::UseStorage,
+        Self::AnswerKept,
+        Self::AskForRelease,
+        Self::AskForEnd,
     ];
 
     /// The work with this number.
@@ -283,6 +295,12 @@ impl Work {
                 SEEN.store(done(sent), Ordering::SeqCst);
             }
             Self::ReceiveString => SEEN.store(done(carrying::receive_string::<K>(endpoint)), Ordering::SeqCst),
+            Self::AnswerKept => {
+                let answer = Message::new(told::HOLD, &[KEPT_ANSWER]);
+                SEEN.store(done(Reply::<K>::at(given).reply(&answer)), Ordering::SeqCst);
+            }
+            Self::AskForRelease => SEEN.store(done(endpoint.request(told::RELEASE, &[])), Ordering::SeqCst),
+            Self::AskForEnd => SEEN.store(done(endpoint.request(told::EXIT, &[])), Ordering::SeqCst),
             Self::UseStorage => storage::use_storage::<K>(),
             Self::Verify => growth::verify::<K>(),
             Self::Spin => loop {

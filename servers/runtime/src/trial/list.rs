@@ -96,6 +96,11 @@ pub const TRIALS: &[Trial] = &[
     alone("fault-message", BOTH),
     alone("signal-bits", BOTH),
     alone("bound-notification", BOTH),
+    // Callers that are put aside.
+    alone("kept-out-of-order", BOTH),
+    alone("kept-refusals", BOTH),
+    alone("kept-ends", BOTH),
+    with("kept-by-partner", BOTH, ALL),
     // Objects and memory.
     alone("stale-capability", BOTH),
     alone("table-full", BOTH),
@@ -151,6 +156,7 @@ pub const TRIALS: &[Trial] = &[
     with("foreign-storage", BOTH, &[HOST, WIDE]),
     with("foreign-control", BOTH, &[HOST, WIDE]),
     with("foreign-unanswered", BOTH, &[HOST, WIDE]),
+    with("foreign-kept", BOTH, &[HOST, WIDE]),
     with("foreign-narrow-handler", BOTH, NARROW),
     with("foreign-refusals", BOTH, &[HOST, WIDE]),
     with("foreign-at-end-of-space", NARROW, &[HOST, WIDE]),

@@ -17,6 +17,7 @@ mod errors;
 mod factories;
 pub mod foreign;
 mod growth;
+mod keeping;
 mod memory;
 mod messages;
 mod objects;
@@ -69,6 +70,11 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "server-death" => waiting::server_death::<K>,
         "destroyed-while-waiting" => waiting::destroyed_while_waiting::<K>,
         "queue-order" => waiting::queue_order::<K>,
+        "kept-out-of-order" => keeping::out_of_order::<K>,
+        "kept-refusals" => keeping::refusals::<K>,
+        "kept-ends" => keeping::ends::<K>,
+        "kept-by-partner" => keeping::by_partner::<K>,
+        "foreign-kept" => foreign::kept::<K>,
         "foreign-calls" => foreign::calls::<K>,
         "foreign-storage" => foreign::storage::<K>,
         "foreign-control" => foreign::control::<K>,

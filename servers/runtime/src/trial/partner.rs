@@ -9,7 +9,7 @@ use lilliput_abi::{Error, Rights, fault};
 use super::{death, growth, kit};
 use crate::invoke::Invoke;
 use crate::message::{Message, WORDS, Word};
-use crate::object::{Endpoint, Notification, Parcel, Received, Task, accept, reply};
+use crate::object::{Endpoint, Notification, Parcel, Received, Reply, Task, accept, reply};
 use crate::place;
 
 /// Answers with the same message.
@@ -53,6 +53,11 @@ pub const REFLECT: u16 = 18;
 /// Sends so many bytes to the endpoint at the place of kept capabilities, and answers afterwards: `(bytes) -> (error or 0)`
 pub const SEND: u16 = 19;
 
+/// Puts its caller aside into the reply object whose capability it keeps. The answer will be the same message.
+pub const HOLD: u16 = 21;
+/// Answers whom it put aside, and then this one: `-> (error or 0)`
+pub const RELEASE: u16 = 22;
+
 /// Where a capability arrives that the partner gets.
 pub const KEPT: u32 = 24;
 /// The longest string that it takes.
@@ -74,14 +79,18 @@ pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
     let mut last_fault = [0; 2];
     // Whether the answer is to a foreign system call that asked for its operation.
     let mut returns = false;
+    // Whether the caller is to be kept, and how whoever is will be answered.
+    let (mut keeps, mut kept) = (false, Message::default());
     loop {
         let service = Endpoint::<K>::at(place::SERVICE);
         let received = match &answer {
             // A caller may be gone.
             Some(answer) if returns => Endpoint::<K>::return_receive(answer).or_else(|_| service.receive())?,
+            None if keeps => Reply::<K>::at(KEPT).keep_receive()?,
             answer => service.next(answer.as_ref())?,
         };
         arrived += 1;
+        keeps = false;
         returns = false;
         answer = match received.message.label() {
             ECHO => Some(received.message),
@@ -139,12 +148,21 @@ pub fn run<K: Invoke>(read: impl Fn(Word) -> u32) -> Result<(), Error> {
                 let outcome = Endpoint::<K>::at(KEPT).send_with(&Parcel::new(SEND, &[]).string(string, length));
                 Some(Message::new(SEND, &[number(outcome)]))
             }
+            HOLD => {
+                (keeps, kept) = (true, received.message);
+                None
+            }
+            RELEASE => Some(Message::new(RELEASE, &[number(Reply::<K>::at(KEPT).reply(&kept))])),
             READ => {
                 let client = Task::<K>::at(kit::CLIENT).info()?;
                 Some(Message::new(READ, &[read(client.base + received.message.words[0]) as Word]))
             }
             abi::INTERRUPT_LABEL | abi::SYSCALL_LABEL | abi::SYSENTER_LABEL => {
                 match super::foreign::answer::<K>(&received) {
+                    Ok(Some(answer)) if super::foreign::wants_keeping(&received.message) => {
+                        (keeps, kept) = (true, answer);
+                        None
+                    }
                     Ok(answer) => {
                         returns = super::foreign::wants_return(&received.message);
                         answer

@@ -16,7 +16,7 @@ use crate::{place, role, time};
 /// How long a further thread of a trial waits for somebody.
 pub const PATIENCE: Deadline = Deadline::FromNow(PATIENCE_MILLISECONDS * MILLISECOND);
 /// So long that what need not wait for anybody is done by then, on a slow emulator too.
-const PATIENCE_MILLISECONDS: u64 = 50;
+pub const PATIENCE_MILLISECONDS: u64 = 50;
 /// So long that a trial that waited for it would be taken for stuck.
 const FAR: Deadline = Deadline::FromNow(3_600_000 * MILLISECOND);
 const SOON: Deadline = Deadline::FromNow(2 * MILLISECOND);

@@ -20,6 +20,7 @@ fn machine(threads: usize, endpoints: usize) -> Machine {
         tasks: slab(1),
         endpoints: slab(endpoints),
         notifications: slab(1),
+        replies: slab(1),
         timers: Timers::for_tests(1),
         pages: carry::Pages::NONE,
     }

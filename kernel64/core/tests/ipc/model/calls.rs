@@ -14,6 +14,7 @@ impl Model {
         let message = match call {
             Step::Send { message, .. } | Step::Call { message, .. } => message,
             Step::Reply(message) | Step::ReplyReceive { message, .. } | Step::ReplyHome(message) => message,
+            Step::ReplyKept { message, .. } => message,
             _ => Message::default(),
         };
         let length = if message.long { usize::from(message.length).min(message.words.len()) } else { 4 };
@@ -26,6 +27,7 @@ impl Model {
                 self.notifications[notification].is_none()
             }
             Step::Bind(Some(notification)) => self.notifications[notification].is_none(),
+            Step::KeepHome(reply) | Step::ReplyKept { reply, .. } => self.replies[reply].is_none(),
             _ => false,
         };
         if gone {
@@ -35,12 +37,17 @@ impl Model {
             Step::Send { endpoint, badge, blocking, .. } => self.send(me, endpoint, badge, blocking, false),
             Step::Call { endpoint, badge, blocking, .. } => self.send(me, endpoint, badge, blocking, true),
             Step::Receive { endpoint, blocking } => self.receive(me, endpoint, blocking),
-            Step::Reply(_) => match self.answer(me) {
-                Err(error) => self.thread(me).fail(error),
-                Ok(client) => {
-                    self.thread(me).succeed();
-                    client.into_iter().for_each(|client| self.wake(client));
-                }
+            Step::Reply(_) => {
+                let client = self.thread(me).client;
+                self.reply(me, client);
+            }
+            Step::ReplyKept { reply, .. } => self.reply(me, self.replies[reply].flatten()),
+            Step::KeepHome(reply) => match self.thread(me).home {
+                Some(home) => match self.keep(me, reply) {
+                    Ok(()) => self.receive(me, home, true),
+                    Err(error) => self.thread(me).fail(error),
+                },
+                None => self.thread(me).fail(Error::BadCapability),
             },
             Step::ReplyReceive { endpoint, .. } => self.reply_receive(me, endpoint),
             Step::ReplyHome(_) => match self.thread(me).home {
@@ -160,9 +167,45 @@ impl Model {
         None
     }
 
-    /// Gives the answer to the client, who can be woken afterwards if it goes on.
-    pub(super) fn answer(&mut self, me: usize) -> Result<Option<usize>, Error> {
+    fn reply(&mut self, me: usize, client: Option<usize>) {
+        match self.answer(me, client) {
+            Err(error) => self.thread(me).fail(error),
+            Ok(client) => {
+                self.thread(me).succeed();
+                client.into_iter().for_each(|client| self.wake(client));
+            }
+        }
+    }
+
+    /// Puts the client aside.
+    fn keep(&mut self, me: usize, reply: usize) -> Result<(), Error> {
         let client = self.thread(me).client.ok_or(Error::NobodyToReplyTo)?;
+        if self.replies[reply].flatten().is_some() {
+            return Err(Error::Busy);
+        }
+        self.let_go(client);
+        self.replies[reply] = Some(Some(client));
+        self.thread(client).doing = Doing::Kept(reply);
+        let task = self.thread(me).new.task;
+        self.kept[task].insert(0, reply);
+        Ok(())
+    }
+
+    /// Whoever owed a thread an answer does not any more.
+    pub(super) fn let_go(&mut self, client: usize) {
+        match self.thread(client).doing {
+            Doing::Awaiting(server) => self.thread(server).client = None,
+            Doing::Kept(reply) => {
+                self.replies[reply] = Some(None);
+                self.kept.iter_mut().for_each(|kept| kept.retain(|&other| other != reply));
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives the answer to a client, who can be woken afterwards if it goes on.
+    pub(super) fn answer(&mut self, me: usize, client: Option<usize>) -> Result<Option<usize>, Error> {
+        let client = client.ok_or(Error::NobodyToReplyTo)?;
         let mut goes_on = true;
         if self.thread(client).fault.is_some() {
             let tag = self.thread(me).tag;
@@ -175,7 +218,7 @@ impl Model {
         } else {
             self.deliver(me, client, 0)?;
         }
-        self.thread(me).client = None;
+        self.let_go(client);
         if goes_on {
             self.thread(client).doing = Doing::Ready;
             return Ok(Some(client));
@@ -188,7 +231,8 @@ impl Model {
     /// somebody outranks it or its time is over.
     pub(super) fn reply_receive(&mut self, me: usize, endpoint: usize) {
         let payer = self.payer().unwrap();
-        let client = match self.answer(me) {
+        let client = self.thread(me).client;
+        let client = match self.answer(me, client) {
             Err(error) => return self.thread(me).fail(error),
             Ok(client) => client,
         };

@@ -10,9 +10,7 @@ impl Model {
     /// Ends a wait that was in vain. Who waits for the handler of its fault makes the instruction again if that is gone, but for a trap's,
     /// and else can't go on.
     pub(super) fn disappoint(&mut self, name: usize, error: Error) {
-        if let Doing::Awaiting(server) = self.thread(name).doing {
-            self.thread(server).client = None;
-        }
+        self.let_go(name);
         match self.thread(name).fault.take() {
             Some([what, ..]) if error != Error::Gone || [1, 3, 4].contains(&(what & 0xff)) => return self.stop(name),
             Some(_) => {}
@@ -54,7 +52,7 @@ impl Model {
         }
         let doing = self.thread(name).doing;
         match doing {
-            Doing::Awaiting(server) => self.thread(server).client = None,
+            Doing::Awaiting(_) | Doing::Kept(_) => self.let_go(name),
             _ if self.running == Some(name) => self.running = None,
             _ => {
                 let priority = self.priority(name);
@@ -100,8 +98,14 @@ impl Model {
         if self.threads[name].is_none() || self.running == Some(name) {
             return;
         }
-        self.end(name);
         let task = self.thread(name).new.task;
+        while self.tasks[task].len() == 1
+            && let Some(&reply) = self.kept[task].first()
+            && let Some(Some(caller)) = self.replies[reply]
+        {
+            self.disappoint(caller, Error::Gone);
+        }
+        self.end(name);
         self.tasks[task].retain(|&other| other != name);
         self.unbind(name);
         self.threads[name] = None;

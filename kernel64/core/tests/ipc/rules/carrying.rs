@@ -13,7 +13,7 @@ use x86_64::structures::paging::PageTableFlags;
 
 use super::{call, receive, reply_receive, send, server_and_client, words, world};
 use crate::memory;
-use crate::step::{Message, Step};
+use crate::step::{Message, New, Step};
 use crate::world::World;
 
 const PAGE: u64 = Frame::SIZE;
@@ -201,6 +201,35 @@ fn a_string_goes_and_comes_back_in_steps() {
             assert_eq!(world.state(SERVER), State::Receiving);
         }
     }
+}
+
+/// For a string the caller is the server's own again, as it may take several steps.
+#[test]
+fn a_kept_caller_gets_a_string_in_steps() {
+    let length = 2 * STEP + 5;
+    let mut world = with_memory([Kind::Wide, Kind::Small], length, &bytes(length));
+    memory::write(world.root(0), SOURCE, &bytes(length));
+    world.run(call(words(&[])));
+    world.run(Step::KeepHome(0));
+    world.run(Step::SetPriority { thread: PAGER, priority: 3 });
+    let answer = |length| Step::ReplyKept { reply: 0, message: string(SOURCE, length) };
+    // Somebody sends, so that the server goes on.
+    world.run(Step::Start { thread: 3, new: New { kind: Kind::Wide, task: 3, priority: 9, budget: None } });
+    world.run(call(words(&[])));
+    world.run(answer(length.into()));
+    assert_eq!((world.status(SERVER), world.kept(0)), (Err(Error::Busy), Some(CLIENT)));
+    world.run(Step::Reply(words(&[])));
+    world.run(answer(u64::from(length) + 1));
+    world.settle();
+    assert_eq!((world.status(SERVER), world.kept(0)), (Err(Error::Unaccepted), None));
+    assert_eq!(world.thread(SERVER).caller, world.threads[CLIENT]);
+    world.run(Step::KeepHome(1));
+    world.run(call(words(&[])));
+    world.run(Step::Reply(words(&[])));
+    world.run(Step::ReplyKept { reply: 1, message: string(SOURCE, length.into()) });
+    assert!(world.settle() >= 2, "in steps");
+    assert_eq!((world.running(), world.status(SERVER), world.status(CLIENT)), (Some(SERVER), Ok(0), Ok(CARRIED)));
+    assert!(memory::read(world.root(1), TARGET, length.into()) == bytes(length), "all of it");
 }
 
 #[test]

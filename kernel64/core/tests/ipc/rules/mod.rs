@@ -5,6 +5,7 @@ mod deadlines;
 mod ends;
 mod faults;
 mod foreign;
+mod kept;
 mod messages;
 mod notifications;
 mod replies;

@@ -50,9 +50,10 @@ pub struct Balance {
 }
 
 /// Types of objects that the kernel has tables of.
-const TYPES: [ObjectType; 9] = [
+const TYPES: [ObjectType; 10] = [
     ObjectType::Endpoint,
     ObjectType::Notification,
+    ObjectType::Reply,
     ObjectType::Thread,
     ObjectType::Task,
     ObjectType::Arena,
