@@ -5,7 +5,7 @@ use super::Frame;
 /// How many runs can be handed out at a time.
 const MOST: usize = 64;
 
-/// A run; one of no frames stands for none.
+/// A run.
 #[derive(Clone, Copy)]
 struct Run {
     first: u64,
@@ -16,8 +16,8 @@ struct Run {
 impl Run {
     const NONE: Self = Self { first: 0, count: 0, owner: 0 };
 
-    const fn has(&self, number: u64) -> bool {
-        number >= self.first && number - self.first < self.count as u64
+    const fn end(&self) -> u64 {
+        self.first + self.count as u64
     }
 }
 
@@ -32,39 +32,64 @@ pub enum DeviceError {
     BadRun,
 }
 
-/// The runs that are handed out. No two overlap.
-pub struct DeviceRuns([Run; MOST]);
+/// The runs that are handed out, in the order of their frames. No two overlap.
+///
+/// Who owns a frame is asked for every page that is unmapped with a factory's end: it is found by halves.
+pub struct DeviceRuns {
+    runs: [Run; MOST],
+    used: usize,
+}
 
 impl Default for DeviceRuns {
     fn default() -> Self {
-        Self([Run::NONE; MOST])
+        Self { runs: [Run::NONE; MOST], used: 0 }
     }
 }
 
 impl DeviceRuns {
+    fn runs(&self) -> &[Run] {
+        &self.runs[..self.used]
+    }
+
+    /// How many runs begin before a frame.
+    fn before(&self, number: u64) -> usize {
+        self.runs().partition_point(|run| run.first < number)
+    }
+
     /// Hands a run out.
+    ///
+    /// # Errors
+    /// In this order: `BadRun`, `Overlaps`, `Full`. Then nothing was done.
     pub fn take(&mut self, first: Frame, count: u32, owner: u32) -> Result<(), DeviceError> {
-        let last = count.checked_sub(1).and_then(|more| first.offset(u64::from(more))).ok_or(DeviceError::BadRun)?;
+        count.checked_sub(1).and_then(|more| first.offset(u64::from(more))).ok_or(DeviceError::BadRun)?;
         let new = Run { first: first.number(), count, owner };
-        let overlaps = |run: &Run| run.has(new.first) || run.has(last.number()) || run.count > 0 && new.has(run.first);
-        if self.0.iter().any(overlaps) {
+        let place = self.before(new.end());
+        if place > 0 && self.runs[place - 1].end() > new.first {
             return Err(DeviceError::Overlaps);
         }
-        let place = self.0.iter_mut().find(|run| run.count == 0).ok_or(DeviceError::Full)?;
-        *place = new;
+        if self.used == MOST {
+            return Err(DeviceError::Full);
+        }
+        self.used += 1;
+        self.runs[place..self.used].rotate_right(1);
+        self.runs[place] = new;
         Ok(())
     }
 
     /// Takes back the run that begins here, if there is one.
     pub fn give_back(&mut self, first: Frame) {
-        if let Some(run) = self.0.iter_mut().find(|run| run.count > 0 && run.first == first.number()) {
-            *run = Run::NONE;
+        let place = self.before(first.number());
+        if self.runs().get(place).is_some_and(|run| run.first == first.number()) {
+            self.runs[place..self.used].rotate_left(1);
+            self.used -= 1;
         }
     }
 
     /// Who owns a frame.
     pub fn owner(&self, frame: Frame) -> Option<u32> {
-        self.0.iter().find(|run| run.has(frame.number())).map(|run| run.owner)
+        let before = self.before(frame.number() + 1);
+        let run = self.runs()[..before].last()?;
+        (frame.number() < run.end()).then_some(run.owner)
     }
 }
 

@@ -76,7 +76,7 @@ impl Clearing {
 
     /// Unmaps some pages, and tells of each. True when that was all.
     ///
-    /// It looks at no more than `work` entries, a page unmapped or a table freed counting for eight, but at
+    /// It looks at no more than `work` entries, a page that is told of or a table freed counting for eight, but at
     /// [`LEAST_WORK`]: time goes by the tables that there are, not by the length of the range.
     pub fn step(
         &mut self,
@@ -133,8 +133,10 @@ impl Clearing {
             let whole = self.range.start <= page && page + step <= self.range.end;
             if table.level == 1 || flags.contains(PageTableFlags::HUGE_PAGE) {
                 let address = VirtAddr::new_truncate(page * Frame::SIZE);
-                if whole && goes(Leaf { address, frame: below, frames: step, flags }) {
-                    memory.table(table.frame)[index as usize].set_unused();
+                if whole {
+                    if goes(Leaf { address, frame: below, frames: step, flags }) {
+                        memory.table(table.frame)[index as usize].set_unused();
+                    }
                     *left = left.saturating_sub(HEAVY);
                 }
                 continue;
