@@ -3,6 +3,7 @@
 mod accounting;
 mod counts;
 mod crossover;
+pub mod experiment;
 pub mod linux;
 mod scale;
 
@@ -79,14 +80,17 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Other {
     Linux(linux::Arguments),
+    Experiment(experiment::Arguments),
 }
 
 /// Runs the subcommand.
 pub fn main(
     Arguments { other, json, accounting, counts, crossover, scale, machine, config, timeout }: Arguments,
 ) -> Result<()> {
-    if let Some(Other::Linux(arguments)) = other {
-        return linux::main(arguments);
+    match other {
+        Some(Other::Linux(arguments)) => return linux::main(arguments),
+        Some(Other::Experiment(arguments)) => return experiment::main(arguments),
+        None => (),
     }
     let prepared = Prepared::new(Needs::EMULATOR)?;
     if counts {

@@ -22,6 +22,14 @@ use crate::machine::{Machine, Plugin};
 use crate::prepare::Prepared;
 use crate::report::Row;
 
+/// What the plugin wrote in a boot in this folder.
+pub fn records(folder: &std::path::Path) -> Result<Vec<Record>> {
+    let output = Plugin::output(folder);
+    let text = fs::read_to_string(&output).with_context(|| format!("can't read {}", output.display()))?;
+    let records: Result<_, _> = text.lines().map(serde_json::from_str).collect();
+    records.context("the plugin's output is not understood")
+}
+
 /// What came of a boot.
 pub struct Counted {
     /// The guest's report.
@@ -39,19 +47,27 @@ impl Counted {
         library: &Library,
         boot: &str,
         scenario: Scenario,
+        limits: (Duration, impl Into<Show>),
+    ) -> Result<Self> {
+        let config = Config { allow_unenforced: true, ..Config::new([scenario]) };
+        Self::of(prepared, library, boot, config, limits)
+    }
+
+    /// The same with a configuration.
+    pub fn of(
+        prepared: &Prepared,
+        library: &Library,
+        boot: &str,
+        config: Config,
         (limit, show): (Duration, impl Into<Show>),
     ) -> Result<Self> {
         let machine =
             Machine { plugin: Some(library.plugin(prepared)?), ..Machine::of_tests().counting_instructions() };
-        let mut config = Config { instructions: true, ..Config::new([scenario]) };
-        config.allow_unenforced = true;
+        let mut config = Config { instructions: true, ..config };
         config.extra.push(("counts".to_owned(), "yes".to_owned()));
         let report = prepared.boot(boot, &machine, &config, limit, show)?;
         report.check().with_context(|| format!("boot `{boot}`"))?;
-        let output = Plugin::output(&prepared.folder(boot));
-        let text = fs::read_to_string(&output).with_context(|| format!("can't read {}", output.display()))?;
-        let records: Result<_, _> = text.lines().map(serde_json::from_str).collect();
-        let records = records.context("the plugin's output is not understood")?;
+        let records = records(&prepared.folder(boot))?;
         Ok(Self { report, records, platform: machine.platform()? })
     }
 

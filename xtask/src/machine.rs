@@ -85,14 +85,7 @@ impl Machine {
         command.args(["-device", &format!("isa-debug-exit,iobase={port:#x},iosize=4")]);
         // A snapshot, so that firmware and guest can't change the image.
         command.arg("-drive").arg(format!("format=raw,snapshot=on,file={}", escaped(image)?));
-        if let Some(disk) = &self.disk {
-            command.arg("-drive").arg(format!("if=none,id=disk,format=raw,file={}", escaped(disk)?));
-            // As of virtio 1.0: the driver knows no older kind.
-            command.args(["-device", "virtio-blk-pci,drive=disk,disable-legacy=on,disable-modern=off"]);
-        }
-        if let Some(plugin) = &self.plugin {
-            command.arg("-plugin").arg(plugin.option(folder)?);
-        }
+        self.add_devices(&mut command, folder)?;
         if self.firmware == Firmware::Uefi {
             let (code, variables) = firmware::find().context("there is no UEFI firmware; install the package ovmf")?;
             let own = folder.join("uefi-variables.fd");
@@ -104,12 +97,26 @@ impl Machine {
     }
 
     /// The command line for a boot of Linux's own kernel with this archive as its file system, on the same machine: the first serial port
-    /// on standard output, and an end when the guest resets.
-    pub fn linux_command(&self, kernel: &Path, tree: &Path, parameters: &str) -> Command {
+    /// on standard output, and an end when the guest resets. `folder` is for files of this boot.
+    pub fn linux_command(&self, kernel: &Path, tree: &Path, parameters: &str, folder: &Path) -> Result<Command> {
         let mut command = self.bare_command();
+        self.add_devices(&mut command, folder)?;
         command.args(["-serial", "stdio"]);
         command.arg("-kernel").arg(kernel).arg("-initrd").arg(tree).arg("-append").arg(parameters);
-        command
+        Ok(command)
+    }
+
+    /// The disk and the plugin, where there are some.
+    fn add_devices(&self, command: &mut Command, folder: &Path) -> Result<()> {
+        if let Some(disk) = &self.disk {
+            command.arg("-drive").arg(format!("if=none,id=disk,format=raw,file={}", escaped(disk)?));
+            // As of virtio 1.0: the driver knows no older kind.
+            command.args(["-device", "virtio-blk-pci,drive=disk,disable-legacy=on,disable-modern=off"]);
+        }
+        if let Some(plugin) = &self.plugin {
+            command.arg("-plugin").arg(plugin.option(folder)?);
+        }
+        Ok(())
     }
 
     /// What all boots have in common.

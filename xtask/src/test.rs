@@ -3,6 +3,7 @@
 mod attack;
 mod counts;
 mod disk;
+mod experiments;
 mod guest;
 mod host;
 mod linux;
@@ -76,11 +77,13 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let robust = linux_robust::BOOTS.iter().map(|boot| boot.name);
     let costs = linux_costs::BOOTS.iter().map(|boot| boot.name);
     let counted = counts::BOOTS.iter().map(|boot| boot.name);
+    let experiments = experiments::TRIALS.iter().map(|trial| trial.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
     let own = [host::NAME, SIZE, PATHS].into_iter();
     own.chain(guest)
         .chain([disk::NAME])
         .chain(counted)
+        .chain(experiments)
         .chain(program)
         .chain(linux)
         .chain([linux_terminal::NAME])
@@ -120,6 +123,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         boots.push((disk::NAME, Box::new(|tally| disk::run(&prepared, limit, verbose, tally))));
         for boot in &counts::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
+        }
+        for trial in &experiments::TRIALS {
+            boots.push((trial.name, Box::new(|tally| trial.run(&prepared, limit, tally))));
         }
         for boot in &program::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));

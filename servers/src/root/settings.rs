@@ -64,6 +64,8 @@ pub struct Settings {
     pub linux_seconds: usize,
     /// If the console of Linux programs is a terminal, its rows times 65,536 plus its columns; else 0.
     pub linux_terminal: usize,
+    /// Whether the Linux server has a page table of its own, and is no arena's host.
+    pub linux_apart: bool,
     /// Seconds since 1970, for Linux programs.
     pub date: usize,
     /// Tasks that grow at a time.
@@ -125,6 +127,7 @@ impl Settings {
             linux_pages: number("linux_pages", 32 << 10)?,
             linux_seconds: number("linux_seconds", 0)?,
             linux_terminal: config.get("linux_terminal").map_or(0, terminal),
+            linux_apart: config.flag("linux_apart").map_err(|error| Failure::new(format!("{error}")))?,
             date: number("date", 0)?,
             growth_tasks: number("growth_tasks", 300)?,
             growth_steps: number("growth_steps", 6000)?,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::{Caches, Found};
 use crate::processor::{Processor, Second};
-use crate::tlb::{Page, Tlb};
+use crate::tlb::{Layout, Page, Tlb};
 
 /// How often something was missed. What missed the second level missed the first as well, and counts for the second alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,7 @@ impl AddAssign for Misses {
 /// A processor's memory system.
 #[derive(Clone, Debug)]
 pub struct Memory {
+    layout: Layout,
     code: Tlb,
     data: Tlb,
     /// The second level: of both, or of instructions and of data.
@@ -72,12 +73,13 @@ pub struct Memory {
 
 impl Memory {
     /// With nothing in it; of a processor that uses tags, or not.
-    pub fn new(processor: &Processor, tagged: bool) -> Self {
+    pub fn new(processor: &Processor, tagged: bool, layout: Layout) -> Self {
         let (second, second_data) = match processor.second {
             Second::Shared(level) => (level, None),
             Second::Split { code, data } => (code, Some(data)),
         };
         Self {
+            layout,
             code: Tlb::new(processor.code_tlb),
             data: Tlb::new(processor.data_tlb),
             second: Tlb::new(second),
@@ -90,7 +92,7 @@ impl Memory {
 
     /// A line of instructions.
     pub fn fetch(&mut self, address: u64, physical: u64) {
-        let page = Page::of(address, physical);
+        let page = Page::of(self.layout, address, physical);
         if !self.code.touch(page) {
             self.code.insert(page);
             let count =
@@ -106,7 +108,7 @@ impl Memory {
 
     /// A line of data.
     pub fn access(&mut self, address: u64, physical: u64) {
-        let page = Page::of(address, physical);
+        let page = Page::of(self.layout, address, physical);
         if !self.data.touch(page) {
             self.data.insert(page);
             let second = self.second_data.as_mut().unwrap_or(&mut self.second);
@@ -146,7 +148,7 @@ mod tests {
 
     /// Misses of the third round through so many pages, a line of each, with a new root before each round.
     fn third(name: &str, tagged: bool, pages: u64) -> Misses {
-        let mut memory = Memory::new(by_name(name).unwrap(), tagged);
+        let mut memory = Memory::new(by_name(name).unwrap(), tagged, Layout::Lilliput);
         let mut before = Misses::default();
         for _ in 0..3 {
             before = memory.misses;
@@ -180,13 +182,13 @@ mod tests {
 
     #[test]
     fn instructions_have_a_tlb_of_their_own() {
-        let mut memory = Memory::new(by_name("zen3").unwrap(), false);
+        let mut memory = Memory::new(by_name("zen3").unwrap(), false, Layout::Lilliput);
         memory.fetch(0x1000, 0x1000);
         memory.access(0x1000, 0x1000);
         let expected = Misses { code_walks: 1, data_walks: 1, beyond: 1, data_lines: 1, ..Misses::default() };
         assert_eq!(memory.misses, expected);
         // Skylake's second level is one for both.
-        let mut memory = Memory::new(by_name("skylake").unwrap(), false);
+        let mut memory = Memory::new(by_name("skylake").unwrap(), false, Layout::Lilliput);
         memory.fetch(0x1000, 0x1000);
         memory.access(0x1000, 0x1000);
         assert_eq!((memory.misses.data_walks, memory.misses.data_tlb), (0, 1));
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_kernel_stays_when_roots_change() {
-        let mut memory = Memory::new(by_name("zen3").unwrap(), false);
+        let mut memory = Memory::new(by_name("zen3").unwrap(), false, Layout::Lilliput);
         for _ in 0..2 {
             memory.fetch(0xffff_ffff_8000_0000, 0x10_0000);
             memory.access(0xffff_ffff_c000_0000, 0x20_0000);

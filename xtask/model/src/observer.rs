@@ -11,6 +11,7 @@ use crate::count::Counter;
 use crate::mark::Bits;
 use crate::memory::{Memory, Misses};
 use crate::processor::{PROCESSORS, Processor};
+use crate::tlb::Layout;
 use crate::{Class, LINE, Record, is_kernel};
 
 /// An instruction.
@@ -47,6 +48,7 @@ const NONE: u64 = u64::MAX;
 pub struct Observer {
     /// Where the table of descriptors is.
     descriptors: Range<u64>,
+    layout: Layout,
     bits: Bits,
     case: Value,
     batch: Option<Batch>,
@@ -61,13 +63,13 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Nothing seen yet.
-    pub fn new(descriptors: Range<u64>) -> Self {
-        let with = |tagged: bool| PROCESSORS.into_iter().filter(move |processor| processor.tags || !tagged);
-        let processors = with(false).map(|processor| (processor, false));
-        let processors: Vec<_> = processors.chain(with(true).map(|processor| (processor, true))).collect();
+    /// Nothing seen yet. All processors are modelled with tags and without, those as well that have none.
+    pub fn new(descriptors: Range<u64>, layout: Layout) -> Self {
+        let with = |tagged: bool| PROCESSORS.into_iter().map(move |processor| (processor, tagged));
+        let processors: Vec<_> = with(false).chain(with(true)).collect();
         Self {
             descriptors,
+            layout,
             bits: Bits::default(),
             case: Value::Null,
             batch: None,
@@ -103,8 +105,8 @@ impl Observer {
                 let name = self.bits.take().context("a batch's name is no text")?;
                 self.batch = Some(Batch::new(&self.case, name));
                 // What was before does not matter: the batch warms up by itself.
-                self.memories =
-                    self.processors.iter().map(|&(processor, tagged)| Memory::new(processor, tagged)).collect();
+                let memory = |&(processor, tagged): &(_, bool)| Memory::new(processor, tagged, self.layout);
+                self.memories = self.processors.iter().map(memory).collect();
                 self.before = None;
                 self.line = NONE;
             }
@@ -226,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_counted_between_marks() {
-        let mut observer = Observer::new(TABLE..TABLE + 64);
+        let mut observer = Observer::new(TABLE..TABLE + 64, Layout::Lilliput);
         assert!(!observer.is_watching());
         say(&mut observer, r#"{"ways":["call"],"from":"small"}"#, Mark::Case);
         say(&mut observer, "4 words", Mark::Start);
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_new_root_costs_walks_where_nothing_is_tagged() {
-        let mut observer = Observer::new(0..0);
+        let mut observer = Observer::new(0..0, Layout::Lilliput);
         say(&mut observer, "{}", Mark::Case);
         say(&mut observer, "", Mark::Start);
         (0..8).for_each(|_| switch(&mut observer));
@@ -255,13 +257,12 @@ mod tests {
         // Of its two lines' one page, the user's; the kernel's are global.
         let walks = |tagged| records[0].walks(records[0].on("zen3", tagged).unwrap());
         assert_eq!((walks(true), walks(false)), (0.0, 1.0));
-        assert!(records[0].on("duron", true).is_none(), "it has no tags");
     }
 
     #[test]
     fn the_same_gives_the_same() {
         let batch = || {
-            let mut observer = Observer::new(0..0);
+            let mut observer = Observer::new(0..0, Layout::Lilliput);
             say(&mut observer, "{}", Mark::Case);
             say(&mut observer, "", Mark::Start);
             (0..100).for_each(|_| switch(&mut observer));
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error() {
-        let mut observer = Observer::new(0..0);
+        let mut observer = Observer::new(0..0, Layout::Lilliput);
         assert!(observer.mark(Mark::Stop, &at(0x40_0000)).is_err());
         assert!(observer.mark(Mark::Case, &at(0x40_0000)).is_err(), "no JSON");
         observer.mark(Mark::One, &at(0x40_0000)).unwrap();

@@ -1,7 +1,7 @@
 //! A plugin of QEMU's TCG that shows a [`lilliput_model::Observer`] what the guest executes, and writes what it makes of that.
 //!
-//! Arguments: `out=FILE` for a line of JSON for each way of each batch, and `descriptors=START-END`, in hexadecimal, for where the
-//! kernel's table of descriptors is. `cargo xtask bench --counts` builds and loads it.
+//! Arguments: `out=FILE` for a line of JSON for each way of each batch, `descriptors=START-END`, in hexadecimal, for where the
+//! kernel's table of descriptors is, and `layout=lilliput` or `linux` for whose kernel it is. `cargo xtask bench --counts` builds and loads it.
 //!
 //! One processor, and one thread of the emulator that runs it: everything is called from there, the state is behind a lock that nobody
 //! waits for. What goes wrong ends the emulator with a message: figures of which a part is missing are worse than none.
@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::slice;
 
 use anyhow::{Context, Result};
+use lilliput_model::tlb::Layout;
 
 use self::api::{Argument, Id, Info};
 
@@ -60,7 +61,8 @@ fn install(arguments: &[String]) -> Result<()> {
         let value = arguments.iter().find_map(|text| text.split_once('=').filter(|(key, _)| *key == name));
         value.map(|(_, value)| value).with_context(|| format!("it needs `{name}=`"))
     };
-    state::begin(value("out")?, range(value("descriptors")?).context("descriptors")?)
+    let layout = Layout::of_name(value("layout")?).context("there is no such layout")?;
+    state::begin(value("out")?, range(value("descriptors")?).context("descriptors")?, layout)
 }
 
 /// A range such as `ffff0000-ffff0040`.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use lilliput_model::observer::Access;
+use lilliput_model::tlb::Layout;
 use lilliput_model::{Class, Instruction, Observer};
 use lilliput_runtime::mark::Mark;
 
@@ -49,9 +50,9 @@ static WATCHING: AtomicBool = AtomicBool::new(false);
 static FOUND: AtomicBool = AtomicBool::new(false);
 
 /// Sets everything up.
-pub fn begin(out: &str, descriptors: Range<u64>) -> Result<()> {
+pub fn begin(out: &str, descriptors: Range<u64>, layout: Layout) -> Result<()> {
     let out = File::create(out).with_context(|| format!("can't write {out}"))?;
-    let state = State { observer: Observer::new(descriptors), out, memory: None, last: (0, 0) };
+    let state = State { observer: Observer::new(descriptors, layout), out, memory: None, last: (0, 0) };
     *STATE.lock().unwrap_or_else(|error| error.into_inner()) = Some(state);
     Ok(())
 }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub use self::budgets::Budgets;
+pub use self::native::PARAMETERS;
 use self::side::SideFigures;
-pub use self::side::{LILLIPUT, Scope, Side};
+pub use self::side::{LILLIPUT, Scope, Side, path};
 use self::table::Measured;
 use crate::linux::Architecture;
 use crate::machine::Machine;

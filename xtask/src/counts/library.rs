@@ -43,6 +43,12 @@ impl Library {
     pub fn plugin(&self, prepared: &Prepared) -> Result<Plugin> {
         let code = Code::read(&prepared.build.kernel).context("the kernel's symbols")?;
         let start = code.symbol("lilliput_boot_cpu")? + code.symbol("lilliput_layout_gdt")?;
-        Ok(Plugin { library: self.0.clone(), descriptors: start..start + 8 * gdt::ENTRIES as u64 })
+        let descriptors = start..start + 8 * gdt::ENTRIES as u64;
+        Ok(Plugin { library: self.0.clone(), descriptors, layout: "lilliput" })
+    }
+
+    /// For Debian's own kernel, whose stores to its descriptors are not told from others.
+    pub fn plugin_of_linux(&self) -> Plugin {
+        Plugin { library: self.0.clone(), descriptors: 0..0, layout: "linux" }
     }
 }

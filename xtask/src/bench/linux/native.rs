@@ -17,7 +17,7 @@ use crate::setup::LinuxKernel;
 const BOOT: &str = "bench-linux-native";
 /// What the kernel is told: to print on the serial port, and little; without the work against leaks of processors that this one does not
 /// have; and to restart where it can't go on, which ends the emulator.
-const PARAMETERS: &str = "console=ttyS0 quiet loglevel=0 mitigations=off panic=-1";
+pub const PARAMETERS: &str = "console=ttyS0 quiet loglevel=0 mitigations=off panic=-1";
 
 /// Boots, and lets the programs measure one after the other: the first program starts both, and then restarts the machine, which is the end.
 pub fn measure(
@@ -35,7 +35,7 @@ pub fn measure(
     let first = path(Architecture::Amd64);
     let parameters = format!("{PARAMETERS} rdinit={first} -- init {} {}", scope.word(), programs.join(" "));
     let machine = Machine::of_tests().counting_instructions();
-    let mut command = machine.linux_command(&kernel.image, &tree, &parameters);
+    let mut command = machine.linux_command(&kernel.image, &tree, &parameters, &folder)?;
     let text = process::output_within(&mut command, limit, |_| ()).context("the boot of Debian's kernel")?;
     let log = folder.join("serial.log");
     fs::write(&log, &text).with_context(|| format!("can't write {}", log.display()))?;

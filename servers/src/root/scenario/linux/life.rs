@@ -61,7 +61,9 @@ impl Life {
         let factory = context(maker.create_factory(programs_frames, OBJECTS), "a factory for Linux programs")?;
         let arena = context(maker.create_arena(), "an arena for Linux programs")?;
         names.extend([endpoint.place(), pool.place(), factory.place(), arena.place()]);
-        let server = supervisor.create_for("linux", Space::Host(arena), PLACES)?;
+        // Apart it does the same, over there: what its clients' calls cost then is what is compared.
+        let space = if settings.linux_apart { Space::Wide } else { Space::Host(arena) };
+        let server = supervisor.create_for("linux", space, PLACES)?;
         supervisor.load(server, "linux")?;
         let child = supervisor.child_mut(server);
         child.grant(place::SERVICE, endpoint.place(), Rights::all(), 0)?;

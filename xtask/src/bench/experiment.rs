@@ -1,0 +1,77 @@
+//! `cargo xtask bench experiment`: questions that are asked of systems like this one, each with an experiment of its own.
+
+pub mod syscall_table;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::counts::Check;
+use crate::figures::{Experiment, Figures};
+use crate::options::Timeout;
+use crate::prepare::Prepared;
+use crate::setup::Needs;
+
+/// Does an experiment, prints a table of its figures, and holds the counts among them against their limits.
+///
+/// All are done in the emulator with the counting plugin, on the machine of the tests. With `--json` the figures are written in the scheme that `report`
+/// reads. `kernel64/docs/measuring.md` says what came of each.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Which one.
+    #[arg(value_enum)]
+    name: Name,
+    /// Write the figures to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    timeout: Timeout,
+}
+
+/// All experiments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Name {
+    /// The system call of the published L4Linux table: on Debian's kernel, by a server in another page table, by the arena's host.
+    SyscallTable,
+}
+
+/// What came of an experiment.
+pub struct Outcome {
+    /// Its figures.
+    pub experiment: Experiment,
+    /// Those that people want to see, as text.
+    pub table: String,
+    /// What has to be true of them, whatever they are.
+    pub checks: Vec<Check>,
+}
+
+/// How much of it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All, Debian's own kernel beside it included.
+    All,
+    /// This system alone: nothing has to be downloaded for that.
+    Alone,
+}
+
+impl Name {
+    /// Does it.
+    pub fn run(self, prepared: &Prepared, limit: Duration, scope: Scope) -> Result<Outcome> {
+        match self {
+            Self::SyscallTable => syscall_table::run(prepared, limit, scope),
+        }
+    }
+}
+
+/// Runs the subcommand.
+pub fn main(arguments: Arguments) -> Result<()> {
+    let prepared = Prepared::new(Needs::EMULATOR)?;
+    let Outcome { experiment, table, checks } =
+        arguments.name.run(&prepared, arguments.timeout.duration(), Scope::All)?;
+    println!("\n{}\n\n{}", experiment.title, table);
+    if let Some(file) = &arguments.json {
+        Figures::from(experiment).write(file)?;
+    }
+    checks.into_iter().try_for_each(|(name, outcome)| outcome.map_err(|error| error.context(name)))
+}
