@@ -18,6 +18,14 @@ pub const BENCH_CLIENT: Word = 6;
 pub const TOUCH_SERVER: Word = 48;
 /// The client that goes round among such servers; word 1 is how many they are.
 pub const TOUCH_CLIENT: Word = 49;
+/// A client that touches much before it calls such servers; word 1 is how many they are: see [`crate::bench::disturb`].
+pub const DISTURBER: Word = 50;
+/// A client that wants pages; word 1 says who gets them: see [`crate::bench::split`].
+pub const PAGE_CLIENT: Word = 51;
+/// The server that maps them; word 1 says whether it asks another one for frames.
+pub const PAGE_SERVER: Word = 52;
+/// That other one.
+pub const FRAME_SERVER: Word = 53;
 /// A trial, which word 1 names by its place in [`crate::trial::list::TRIALS`].
 pub const TRIAL: Word = 7;
 /// A further thread of a trial: see [`crate::trial::kit::Work`].

@@ -10,7 +10,6 @@ mod trials;
 use core::slice;
 
 use lilliput_abi::layout::HOST_START;
-use lilliput_abi::object::kind;
 use lilliput_runtime::trial::list::TRIALS;
 use lilliput_runtime::work::server::{self, ClientMemory};
 use lilliput_runtime::{Notification, Word, bench, exchange, fuzz, mortal, place, role, trial, work};
@@ -24,7 +23,8 @@ fn main(role: Word, parameter: Word) -> Word {
         role::WORK_CLIENT_THREAD => work::client::run::<Native>().and_then(|()| park()),
         role::BENCH_SERVER => bench::server::run::<Native>(),
         role::BENCH_CLIENT => bench::client::run::<Native>(parameter),
-        role::TOUCH_SERVER => bench::touch::serve::<Native>(kind::HOST),
+        role::TOUCH_SERVER => bench::touch::serve::<Native>(),
+        role::PAGE_SERVER => bench::split::serve_pages::<Native>(parameter),
         role::FUZZ => fuzz::run::run::<Native>(),
         role::FUZZ_THREAD => fuzz::run::run_thread::<Native>(parameter),
         role::EXCHANGE_SERVER => exchange::server::run::<Native>(),

@@ -7,7 +7,7 @@ mod width;
 #[path = "call/wide.rs"]
 mod width;
 
-pub use self::width::{ARCHITECTURE, getpid, getpid_marked, number, set_thread_segment, socket_pair};
+pub use self::width::{ARCHITECTURE, getpid, number, set_thread_segment, socket_pair};
 
 use core::ffi::{CStr, c_char};
 

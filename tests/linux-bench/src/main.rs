@@ -7,7 +7,6 @@
 //! | none, or `calls` | measures system calls |
 //! | `all` | system calls, and then whole programs of busybox |
 //! | `only NAME` | the one system call of this name |
-//! | `counts` | makes the shortest system call between marks, for who watches the processor |
 //! | `began TIME` | is what `execve` is measured with: says how long ago that was |
 //! | `init ARGUMENT PROGRAM ...` | runs each with that argument, one after the other, then restarts the machine: what a kernel runs as its first program |
 //!
@@ -16,7 +15,6 @@
 #![no_main]
 
 mod call;
-mod marked;
 mod moment;
 mod operations;
 mod print;
@@ -39,7 +37,6 @@ fn main(arguments: &Arguments, began: u64) -> usize {
     match arguments.get(1).map(CStr::to_bytes) {
         None | Some(b"calls") => measure(arguments, None, false),
         Some(b"only") => measure(arguments, arguments.get(2).map(CStr::to_bytes), false),
-        Some(b"counts") => marked::count_all(),
         Some(b"all") => measure(arguments, None, true),
         Some(b"began") => return operations::tell_age(arguments, began),
         Some(b"init") => work::run_all(arguments),

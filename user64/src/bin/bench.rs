@@ -2,8 +2,7 @@
 #![no_std]
 #![no_main]
 
-use lilliput_user64::runtime::abi::object::kind;
-use lilliput_user64::runtime::bench::{client, server, touch};
+use lilliput_user64::runtime::bench::{client, disturb, server, split, touch};
 use lilliput_user64::runtime::{Word, role};
 use lilliput_user64::{Native, entry};
 
@@ -13,8 +12,12 @@ fn main(role: Word, operation: Word) -> Word {
     let outcome = match role {
         role::BENCH_SERVER => server::run::<Native>(),
         role::BENCH_CLIENT => client::run::<Native>(operation),
-        role::TOUCH_SERVER => touch::serve::<Native>(kind::WIDE),
-        role::TOUCH_CLIENT => touch::run::<Native>(operation, kind::WIDE),
+        role::TOUCH_SERVER => touch::serve::<Native>(),
+        role::TOUCH_CLIENT => touch::run::<Native>(operation),
+        role::DISTURBER => disturb::run::<Native>(operation),
+        role::PAGE_CLIENT => split::run::<Native>(operation),
+        role::PAGE_SERVER => split::serve_pages::<Native>(operation),
+        role::FRAME_SERVER => split::serve_frames::<Native>(),
         _ => panic!("nothing is measured by role {role}"),
     };
     outcome.unwrap_or_else(|error| panic!("{error:?}"));

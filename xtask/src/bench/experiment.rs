@@ -1,13 +1,18 @@
 //! `cargo xtask bench experiment`: questions that are asked of systems like this one, each with an experiment of its own.
 
-pub mod syscall_table;
+mod colours;
+mod over_split;
+mod syscall_table;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use lilliput_model::Record;
 
-use crate::counts::Check;
+use crate::boot::Show;
+use crate::build::Scenario;
+use crate::counts::{Check, Counted, Library};
 use crate::figures::{Experiment, Figures};
 use crate::options::Timeout;
 use crate::prepare::Prepared;
@@ -34,6 +39,10 @@ pub struct Arguments {
 pub enum Name {
     /// The system call of the published L4Linux table: on Debian's kernel, by a server in another page table, by the arena's host.
     SyscallTable,
+    /// A page that is made and mapped: by the kernel alone, by a memory server, by two.
+    OverSplit,
+    /// A task that has to answer soon, with cache colours of its own and without; small tasks whose bases differ, and do not.
+    Colours,
 }
 
 /// What came of an experiment.
@@ -60,8 +69,38 @@ impl Name {
     pub fn run(self, prepared: &Prepared, limit: Duration, scope: Scope) -> Result<Outcome> {
         match self {
             Self::SyscallTable => syscall_table::run(prepared, limit, scope),
+            Self::OverSplit => over_split::run(prepared, limit),
+            Self::Colours => colours::run(prepared, limit),
         }
     }
+}
+
+/// Boots a scenario with the counting plugin.
+fn watched(prepared: &Prepared, boot: &str, scenario: Scenario, limit: Duration) -> Result<Counted> {
+    let library = Library::build(&prepared.workspace)?;
+    println!("--- boot `{boot}`: QEMU with the counting plugin");
+    let counted = Counted::new(prepared, &library, boot, scenario, (limit, Show::Nothing))?;
+    ensure!(!counted.records.is_empty(), "the plugin saw nothing");
+    Ok(counted)
+}
+
+/// Kinds of client and server, and how small ones are confined.
+fn confinement(record: &Record) -> String {
+    let word = |key: &str| record.case[key].as_str().unwrap_or("-").to_owned();
+    let isolation = record.case["isolation"].as_str().map(|mode| format!(", {mode}")).unwrap_or_default();
+    format!("{} to {}{isolation}", word("from"), word("to"))
+}
+
+fn word<'a>(record: &'a Record, key: &str) -> Result<&'a str> {
+    record.case[key].as_str().with_context(|| format!("a case without `{key}`"))
+}
+
+fn number(record: &Record, key: &str) -> Result<u64> {
+    record.case[key].as_u64().with_context(|| format!("a case without `{key}`"))
+}
+
+fn flag(record: &Record, key: &str) -> Result<bool> {
+    record.case[key].as_bool().with_context(|| format!("a case without `{key}`"))
 }
 
 /// Runs the subcommand.

@@ -13,6 +13,10 @@ pub enum Scenario {
     Bench,
     /// Tasks that touch memory between messages, for the counting plugin.
     Crossover,
+    /// Getting a page by the kernel alone and by servers, for the counting plugin.
+    Split,
+    /// Tasks beside others, with cache colours and bases of their own, for the counting plugin.
+    Colours,
     /// The guest tests.
     Tests,
     /// The attack suite.
@@ -49,6 +53,8 @@ impl Scenario {
             Self::Workload => "workload",
             Self::Bench => "bench",
             Self::Crossover => "crossover",
+            Self::Split => "split",
+            Self::Colours => "colours",
             Self::Tests => "tests",
             Self::Attack => "attack",
             Self::Exchange => "exchange",

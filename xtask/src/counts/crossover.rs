@@ -159,6 +159,9 @@ fn cell<'a>(
     })
 }
 
+/// Walks of a call where none is due: a page of the batch may be walked for once after a quarter of its sixteen rounds, and not again.
+const ONCE: f64 = 0.1;
+
 impl Line<'_> {
     /// Its cell of this confinement.
     pub fn cell(&self, confinement: Confinement) -> Option<&Cell<'_>> {
@@ -204,7 +207,7 @@ impl Line<'_> {
         }
         for cell in rootless {
             ensure!(cell.cr3_writes == 0.0, "{} writes of CR3 in `{}`", cell.cr3_writes, cell.confinement.word());
-            ensure!(!small || cell.walks == 0.0, "{} walks in `{}`", cell.walks, cell.confinement.word());
+            ensure!(!small || cell.walks < ONCE, "{} walks in `{}`", cell.walks, cell.confinement.word());
         }
         for confinement in [Confinement::PageUntagged, Confinement::WideUntagged] {
             let cell = cell(confinement)?;
@@ -214,8 +217,7 @@ impl Line<'_> {
         }
         for confinement in [Confinement::Page, Confinement::Wide].into_iter().filter(|_| self.processor.tags) {
             let cell = cell(confinement)?;
-            // The batch's first page of all may be walked for after a quarter of its rounds.
-            ensure!(!small || cell.walks < 1.0, "{} walks in `{}`, with tags", cell.walks, confinement.word());
+            ensure!(!small || cell.walks < ONCE, "{} walks in `{}`, with tags", cell.walks, confinement.word());
         }
         // What this project is about, where nothing but the switch differs: both run the same 32-bit code.
         let less = self.difference(Confinement::Segment, Confinement::PageUntagged);

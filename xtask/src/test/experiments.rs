@@ -15,7 +15,11 @@ pub struct Trial {
 }
 
 /// All of them.
-pub const TRIALS: [Trial; 1] = [Trial { name: "experiment-syscall-table", experiment: Name::SyscallTable }];
+pub const TRIALS: [Trial; 3] = [
+    Trial { name: "experiment-syscall-table", experiment: Name::SyscallTable },
+    Trial { name: "experiment-over-split", experiment: Name::OverSplit },
+    Trial { name: "experiment-colours", experiment: Name::Colours },
+];
 
 impl Trial {
     /// Does it, without what would have to be downloaded.

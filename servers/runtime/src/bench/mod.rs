@@ -13,9 +13,11 @@
 pub mod bulk;
 pub mod client;
 pub mod clock;
+pub mod disturb;
 pub mod foreign;
 pub mod requests;
 pub mod server;
+pub mod split;
 pub mod touch;
 
 use crate::message::Word;

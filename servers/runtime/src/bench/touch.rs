@@ -4,31 +4,31 @@
 
 use lilliput_abi::{Error, Operation, Rights};
 
-use super::bulk;
+use super::parameter;
 use crate::invoke::invoke;
 use crate::machine::Machine;
 use crate::mark::{self, Mark};
 use crate::message::{Message, Word};
 use crate::object::Endpoint;
-use crate::place;
+use crate::{parent, place};
 
 /// How much each task touches before each message: lines that lie in a page each, and KiB of lines beside each other.
 pub const GRID: [(Word, Word); 11] =
     [(0, 0), (1, 0), (4, 0), (16, 0), (64, 0), (256, 0), (512, 0), (0, 8), (0, 32), (0, 128), (0, 512)];
 
 /// Touch so much from now on: `(pages, KiB) -> ()`
-const SET: u16 = 1;
+pub const SET: u16 = 1;
 /// A message that is counted: `() -> ()`
-const PASS: u16 = 2;
+pub const PASS: u16 = 2;
 
 /// Rounds of a batch, of which a quarter warms up.
 const ROUNDS: usize = 16;
 /// From one page's line to the next one's: they lie in different sets of a cache.
 const PAGE_STEP: Word = 4096 + LINE;
 /// From line to line.
-const LINE: Word = 64;
+pub const LINE: Word = 64;
 /// Where the lines beside each other begin: behind the pages.
-const LINES: Word = 576 * 4096;
+pub const LINES: Word = 576 * 4096;
 /// Pages of what is touched.
 pub const PAGES: u16 = 704;
 /// Rights to it.
@@ -41,13 +41,13 @@ fn touch<K: Machine>(start: Word, pages: Word, kib: Word) {
     K::touch(start + LINES, LINE, kib * 1024 / LINE);
 }
 
-/// Goes round among so many servers, by each point of the grid; what it touches begins where [`bulk::address`] says for its kind. Messages are
+/// Goes round among so many servers, by each point of the grid; what it touches begins where its parameter `ADDRESS` says. Messages are
 /// made once, by the stub alone: their copies would be most of what a round without memory takes.
 ///
 /// # Errors
 /// What the kernel says where something does not work.
-pub fn run<K: Machine>(servers: Word, kind: u64) -> Result<(), Error> {
-    let start = bulk::address(kind) as Word;
+pub fn run<K: Machine>(servers: Word) -> Result<(), Error> {
+    let start = parent::parameter::<K>(parameter::ADDRESS)?;
     for (pages, kib) in GRID {
         for number in SERVERS..SERVERS + servers as u32 {
             Endpoint::<K>::at(number).request(SET, &[pages, kib])?;
@@ -70,12 +70,12 @@ pub fn run<K: Machine>(servers: Word, kind: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Serves for ever, and answers with what it is sent.
+/// Serves for ever, and answers with what it is sent; what it touches begins where its parameter `ADDRESS` says.
 ///
 /// # Errors
 /// What the kernel says where the server can't go on.
-pub fn serve<K: Machine>(kind: u64) -> Result<(), Error> {
-    let start = bulk::address(kind) as Word;
+pub fn serve<K: Machine>() -> Result<(), Error> {
+    let start = parent::parameter::<K>(parameter::ADDRESS)?;
     let (mut pages, mut kib) = (0, 0);
     let mut message = Message::default();
     invoke::<K>(Operation::Receive, place::SERVICE, &mut message)?;

@@ -2,6 +2,7 @@
 
 mod attack;
 mod bench;
+mod colours;
 mod crossover;
 mod death;
 mod disk;
@@ -15,7 +16,9 @@ mod program;
 mod scale;
 mod scene;
 mod shell;
+mod split;
 mod tests;
+mod watched;
 mod workload;
 
 use alloc::format;
@@ -30,6 +33,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
         match scenario.as_str() {
             "attack" => attack::run(supervisor, settings)?,
             "bench" => bench::run(supervisor, settings)?,
+            "colours" => colours::run(supervisor)?,
             "crossover" => crossover::run(supervisor)?,
             "death" => death::run(supervisor, settings)?,
             "disk" => disk::run(supervisor, settings)?,
@@ -39,6 +43,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "program" => program::run(supervisor, settings)?,
             "scale" => scale::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,
+            "split" => split::run(supervisor)?,
             "growth" => growth::run(supervisor, settings)?,
             "keeper" => keeper::run(supervisor)?,
             "pager" => pager::run(supervisor)?,

@@ -2,8 +2,6 @@
 
 use core::arch::{asm, naked_asm};
 
-use lilliput_runtime::mark;
-
 use super::{Error, call};
 
 /// Debian's name of it.
@@ -95,26 +93,6 @@ pub fn getpid() -> u64 {
         );
     }
     u64::from(high) << 32 | u64::from(low)
-}
-
-/// The same between marks, and without the time.
-#[inline(always)]
-pub fn getpid_marked() {
-    // SAFETY: this system call changes nothing but the registers that are said to change, and the marks do nothing.
-    unsafe {
-        asm!(
-            ".byte 0x0f, 0x1f, 0x80",
-            ".long {begin}",
-            "mov eax, {getpid}",
-            "int 0x80",
-            ".byte 0x0f, 0x1f, 0x80",
-            ".long {end}",
-            begin = const mark::BEGIN,
-            end = const mark::END,
-            getpid = const number::GETPID,
-            out("eax") _,
-        );
-    }
 }
 
 /// Two connected sockets, by either way that there is.

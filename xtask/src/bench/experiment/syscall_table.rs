@@ -13,9 +13,9 @@ use super::{Outcome, Scope};
 use crate::bench::linux;
 use crate::boot::Show;
 use crate::build::Config;
-use crate::counts::{Check, Counted, Library, records, table};
+use crate::counts::{Counted, Library, records, table};
 use crate::figures::{Experiment, How, Limits, Plot, Row, Shape};
-use crate::linux::{Architecture, Job, Work, archive, status};
+use crate::linux::{Architecture, Job, Node, Tree, Work, archive, status};
 use crate::machine::Machine;
 use crate::options::Isolation;
 use crate::prepare::Prepared;
@@ -23,8 +23,8 @@ use crate::process;
 use crate::report::text_table;
 use crate::setup::LinuxKernel;
 
-/// The argument that has the program make the call between marks.
-const COUNT: &str = "counts";
+/// The program that makes the call between marks.
+const PROGRAM: &str = "linux-count";
 /// Which program.
 const WIDTH: Architecture = Architecture::I386;
 /// Rounds of which so many may have been interrupted.
@@ -56,7 +56,7 @@ const PUBLISHED: [(Server, f64, f64); 2] =
     [(Server::Native, 260.0, 0.002), (Server::Apart(Isolation::PageUntagged), 3700.0, 6.0)];
 
 /// What a call may take, all instructions of program, kernel and server together: what it takes today, and for the server elsewhere some 2 % more.
-const INSTRUCTIONS: [(bool, u64); 2] = [(true, 149), (false, 2460)];
+const INSTRUCTIONS: [(bool, u64); 2] = [(true, 149), (false, 2540)];
 /// Walks of page tables that it may take where a new root flushes the TLB: what it takes today.
 const WALKS: f64 = 8.0;
 
@@ -117,10 +117,21 @@ fn only(records: Vec<Record>) -> Result<Record> {
     Ok(record)
 }
 
+/// Where the program is.
+fn path() -> String {
+    format!("/{}/{PROGRAM}", WIDTH.folder())
+}
+
+/// What the benchmark of system calls has, and the program.
+fn tree(prepared: &Prepared) -> Result<Tree> {
+    let mut tree = linux::Scope::Calls.tree(prepared)?;
+    tree.put(&path(), Node::program(prepared.build.program(&format!("{}/{PROGRAM}", WIDTH.word()))?))?;
+    Ok(tree)
+}
+
 /// On this system.
 fn here(prepared: &Prepared, library: &Library, server: Server, limit: Duration) -> Result<Vec<Record>> {
-    let program = vec![linux::path(WIDTH), COUNT.to_owned()];
-    let job = Job::new(linux::Scope::Calls.tree(prepared)?, Work::Program(program));
+    let job = Job::new(tree(prepared)?, Work::Program(vec![path()]));
     let isolation = server.isolation().context("Linux's kernel is another system")?;
     let mut config = Config { isolation, allow_unenforced: isolation == Isolation::Segment, ..job.config()? };
     if matches!(server, Server::Apart(_)) {
@@ -141,9 +152,9 @@ fn native(prepared: &Prepared, library: &Library, kernel: &LinuxKernel, limit: D
         fs::write(path, contents).with_context(|| format!("can't write {}", path.display()))
     };
     let tree = folder.join("tree.cpio");
-    write(&tree, &archive(&linux::Scope::Calls.tree(prepared)?)?)?;
-    let (first, program) = (linux::path(Architecture::Amd64), linux::path(WIDTH));
-    let parameters = format!("{} {IN_PLACE} rdinit={first} -- init {COUNT} {program}", linux::PARAMETERS);
+    write(&tree, &archive(&self::tree(prepared)?)?)?;
+    let first = linux::path(Architecture::Amd64);
+    let parameters = format!("{} {IN_PLACE} rdinit={first} -- init counts {}", linux::PARAMETERS, path());
     let machine = Machine { plugin: Some(library.plugin_of_linux()), ..Machine::of_tests().counting_instructions() };
     let mut command = machine.linux_command(&kernel.image, &tree, &parameters, &folder)?;
     let text = process::output_within(&mut command, limit, |_| ()).context("the boot of Debian's kernel")?;

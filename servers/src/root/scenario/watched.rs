@@ -1,0 +1,104 @@
+//! Tasks that the counting plugin of `cargo xtask bench experiment` watches: what scenarios with them have in common. The boot itself measures nothing.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use lilliput_abi::object::kind::{self, HOST, SMALL};
+use lilliput_abi::{Error, Isolation, Rights};
+use lilliput_runtime::bench::bulk;
+use lilliput_runtime::mark::{self, Mark};
+use lilliput_runtime::object::Arena;
+use lilliput_runtime::{Endpoint, parent};
+use lilliput_user64::Native;
+
+use crate::FACTORY;
+use crate::failure::{Failure, context};
+use crate::spawn::Space;
+use crate::supervisor::{Ending, Id, Supervisor};
+
+/// Servers wait when the client runs.
+pub const SERVER_PRIORITY: u8 = 30;
+/// The client's.
+pub const CLIENT_PRIORITY: u8 = 28;
+
+/// The tasks of a case, and what was made for it.
+pub struct Stage {
+    arena: Arena<Native>,
+    mode: Isolation,
+    members: Vec<Id>,
+    objects: Vec<u32>,
+}
+
+impl Stage {
+    /// An empty one, whose small tasks are confined so. None where this boot refuses that mode.
+    pub fn new(mode: Isolation) -> Result<Option<Self>, Failure> {
+        let arena = context(FACTORY.create_arena(), "an arena")?;
+        match FACTORY.create_small(arena, bulk::SMALL_SIZE, mode, 0) {
+            Ok((task, _)) => context(FACTORY.destroy(task.place()), "destroying a task")?,
+            Err(Error::Unsupported) => {
+                return context(FACTORY.destroy(arena.place()), "destroying an arena").map(|()| None);
+            }
+            Err(error) => return Err(Failure::new(format!("a small task: {}", error.name()))),
+        }
+        Ok(Some(Self { arena, mode, members: Vec::new(), objects: Vec::new() }))
+    }
+
+    /// Another task, with the program that measures.
+    pub fn task(&mut self, supervisor: &mut Supervisor, kind: u64, name: &str) -> Result<Id, Failure> {
+        let (program, space) = match kind {
+            SMALL => ("32/bench", Space::Small(self.arena, bulk::SMALL_SIZE, self.mode, 0)),
+            HOST => ("host", Space::Host(self.arena)),
+            _ => ("64/bench", Space::Wide),
+        };
+        let id = supervisor.create(program, name, space)?;
+        self.members.push(id);
+        Ok(id)
+    }
+
+    /// What has to be destroyed at the end.
+    pub fn keep(&mut self, place: u32) {
+        self.objects.push(place);
+    }
+
+    /// Lets the server receive, at its place `at_server`, what the client calls at its place `at_client`.
+    pub fn connect(
+        &mut self,
+        supervisor: &Supervisor,
+        (client, at_client): (Id, u32),
+        (server, at_server): (Id, u32),
+    ) -> Result<(), Failure> {
+        let endpoint: Endpoint<Native> = context(FACTORY.create_endpoint(), "an endpoint")?;
+        self.keep(endpoint.place());
+        supervisor.child(server).grant(at_server, endpoint.place(), Rights::RECEIVE, 0)?;
+        supervisor.child(client).grant(at_client, endpoint.place(), Rights::SEND, 1)
+    }
+
+    /// Goes on until one of the tasks has ended; then destroys all. An error if one ended otherwise than well.
+    pub fn run(self, supervisor: &mut Supervisor, title: &str) -> Result<(), Failure> {
+        while self.members.iter().all(|&member| supervisor.child(member).ending.is_none()) {
+            supervisor.step()?;
+        }
+        let mut failure = None;
+        for &member in &self.members {
+            let child = supervisor.child(member);
+            if let Some(ending) = child.ending.filter(|&ending| ending != Ending::Exit(parent::SUCCESS)) {
+                failure = Some(Failure::new(format!("{title}: {}: {ending} {}", child.name, child.text)));
+            }
+        }
+        self.members.into_iter().try_for_each(|member| supervisor.forget(member))?;
+        for place in self.objects.into_iter().chain([self.arena.place()]) {
+            context(FACTORY.destroy(place), "destroying what was there for a case")?;
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Tells the plugin what is measured: kinds of client and server, the mode, and what else there is, in JSON. The text, for messages.
+pub fn say_case(from: u64, to: u64, mode: Isolation, more: &str) -> String {
+    let isolation = if from == SMALL || to == SMALL { format!("\"{}\"", mode.name()) } else { String::from("null") };
+    let (from, to) = (kind::name(from), kind::name(to));
+    let text = format!(r#"{{"from":"{from}","to":"{to}","isolation":{isolation},{more}}}"#);
+    mark::say::<Native>(&text, Mark::Case);
+    text
+}
