@@ -114,7 +114,9 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     let arena = tasks[thread.task].space.arena;
     let is_host = thread.kind == Kind::Host;
     // A host that a 64-bit task went to has FS and GS of nobody, and ignores DS and ES.
-    let shared = is_host && (owner.is_none() || tasks[owner].space.arena == arena);
+    // The arena of a 64-bit one is that of the host whose guest was the thread that they were loaded for.
+    let at_home = if owner_kind == Kind::Wide { loaded.segments_arena } else { tasks[owner].space.arena };
+    let shared = is_host && (owner.is_none() || at_home == arena);
     ensure(owner == thread.task || shared, "segment registers of another task")?;
     // A null selector leaves the base at zero or as it was.
     let base = VirtAddr::new(tasks[owner].space.base);

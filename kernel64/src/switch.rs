@@ -66,16 +66,20 @@ pub fn note_loaded(this: &mut PerCpu, machine: &Machine) {
     }
 }
 
-/// If the running thread is a host, and its caller a small thread of its arena whose segments and root are still loaded, whom nobody outranks: the
-/// fast path can answer it, and nobody else while something is loaded that is the caller's alone.
+/// If the running thread is a host, and its caller a small thread of its arena whose segments and root are still loaded, or a 64-bit one that made a foreign call and whose
+/// segments are, whom nobody outranks: the fast path can answer it, and nobody else while something is loaded that is the caller's alone.
 #[inline(always)]
 pub fn welcome_guest(this: &PerCpu, machine: &mut Machine) {
-    let Thread { kind: Kind::Host, caller, arena, .. } = machine.threads[this.cpu.current] else { return };
+    let Thread { kind: Kind::Host, caller, arena, cr3, .. } = machine.threads[this.cpu.current] else { return };
     let guest = &machine.threads[caller];
     let loaded = &this.cpu.loaded;
-    let at_hand = loaded.segments == guest.task && loaded.cr3 == guest.cr3 && loaded.local == guest.local;
     let calls = guest.obstacles == FAULTED && guest.raised.is_foreign_call();
-    let plain = guest.kind == Kind::Small && guest.arena == arena && (guest.obstacles.is_empty() || calls);
+    let (plain, root) = match guest.kind {
+        Kind::Small => (guest.arena == arena && (guest.obstacles.is_empty() || calls), guest.cr3),
+        Kind::Wide => (calls && guest.goes_on_behind_syscall(), cr3),
+        Kind::Host => return,
+    };
+    let at_hand = loaded.segments == guest.task && loaded.cr3 == root && loaded.local == guest.local;
     if plain && at_hand && !this.cpu.attention {
         let host = &mut machine.threads[this.cpu.current];
         (host.caller, host.guest) = (Index::NONE, caller);

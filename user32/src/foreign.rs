@@ -18,7 +18,7 @@ pub fn routine(way: Way) -> [Word; 2] {
         Way::Syscall => by_syscall,
         Way::Sysenter => by_sysenter,
         Way::Own => by_own_interrupt,
-        Way::Storage => between_reads,
+        Way::Storage | Way::StorageSyscall => between_reads,
     };
     [start as *const () as Word, &raw const lilliput_foreign_after_sysenter as Word]
 }
@@ -77,7 +77,15 @@ routine!(
     "lilliput_foreign_after_sysenter:"
 );
 routine!(by_own_interrupt, "int $0x40");
-routine!(between_reads, "movl %gs:0, %esi", "int $0x80", "movl %gs:0, %edi");
+routine!(
+    between_reads,
+    "movl %gs:0, %esi",
+    "movd %esi, %xmm5",
+    "int $0x80",
+    "movd %gs:0, %xmm6",
+    "pand %xmm6, %xmm5",
+    "movd %xmm5, %edi"
+);
 
 /// Where a foreign thread of the benchmark begins.
 pub fn caller(by_syscall: bool) -> Word {

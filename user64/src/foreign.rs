@@ -14,6 +14,7 @@ pub fn routine(way: Way) -> [Word; 2] {
         Way::Syscall => by_syscall,
         Way::Own => by_own_interrupt,
         Way::Storage => between_reads,
+        Way::StorageSyscall => between_reads_by_syscall,
     };
     [start as *const () as Word, 0]
 }
@@ -78,7 +79,24 @@ static STACK: [core::sync::atomic::AtomicU64; 128] = [const { core::sync::atomic
 routine!(by_interrupt, "int 0x80");
 routine!(by_syscall, "syscall");
 routine!(by_own_interrupt, "int 0x40");
-routine!(between_reads, "mov esi, fs:[0]", "int 0x80", "mov edi, fs:[0]");
+routine!(
+    between_reads,
+    "mov esi, fs:[0]",
+    "movd xmm5, esi",
+    "int 0x80",
+    "movd xmm6, dword ptr fs:[0]",
+    "pand xmm5, xmm6",
+    "movd edi, xmm5"
+);
+routine!(
+    between_reads_by_syscall,
+    "mov esi, fs:[0]",
+    "movd xmm5, esi",
+    "syscall",
+    "movd xmm6, dword ptr gs:[0]",
+    "pand xmm5, xmm6",
+    "movd edi, xmm5"
+);
 
 /// Where a foreign thread of the benchmark begins.
 pub fn caller(by_syscall: bool) -> Word {

@@ -12,7 +12,7 @@ use crate::ipc::message::Message;
 use crate::machine::Machine;
 use crate::registers::FLAGS;
 use crate::slab::Index;
-use crate::thread::{Fault, Frame, Interrupted, Kind, NullCall, State, Thread, Ways};
+use crate::thread::{Fault, Frame, Interrupted, Kind, NullCall, Registers, State, Thread, Ways};
 
 /// The instruction by which a thread entered the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,12 @@ impl Thread {
         self.registers.r11 = if entry.is_wide() { FLAGS } else { 0 };
         self.interrupt(Interrupted { ip, sp, flags: FLAGS, ..Interrupted::default() });
         call(if entry == Entry::Sysenter { SYSENTER_LABEL } else { SYSCALL_LABEL })
+    }
+
+    /// Whether a 64-bit one goes on as SYSRETQ goes on: with what SYSCALL left in RCX and R11, and with the flags of a system call of the kernel's.
+    pub fn goes_on_behind_syscall(&self) -> bool {
+        let Registers { rcx, r11, .. } = self.registers;
+        (rcx, r11, self.interrupted.flags) == (self.interrupted.ip, FLAGS, FLAGS)
     }
 
     /// The message about the foreign system call that it made.

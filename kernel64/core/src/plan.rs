@@ -35,16 +35,18 @@ impl Loaded {
     /// What the running thread implies about what is loaded, where the fast path may have brought it: `self` is what was noted last.
     ///
     /// A small task always has what is its own. So has a 64-bit one, whose FS and GS are nobody else's; 64-bit mode ignores DS and ES. A host
-    /// that was called by its guest has what the guest had; any other was switched to by a way that notes.
+    /// that was called by its guest has what the guest had, but for the root of a 64-bit one, in place of which it has its own; any other was switched to by a way that notes.
     pub fn by(&self, thread: &Thread, guest: Option<&Thread>) -> Self {
         let code_descriptor = thread.code_descriptor;
         match (thread.kind, guest) {
             (Kind::Host, None) => *self,
-            (_, guest) => {
-                let Thread { task, cr3, arena, kind, .. } = *guest.unwrap_or(thread);
+            (kind, guest) => {
+                let owner = guest.unwrap_or(thread);
+                let Thread { cr3, arena, .. } = *if owner.kind == Kind::Wide { thread } else { owner };
                 let arena = u32::from(arena);
+                // Those of a 64-bit guest are its host's to keep, as those of small ones are.
                 let segments_arena = if kind == Kind::Wide { 0 } else { arena };
-                Self { segments: task, segments_arena, cr3, arena, code_descriptor, local: self.local }
+                Self { segments: owner.task, segments_arena, cr3, arena, code_descriptor, local: self.local }
             }
         }
     }
@@ -288,6 +290,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What the fast path leaves between a client and its host.
+    #[test]
+    fn a_host_has_its_guests_segments_and_of_a_64_bit_one_not_the_root() {
+        let before =
+            Loaded { segments: Index::new(9), cr3: 0x9000, local: Local::wide([0x7000, 1]).unwrap(), ..Loaded::new() };
+        let thread = |kind, task, cr3, arena| Thread { kind, task: Index::new(task), cr3, arena, ..Thread::default() };
+        let host = thread(Kind::Host, 10, 0x1_0000, 1);
+        for (guest, cr3) in
+            [(thread(Kind::Small, 13, 0x1_3000, 1), 0x1_3000), (thread(Kind::Wide, 1, 0x1000, 0), 0x1_0000)]
+        {
+            let after = before.by(&host, Some(&guest));
+            assert_eq!((after.segments, after.local), (guest.task, before.local));
+            assert_eq!((after.cr3, after.arena, after.segments_arena), (cr3, 1, 1));
+            let host = Target { code_descriptor: after.code_descriptor, ..target(Kind::Host, 10, 0x1_0000, 1, 0) };
+            assert_eq!(SwitchPlan::new(&host, &after), SwitchPlan { segments: Segments::Keep, root: false });
+            let own = before.by(&guest, None);
+            assert_eq!((own.segments, own.cr3, own.arena), (guest.task, guest.cr3, u32::from(guest.arena)));
+        }
+        assert_eq!(before.by(&host, None), before);
     }
 
     #[test]

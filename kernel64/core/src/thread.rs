@@ -272,7 +272,9 @@ impl Thread {
     /// Lets the fast path take what this thread asks for, or not.
     pub fn set_gate(&mut self, open: bool) {
         let Self { fast_home: home, places, .. } = *self;
-        self.foreign = if open && self.is_foreign() { self.home.endpoint } else { Index::NONE };
+        // A host's would leave what is loaded for its guest.
+        let has_way = open && self.is_foreign() && self.kind != Kind::Host;
+        self.foreign = if has_way { self.home.endpoint } else { Index::NONE };
         self.gate = match (open && self.local.is_none(), self.ways) {
             // A foreign thread's calls take a way of their own, which leaves what is its own loaded.
             (false, _) | (true, Ways::Foreign) => Gate::default(),

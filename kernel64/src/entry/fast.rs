@@ -33,7 +33,7 @@
 //!
 //! Not looked at, since the gate is closed where it would matter: priorities ([`Cpu::attention`]), vector registers, and what is loaded for one
 //! thread alone ([`Loaded::local`]): nobody is taken over who has such segments, nor does anybody enter who has them or could leave them to another
-//! than the one who has them; but a foreign thread, which goes to its host, and comes back from there. Not looked at, since it can't be otherwise: that a home may be received from. Stale afterwards: states ([`Machine::state`]),
+//! than the one who has them; but a foreign thread, which goes to a host, and comes back from there. Its own call opens the gate that vector registers closed, by CR0.TS. Not looked at, since it can't be otherwise: that a home may be received from. Stale afterwards: states ([`Machine::state`]),
 //! what the CPU has loaded ([`Loaded::by`]), the account's split in user and kernel (the time up to here is charged to the
 //! account "user" of the thread that entered).
 //!
@@ -64,7 +64,7 @@ use lilliput_core::registers::{FLAGS, NEVER_OF_A_USER};
 use lilliput_core::scheduler::ReadyQueue;
 use lilliput_core::slab::Object;
 use lilliput_core::thread::{
-    Account, Fault, Frame, Gate, Interrupted, Kind, LOCAL_ROOT, Obstacles, Registers, State, Thread, Ways, class,
+    Account, Fault, Frame, Gate, Home, Interrupted, Kind, LOCAL_ROOT, Obstacles, Registers, State, Thread, Ways, class,
 };
 use x86_64::registers::control::Cr0Flags;
 
@@ -234,8 +234,12 @@ global_asm!(
     signal = const operation(Operation::Signal),
     foreign_gate = const offset_of!(Thread, foreign),
     own_badge = const offset_of!(Thread, fault_handler) + offset_of!(Capability, badge),
+    home_endpoint = const offset_of!(Thread, home) + offset_of!(Home, endpoint),
     plain_small = const of_kind(Kind::Small, Obstacles::empty()),
+    plain_host = const of_kind(Kind::Host, Obstacles::empty()),
     faulted_small = const of_kind(Kind::Small, FAULTED),
+    faulted_wide_kind = const of_kind(Kind::Wide, FAULTED),
+    kind_wide = const Kind::Wide as u8,
     foreign_vector = const foreign::VECTOR,
     interrupt_tag = const Tag::new(INTERRUPT_LABEL, foreign::WORDS).0,
     syscall_tag = const Tag::new(SYSCALL_LABEL, foreign::WORDS).0,

@@ -1,10 +1,12 @@
 //! Which ways there are through the fast path, and how each conditional jump on them ends.
 
 use lilliput_abi::Operation;
+use lilliput_abi::foreign::VECTOR;
 use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_abi::operation::OPERATION_SHIFT;
 use lilliput_abi::tag::LONG_WORDS;
 use lilliput_core::ipc::fast::FAULTED;
+use lilliput_core::registers::FLAGS;
 use lilliput_core::slab::Object;
 use lilliput_core::thread::{Kind, LOCAL_ROOT, Thread, Ways, class};
 
@@ -14,7 +16,7 @@ use super::budgets;
 pub const LINES: [usize; 2] = [7, 8];
 
 /// What paths have that don't reach that: they must not get worse.
-const LONGER: [(&str, [usize; 2]); 9] = [
+const LONGER: [(&str, [usize; 2]); 13] = [
     ("call host -> small, without guests", [12, 9]),
     ("reply small -> small, another root of its own", [10, 7]),
     ("reply small -> host", [8, 9]),
@@ -24,6 +26,10 @@ const LONGER: [(&str, [usize; 2]); 9] = [
     ("foreign int 0x80 small -> host", [4, 11]),
     ("foreign syscall small -> host", [9, 11]),
     ("foreign int 0x80 answer host -> small", [8, 9]),
+    ("foreign syscall 64 -> host", [9, 10]),
+    ("foreign syscall answer host -> 64", [11, 9]),
+    ("foreign syscall 64 -> 64", [10, 10]),
+    ("foreign syscall answer 64 -> 64", [11, 10]),
 ];
 
 fn lines(title: &str) -> [usize; 2] {
@@ -232,16 +238,64 @@ fn foreign() -> Vec<Branch> {
     branches
 }
 
-/// The answer to one, by the operation for it, to the guest that made it.
+/// The same by 64-bit code.
+fn foreign_wide() -> Vec<Branch> {
+    let mut branches = neither();
+    branches.extend([
+        null_call(false),
+        branch("cmp eax, sender.null_call", "jg", false),
+        branch("cmp eax, sender.null_call", "jo", false),
+        branch(format!("cmp sender.ways, {:#x}", Ways::OwnHost as u8), "ja", true),
+    ]);
+    branches
+}
+
+/// It goes to a host, or to a 64-bit thread: nothing is loaded for its own alone.
+fn to_any_host(yes: bool) -> Branch {
+    branch(format!("cmp receiver.kind, {:#x}", Kind::Host as u8), "jne", !yes)
+}
+
+fn to_other_wide() -> [Branch; 3] {
+    let wide = branch(format!("cmp receiver.root, {:#x}", class(Kind::Wide, 0)), "jne", false);
+    [to_any_host(false), wide, branch(format!("cmp sender.root, {LOCAL_ROOT:#x}"), "je", false)]
+}
+
+/// Kind and obstacles of a thread that made a foreign call.
+fn called(kind: Kind) -> u32 {
+    u32::from(kind as u8) | u32::from(FAULTED.bits()) << 8
+}
+
+fn has_guest_called(kind: Kind, jump: &str, taken: bool) -> Branch {
+    branch(format!("cmp receiver.kind, {:#x}", called(kind)), jump, taken)
+}
+
+/// The answer to a 64-bit one that is a guest.
+fn to_wide_guest() -> [Branch; 2] {
+    [has_guest_called(Kind::Small, "jne", true), has_guest_called(Kind::Wide, "je", true)]
+}
+
+/// To one that is a caller.
+fn to_wide_caller() -> [Branch; 8] {
+    [
+        has_guest_called(Kind::Small, "jne", true),
+        has_guest_called(Kind::Wide, "je", false),
+        branch(format!("cmp sender.kind, {:#x}", Kind::Wide as u8), "jne", false),
+        branch(format!("cmp receiver.root, {:#x}", called(Kind::Wide) << 8), "jne", false),
+        branch(format!("cmp receiver.raised, {VECTOR:#x}"), "jne", false),
+        branch("cmp rdx, receiver.registers", "jne", false),
+        branch(format!("cmp receiver.registers, {FLAGS:#x}"), "jne", false),
+        branch(format!("cmp receiver.interrupted, {FLAGS:#x}"), "jne", false),
+    ]
+}
+
+/// The answer to one, by the operation for it.
 fn return_receive() -> Vec<Branch> {
-    let called = u32::from(Kind::Small as u8) | u32::from(FAULTED.bits()) << 8;
     let mut branches = neither();
     branches.extend([
         null_call(false),
         branch("cmp eax, sender.null_call", "jg", true),
         branch(format!("cmp eax, {:#x}", selector(Operation::ReturnReceive)), "je", true),
         branch(format!("cmp endpoint.queue, {:#x}", Thread::BASE), "jne", false),
-        branch(format!("cmp receiver.kind, {called:#x}"), "jne", false),
     ]);
     branches
 }
@@ -293,9 +347,13 @@ pub fn all() -> Vec<Route> {
             SMALL,
             HOST,
             return_receive(),
-            [],
+            [has_guest_called(Kind::Small, "jne", false)],
             InterruptReturn("lilliput_iret_foreign"),
         ),
+        route("foreign syscall", "", WIDE, HOST, foreign_wide(), [to_any_host(true)], Sysret),
+        route("foreign syscall answer", "", WIDE, HOST, return_receive(), to_wide_guest(), Sysret),
+        route("foreign syscall", "", WIDE, WIDE, foreign_wide(), to_other_wide(), Sysret),
+        route("foreign syscall answer", "", WIDE, WIDE, return_receive(), to_wide_caller(), Sysret),
     ]
     .map(|route| Route { budgeted: route.remark != same, lines: lines(&route.title()), ..route })
     .into()

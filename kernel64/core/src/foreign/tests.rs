@@ -1,4 +1,5 @@
 use lilliput_abi::foreign::{EAX, RAX};
+use lilliput_abi::object::register;
 use proptest::prelude::*;
 
 use super::*;
@@ -53,6 +54,25 @@ fn each_instruction_goes_on_where_its_convention_says() {
         let (rcx, r11) = if entry.is_wide() { (ip, FLAGS) } else { (0x50, 0) };
         assert_eq!(thread.registers, Registers { rcx, r11, ..before }, "{entry:?} keeps all others");
     }
+}
+
+#[test]
+fn it_goes_on_behind_its_syscall_unless_somebody_sets_where_or_how() {
+    let called = || {
+        let mut thread = thread(Kind::Wide);
+        thread.foreign_call(Entry::Syscall64, 0);
+        thread
+    };
+    let mut answered = called();
+    answered.set_arguments(&[7; 7]);
+    assert!(answered.goes_on_behind_syscall());
+    for (number, value) in [(register::IP, 0x7010), (register::FLAGS, 0x302), (5, 0x7010), (13, 0x302)] {
+        let mut thread = called();
+        thread.set_registers(number, &[value], 1 << 47).unwrap();
+        assert!(!thread.goes_on_behind_syscall(), "{number}");
+    }
+    // By `int`: RCX and the flags are its own.
+    assert!(!thread(Kind::Wide).goes_on_behind_syscall());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The cases that pay, as the kernel's assembly does them: a call to a server that waits alone, and its answer; a page fault, which is a
-//! call as well, and its answer; a signal that wakes a thread of a higher priority; a foreign thread's system call to the host of its arena, and the answer.
+//! call as well, and its answer; a signal that wakes a thread of a higher priority; a foreign thread's system call, by a small one to the host of its arena, by a 64-bit one
+//! to any host or another 64-bit thread, and the answer.
 //!
 //! Each is all checks first, then a marked point of no return, then the commit. `None` means "not
 //! this case": nothing was changed, and the general path decides. What is done here, the general path
@@ -61,8 +62,8 @@ pub fn raise(
     Some(hand_over(machine, endpoint, sender, receiver))
 }
 
-/// A system call of the running thread, which is foreign and small, of which the host of its arena is told, who handles its faults and waits alone.
-/// Where the thread goes on is stored already.
+/// A system call of the running thread, which is foreign, of which somebody is told who handles its faults and waits alone: the host of its arena; of a 64-bit
+/// one any host, or a 64-bit thread, if nothing is loaded for it alone. Where the thread goes on is stored already.
 pub fn foreign_call(machine: &mut Machine, cpu: &mut Cpu, raised: Fault) -> Option<Decision> {
     let sender = cpu.current;
     let from = &machine.threads[sender];
@@ -71,7 +72,14 @@ pub fn foreign_call(machine: &mut Machine, cpu: &mut Cpu, raised: Fault) -> Opti
     if endpoint.is_none() || receiver.is_none() || cpu.attention || !from.is_foreign() {
         return None;
     }
-    if from.kind != Kind::Small || machine.threads[receiver].class() != from.host_peer {
+    let to = &machine.threads[receiver];
+    let has_path = match (from.kind, to.kind) {
+        (Kind::Small, _) => to.class() == from.host_peer,
+        (Kind::Wide, Kind::Host) => true,
+        (Kind::Wide, Kind::Wide) => from.local.is_none() && to.local.is_none(),
+        _ => false,
+    };
+    if !has_path || !to.obstacles.is_empty() {
         return None;
     }
 
@@ -84,7 +92,7 @@ pub fn foreign_call(machine: &mut Machine, cpu: &mut Cpu, raised: Fault) -> Opti
     Some(hand_over(machine, endpoint, sender, receiver))
 }
 
-/// The answer to a foreign system call, by a host that then waits at its home, where nobody is: the thread goes on with the registers that the message
+/// The answer to a foreign system call, by a server that then waits at its home, where nobody is: the thread goes on with the registers that the message
 /// told of, as they are now.
 pub fn return_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> {
     let server = cpu.current;
@@ -94,7 +102,13 @@ pub fn return_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> 
         return None;
     }
     let is_call = to.obstacles == FAULTED && to.raised.is_foreign_call();
-    if kind != Kind::Host || to.kind != Kind::Small || to.arena != arena || !is_call {
+    let has_path = match (kind, to.kind) {
+        (Kind::Host, Kind::Small) => to.arena == arena,
+        (Kind::Host, Kind::Wide) => to.goes_on_behind_syscall(),
+        (Kind::Wide, Kind::Wide) => to.local.is_none() && to.goes_on_behind_syscall(),
+        _ => false,
+    };
+    if !has_path || !is_call {
         return None;
     }
 

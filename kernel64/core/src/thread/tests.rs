@@ -70,6 +70,20 @@ fn one_comparison_tells_whom_the_short_way_leads_to() {
 }
 
 #[test]
+fn foreign_calls_of_all_but_hosts_go_home_while_the_gate_is_open() {
+    for (kind, ways, open) in [Kind::Small, Kind::Host, Kind::Wide]
+        .into_iter()
+        .flat_map(|kind| [(kind, Ways::Foreign, true), (kind, Ways::Foreign, false), (kind, Ways::own(kind), true)])
+    {
+        let mut thread = Thread { kind, ways, ..Thread::default() };
+        thread.home.endpoint = Index::new(3);
+        thread.set_gate(open);
+        let granted = open && ways == Ways::Foreign && kind != Kind::Host;
+        assert_eq!(thread.foreign, if granted { Index::new(3) } else { Index::NONE }, "{kind:?} {ways:?} {open}");
+    }
+}
+
+#[test]
 fn a_closed_gate_grants_nothing() {
     let mut thread = Thread { places: 7, ..Thread::default() };
     thread.fast_home = Index::new(3);

@@ -1,12 +1,13 @@
 //! The real core, driven as the kernel drives it.
 
+use lilliput_abi::foreign::VECTOR;
 use lilliput_abi::layout::ENTRY_PAGE;
 use lilliput_abi::operation::{CARRIES, LONG, TIMED};
-use lilliput_abi::{Error, Operation, Rights, foreign};
+use lilliput_abi::{Error, Operation, Rights};
 use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::cpu::{Cpu, Decision};
 use lilliput_core::endpoint::{Endpoint, Notification};
-use lilliput_core::foreign::BY_INTERRUPT;
+use lilliput_core::foreign::{BY_INTERRUPT, Entry as Instruction};
 use lilliput_core::ipc::general::Sending;
 use lilliput_core::ipc::{end, fast, general, kept, notify, timed};
 use lilliput_core::machine::Machine;
@@ -58,6 +59,16 @@ fn capability<T: Object>(slab: &mut Slab<T>, object: T) -> Capability {
 
 fn admit<T: Object>(slab: &Slab<T>, capability: Capability) -> Option<Index<T>> {
     slab.admit(capability.number(), capability.key, Rights::SEND)
+}
+
+/// The running thread makes a foreign system call, by `int` or by the instruction for its width.
+fn enter_foreign(thread: &mut Thread) -> Fault {
+    if !thread.kind.is_wide() {
+        thread.interrupt(FOREIGN_CALL);
+        return BY_INTERRUPT;
+    }
+    (thread.frame.ip, thread.frame.sp) = (FOREIGN_CALL.ip, FOREIGN_CALL.sp);
+    thread.foreign_call(Instruction::Syscall64, 0)
 }
 
 impl World {
@@ -269,12 +280,12 @@ impl World {
             Step::Foreign => {
                 let Self { machine, cpu, .. } = self;
                 let thread = &mut machine.threads[cpu.current];
-                let (before, at) = (thread.obstacles, thread.interrupted);
-                thread.interrupt(FOREIGN_CALL);
-                let taken = fast::foreign_call(machine, cpu, BY_INTERRUPT);
+                let before = (thread.obstacles, thread.interrupted, thread.frame, thread.registers);
+                let raised = enter_foreign(thread);
+                let taken = fast::foreign_call(machine, cpu, raised);
                 if taken.is_none() {
                     let thread = &mut machine.threads[cpu.current];
-                    (thread.obstacles, thread.interrupted) = (before, at);
+                    (thread.obstacles, thread.interrupted, thread.frame, thread.registers) = before;
                 }
                 taken
             }
@@ -284,7 +295,7 @@ impl World {
                 fast::signal(&mut self.machine, &mut self.cpu, notification, bits)
             }
             // A foreign system call goes the general way.
-            Step::Fault { raised, handler: Some(handler), badge } if raised.vector != foreign::VECTOR => {
+            Step::Fault { raised, handler: Some(handler), badge } if raised.vector != VECTOR => {
                 let endpoint = admit(&self.machine.endpoints, self.endpoints[handler])?;
                 let Self { machine, cpu, .. } = self;
                 let before = machine.threads[cpu.current].obstacles;
@@ -408,12 +419,12 @@ impl World {
 
     fn foreign_call(&mut self) -> Decision {
         let Self { machine, cpu, .. } = self;
-        machine.threads[cpu.current].interrupt(FOREIGN_CALL);
+        let raised = enter_foreign(&mut machine.threads[cpu.current]);
         let Some((handler, badge)) = machine.handler(cpu.current) else {
             end::detach(machine, cpu, cpu.current);
             return Decision::Block;
         };
-        general::raise(machine, cpu, handler, badge, BY_INTERRUPT)
+        general::raise(machine, cpu, handler, badge, raised)
     }
 
     fn fault(&mut self, raised: Raised, handler: Option<usize>, badge: u32) -> Decision {

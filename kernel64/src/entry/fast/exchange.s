@@ -72,7 +72,8 @@ lilliput_compat_entry:
 lilliput_return_null32:
     retfq
 
-# The host's guest becomes its caller. R8 = the root in force: the guest's, or else what was noted.
+# The host's guest becomes its caller. R8 = the root in force: the guest's, or else what was noted. That of a 64-bit guest is in force no more, and is no small
+# task's either.
 .macro RECEIVE_GUEST
     STAGE guest
     mov r8, gs:[{loaded_cr3}]
@@ -160,7 +161,7 @@ lilliput_wide_entry:
 61: jg 62f
     jo lilliput_long
     cmp byte ptr [rsp + {ways}], {own_host}
-    ja lilliput_general64_long
+    ja lilliput_foreign64
     jb lilliput_signal64
 lilliput_host_call:
     cmp eax, [rsp + {places}]
@@ -228,10 +229,7 @@ lilliput_general32:
     je 8f
     cmp eax, [rsp + {places}]
     jae \general
-8:  mov byte ptr gs:[{vector_enabled}], 0
-    mov r11, cr0
-    or r11, {task_switched}
-    mov cr0, r11
+8:  FORBID_VECTORS r11
     mov r11d, [rsp + {places}]
     mov [rsp + {gate_places}], r11d
     mov r11d, [rsp + {home}]

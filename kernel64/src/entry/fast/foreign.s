@@ -1,7 +1,29 @@
-# ---- A foreign thread's system call to the host of its arena, which handles its faults, and the answer -----------------------------
+# ---- A foreign thread's system call to who handles its faults, and the answer ---------------------------------------------------------
+
+# A small thread's goes to the host of its arena, a 64-bit one's to any host, or to another 64-bit task's thread.
 
 # What a 32-bit thread calls by any instruction. R11 = its block, where it is stored where it goes on, with the flags. R8 to R10 are nothing of its own.
 # The endpoint is its home, where the thread's gate is open, else one where nobody is of the class that is asked for.
+
+# The time until now is charged to one, and from now on to the other. RAX and RDX are lost.
+.macro FOREIGN_ACCOUNT from, to
+    STAGE account
+    .if {accounting}
+    rdtsc
+    shl rdx, 32
+    or rax, rdx
+    add [\from + {user_ticks}], rax
+    sub [\to + {user_ticks}], rax
+    inc qword ptr [\from + {exchanges}]
+    .endif
+.endm
+
+# If the thread's gate is closed because it can use vector registers: whoever is next can't (CR0.TS). R9 is lost.
+.macro IF_VECTORS otherwise
+    cmp word ptr gs:[{attention}], {only_vectors}
+    jne \otherwise
+    FORBID_VECTORS r9
+.endm
 
 # R9 = endpoint, RSP = who is first in its queue.
 .macro FOREIGN_RECEIVER otherwise
@@ -35,15 +57,7 @@
     mov r8d, eax
     mov r9d, ecx
     mov r10d, edx
-    STAGE account
-    .if {accounting}
-    rdtsc
-    shl rdx, 32
-    or rax, rdx
-    add [r11 + {user_ticks}], rax
-    sub [rsp + {user_ticks}], rax
-    inc qword ptr [r11 + {exchanges}]
-    .endif
+    FOREIGN_ACCOUNT r11, rsp
     STAGE message
     mov eax, [r11 + {own_badge}]
     mov edx, \tag
@@ -70,10 +84,14 @@ lilliput_foreign_interrupt:
     pop r10
     pop qword ptr [r11 + {interrupted_flags}]
     pop qword ptr [r11 + {interrupted_sp}]
-    FOREIGN_RECEIVER 8f
+7:  FOREIGN_RECEIVER 8f
     FOREIGN_CALL {interrupt_tag}
+8:  IF_VECTORS 9f
+    mov r9d, [r11 + {home_endpoint}]
+    mov [r11 + {foreign_gate}], r9d
+    jmp 7b
 # The frame is still there.
-8:  mov rsp, gs:[{kernel_stack_top}]
+9:  mov rsp, gs:[{kernel_stack_top}]
     lea rsp, [rsp - 5 * 8]
     xor r8d, r8d
     xor r9d, r9d
@@ -121,22 +139,14 @@ lilliput_return64:
     STAGE receiver
     movsxd rcx, dword ptr [rsp + {guest}]
     cmp word ptr [rcx + {kind}], {faulted_small}
-    jne lilliput_general64_long
+    jne lilliput_return_wide
     # Point of no return.
     STAGE commit
     mov [r11 + {queue}], esp
     mov dword ptr [rsp + {guest}], {nobody}
     mov gs:[{current}], rcx
     mov byte ptr [rcx + {obstacles}], 0
-    STAGE account
-    .if {accounting}
-    rdtsc
-    shl rdx, 32
-    or rax, rdx
-    add [rsp + {user_ticks}], rax
-    sub [rcx + {user_ticks}], rax
-    inc qword ptr [rsp + {exchanges}]
-    .endif
+    FOREIGN_ACCOUNT rsp, rcx
     STAGE segments
     lea rsp, [rcx + {code_descriptor}]
     pop qword ptr gs:[{gdt_code}]
@@ -151,4 +161,123 @@ lilliput_return64:
     .globl lilliput_iret_foreign
 lilliput_iret_foreign:
     iretq
+
+# By SYSCALL from 64-bit code: RSP = block, where it goes on is stored. RCX and R11 are nobody's. To a host, whose guest it becomes, whatever is loaded for it alone; or,
+# if nothing is, to a thread of the 64-bit kind.
+lilliput_foreign64:
+    STAGE receiver
+    movsxd r11, dword ptr [rsp + {foreign_gate}]
+    movsxd rcx, dword ptr [r11 + {queue}]
+    cmp word ptr [rcx + {kind}], {plain_host}
+    jne 7f
+    mov [rcx + {guest}], esp
+6:  # Point of no return.
+    STAGE registers
+    mov [rsp + {registers} + 0 * 8], rbx
+    mov [rsp + {registers} + 1 * 8], rsi
+    mov [rsp + {registers} + 2 * 8], rdi
+    mov [rsp + {registers} + 3 * 8], rbp
+    mov [rsp + {registers} + 4 * 8], r8
+    mov [rsp + {registers} + 5 * 8], r9
+    mov [rsp + {registers} + 6 * 8], r10
+    mov [rsp + {registers} + 7 * 8], r12
+    mov [rsp + {registers} + 8 * 8], r13
+    mov [rsp + {registers} + 9 * 8], r14
+    mov [rsp + {registers} + 10 * 8], r15
+    mov [rsp + {tag}], rdx
+    mov [rsp + {status}], rax
+    mov r12, [rsp + {ip}]
+    mov r13, [rsp + {sp}]
+    mov r14d, {flags}
+    mov [rsp + {rcx}], r12
+    mov [rsp + {r11}], r14
+    mov [rsp + {interrupted_ip}], r12
+    mov [rsp + {interrupted_sp}], r13
+    mov [rsp + {interrupted_flags}], r14
+    STAGE commit
+    mov byte ptr [rsp + {obstacles}], {faulted}
+    mov dword ptr [r11 + {queue}], {nobody}
+    mov [rsp + {server}], ecx
+    mov gs:[{current}], rcx
+    STAGE message
+    mov rbx, rax
+    mov rbp, rdx
+    FOREIGN_ACCOUNT rsp, rcx
+    STAGE message
+    mov eax, [rsp + {own_badge}]
+    mov edx, {syscall_tag}
+    xor r12d, r12d
+    xor r13d, r13d
+    xor r14d, r14d
+    xor r15d, r15d
+    STAGE root
+    mov r11, [rcx + {cr3}]
+    mov cr3, r11
+    COUNT {cr3_writes}, 1
+    STAGE exit
+    mov rsp, [rcx + {sp}]
+    mov rcx, [rcx + {ip}]
+    mov r11d, {flags}
+    swapgs
+    sysretq
+7:  cmp dword ptr [rcx + {class}], {class_wide}
+    jne 8f
+    cmp byte ptr [rsp + {class}], {local_root}
+    je 8f
+    mov [rcx + {caller}], esp
+    jmp 6b
+8:  cmp word ptr gs:[{attention}], {only_vectors}
+    jne lilliput_general64_long
+    FORBID_VECTORS rcx
+    mov ecx, [rsp + {home_endpoint}]
+    mov [rsp + {foreign_gate}], ecx
+    jmp lilliput_foreign64
+
+# The answer to that. RSP = block of the server, RCX = its guest, which goes on behind its SYSCALL by SYSRETQ. Of a caller that has to be found out: it may have called
+# otherwise, and somebody may have set where it goes on, or how. RDX is lost, which this operation does not look at.
+lilliput_return_wide:
+    cmp word ptr [rcx + {kind}], {faulted_wide_kind}
+    je 5f
+    cmp byte ptr [rsp + {kind}], {kind_wide}
+    jne lilliput_general64_long
+    movsxd rcx, dword ptr [rsp + {caller}]
+    cmp dword ptr [rcx + {class}], {faulted_wide}
+    jne lilliput_general64_long
+    cmp byte ptr [rcx + {raised_vector}], {foreign_vector}
+    jne lilliput_general64_long
+    mov rdx, [rcx + {interrupted_ip}]
+    cmp rdx, [rcx + {rcx}]
+    jne lilliput_general64_long
+    cmp qword ptr [rcx + {r11}], {flags}
+    jne lilliput_general64_long
+    cmp qword ptr [rcx + {interrupted_flags}], {flags}
+    jne lilliput_general64_long
+    mov dword ptr [rsp + {caller}], {nobody}
+5:  # Point of no return.
+    STAGE commit
+    mov [r11 + {queue}], esp
+    mov dword ptr [rsp + {guest}], {nobody}
+    mov gs:[{current}], rcx
+    mov byte ptr [rcx + {obstacles}], 0
+    FOREIGN_ACCOUNT rsp, rcx
+    STAGE root
+    mov rdx, [rcx + {cr3}]
+    mov cr3, rdx
+    COUNT {cr3_writes}, 1
+    STAGE message
+    mov rax, rbx
+    mov rdx, rbp
+    STAGE registers
+    mov rbx, [rcx + {registers} + 0 * 8]
+    mov rbp, [rcx + {registers} + 3 * 8]
+    mov r12, [rcx + {registers} + 7 * 8]
+    mov r13, [rcx + {registers} + 8 * 8]
+    mov r14, [rcx + {registers} + 9 * 8]
+    mov r15, [rcx + {registers} + 10 * 8]
+    STAGE exit
+    mov rsp, [rcx + {interrupted_sp}]
+    mov rcx, [rcx + {interrupted_ip}]
+    mov r11d, {flags}
+    swapgs
+    sysretq
 .text

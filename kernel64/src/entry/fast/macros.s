@@ -114,6 +114,14 @@ lilliput_stage_\name\()_\@:
     STAGE message
 .endm
 
+# Whoever uses vector registers next raises #NM.
+.macro FORBID_VECTORS scratch
+    mov byte ptr gs:[{vector_enabled}], 0
+    mov \scratch, cr0
+    or \scratch, {task_switched}
+    mov cr0, \scratch
+.endm
+
 # ---- A page fault as a message ----------------------------------------------------------------------------------
 
 # The registers of the thread in RAX go into its block, from those that stand on the stack and those that don't; the frame becomes where it goes

@@ -17,9 +17,9 @@ pub static STAMPS: [[AtomicU32; ROUNDS]; 2] = [const { [const { AtomicU32::new(0
 pub static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// Number of the calls that are measured.
-pub const CALL: Word = 0x1234_5678;
+pub const CALL: Word = 0x123;
 /// Number of the call that is answered by a stop.
-pub const STOP: Word = 0x1234_5679;
+pub const STOP: Word = 0x124;
 
 /// Has the foreign thread make so many calls, and says what it noted. Nothing where this CPU has no such instruction.
 ///

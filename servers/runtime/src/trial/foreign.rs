@@ -55,8 +55,10 @@ pub enum Way {
     Sysenter,
     /// `int 0x40`, which is not for foreign threads.
     Own,
-    /// `int 0x80`, between loading SI from the first word of its storage and DI.
+    /// `int 0x80`, between loading SI from the first word of its storage, and a vector register from SI, and DI from what both are then.
     Storage,
+    /// `syscall` of 64-bit code in its place. Before it storage is found by FS, after it by GS.
+    StorageSyscall,
 }
 
 const COUNT: usize = register::COUNT as usize;
@@ -189,20 +191,21 @@ fn registers() -> [Word; COUNT] {
 /// What must be in the registers after a call, but for its result: where they lie is the routine's own matter.
 fn expected(way: Way, mut registers: [Word; COUNT], found: &[Word; COUNT]) -> [Word; COUNT] {
     (registers[IP], registers[SP]) = (found[IP], found[SP]);
-    if !matches!(way, Way::Interrupt | Way::Storage) {
+    let by_interrupt = matches!(way, Way::Interrupt | Way::Storage);
+    if !by_interrupt {
         registers[FLAGS] = PLAIN_FLAGS;
     }
-    if matches!(way, Way::Interrupt | Way::Storage) && !NARROW {
+    if by_interrupt && !NARROW {
         registers[R8..=R11].fill(0);
     }
     match way {
         // The address that it returned to.
-        Way::Syscall => registers[CX] = found[CX],
+        Way::Syscall | Way::StorageSyscall => registers[CX] = found[CX],
         // Its stack pointer.
         Way::Sysenter => registers[BP] = found[SP],
         _ => {}
     }
-    if way == Way::Syscall && !NARROW {
+    if matches!(way, Way::Syscall | Way::StorageSyscall) && !NARROW {
         registers[R11] = PLAIN_FLAGS;
     }
     registers
@@ -211,7 +214,7 @@ fn expected(way: Way, mut registers: [Word; COUNT], found: &[Word; COUNT]) -> [W
 fn label(way: Way) -> u16 {
     match way {
         Way::Interrupt | Way::Own | Way::Storage => foreign::INTERRUPT_LABEL,
-        Way::Syscall => foreign::SYSCALL_LABEL,
+        Way::Syscall | Way::StorageSyscall => foreign::SYSCALL_LABEL,
         Way::Sysenter => foreign::SYSENTER_LABEL,
     }
 }
@@ -243,11 +246,16 @@ pub fn calls<K: Machine>() -> Outcome {
     Ok(())
 }
 
-/// Threads with storage of their own, which is theirs when the answer has come, whoever answered whom before.
+/// Threads with storage of their own, which is theirs when the answer has come, whoever answered whom before; so are vector registers.
 pub fn storage<K: Machine>() -> Outcome {
     kit::map_scratch::<K>(Rights::READ | Rights::WRITE)?;
+    let ways: &[Way] = if NARROW { &[Way::Storage] } else { &[Way::Storage, Way::StorageSyscall] };
+    ways.iter().try_for_each(|&way| storage_by::<K>(way))
+}
+
+fn storage_by<K: Machine>(way: Way) -> Outcome {
     let own = |number: Word| (SCRATCH + 0x100 * number, 0x5107_a6e0 + number as u32);
-    let mut threads = [(0, thread::<K>(Way::Storage)?), (1, thread::<K>(Way::Storage)?)];
+    let mut threads = [(0, thread::<K>(way)?), (1, thread::<K>(way)?)];
     for (number, thread) in threads {
         let (address, content) = own(number);
         K::poke(address, content);
@@ -258,14 +266,14 @@ pub fn storage<K: Machine>() -> Outcome {
         for (number, thread) in threads {
             let before = ask(thread, what, SOME_FLAGS)?;
             let found = registers();
-            let mut expected = expected(Way::Storage, before, &found);
+            let mut expected = expected(way, before, &found);
             expected[SI] = own(number).1 as Word;
             if what != number::RESUME {
                 let words = ARGUMENTS.map(|number| expected[number]);
-                expected[AX] = digest(BADGE, Tag::new(label(Way::Storage), foreign::WORDS), &words);
+                expected[AX] = digest(BADGE, Tag::new(label(way), foreign::WORDS), &words);
             }
             expected[DI] = expected[SI];
-            assert_eq!(found[..OWN], expected[..OWN], "thread {number}, {what:#x}");
+            assert_eq!(found[..OWN], expected[..OWN], "{way:?} of thread {number}, {what:#x}");
         }
         threads.reverse();
     }

@@ -53,6 +53,7 @@ pub const CASES: &[Case] = &[
     case(FAULT, WIDE, WIDE, NONE),
     case(FOREIGN, SMALL, HOST, NONE),
     case(FOREIGN_SYSCALL, SMALL, HOST, NONE),
+    case(FOREIGN_SYSCALL, WIDE, HOST, NONE),
     case(FOREIGN_SYSCALL, WIDE, WIDE, NONE),
     case(STRING, SMALL, SMALL, BYTES),
     case(STRING, SMALL, HOST, BYTES),
