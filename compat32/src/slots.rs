@@ -96,11 +96,9 @@ impl SlotMap {
     /// Gives a slot back. Units that are free already stay as they are.
     pub fn free(&mut self, slot: Slot) {
         debug_assert!(self.is_all(slot.first, slot.end(), true), "{slot:?} is not taken");
-        for unit in slot.first.max(FIRST_UNIT)..slot.end().min(END_UNIT) {
-            if self.is_taken(unit) {
-                self.taken[usize::from(unit / 64)] &= !(1 << (unit % 64));
-                self.free += 1;
-            }
+        for (word, bits) in words(slot.first.max(FIRST_UNIT), slot.end().min(END_UNIT)) {
+            self.free += (self.taken[word] & bits).count_ones() as u16;
+            self.taken[word] &= !bits;
         }
     }
 
@@ -180,8 +178,8 @@ impl SlotMap {
     }
 
     fn take(&mut self, slot: Slot) -> Slot {
-        for unit in slot.first..slot.end() {
-            self.taken[usize::from(unit / 64)] |= 1 << (unit % 64);
+        for (word, bits) in words(slot.first, slot.end()) {
+            self.taken[word] |= bits;
         }
         self.free -= slot.units;
         slot
@@ -192,7 +190,7 @@ impl SlotMap {
     }
 
     fn is_all(&self, first: u16, end: u16, taken: bool) -> bool {
-        (first..end).all(|unit| self.is_taken(unit) == taken)
+        words(first, end).all(|(word, bits)| self.taken[word] & bits == if taken { bits } else { 0 })
     }
 
     /// The first unit from `from` on that is taken, or free. Looks at 64 of them at a time.
@@ -209,4 +207,19 @@ impl SlotMap {
         }
         None
     }
+}
+
+/// Units, as bits of the words that they stand in.
+fn words(first: u16, end: u16) -> impl Iterator<Item = (usize, u64)> {
+    let mut at = first;
+    core::iter::from_fn(move || {
+        let units = 64.min(end.checked_sub(at)?).min(64 - at % 64);
+        if units == 0 {
+            return None;
+        }
+        let bits = !0 >> (64 - units) << (at % 64);
+        let word = usize::from(at / 64);
+        at += units;
+        Some((word, bits))
+    })
 }

@@ -1,15 +1,17 @@
 //! Memory that is charged: frames, page tables and capability tables for tasks.
 
 use core::cell::RefCell;
+use core::ops::Range;
 
 use lilliput_abi::Error;
 use lilliput_compat32::arena::PaidMemory;
 use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::factory::Quota;
 use lilliput_core::frames::{Frame, FrameAllocator};
-use lilliput_core::paging::{Leaf, MapError, TableMemory};
+use lilliput_core::paging::{ENTRIES, Leaf, MapError, TableMemory};
 use lilliput_core::slab::{Index, Slab};
 use x86_64::structures::paging::PageTable;
+use x86_64::structures::paging::page_table::PageTableEntry;
 
 use crate::mm::physmap;
 use crate::objects::Frames;
@@ -84,6 +86,13 @@ impl TableMemory for Charged<'_> {
 
     fn free_table(&mut self, frame: Frame) {
         self.free(frame, 1);
+    }
+
+    fn copy_entries(&mut self, from: Frame, to: Frame, places: Range<usize>) {
+        let entry = |frame| address(frame).cast::<PageTableEntry>().wrapping_add(places.start);
+        assert!(places.end <= ENTRIES);
+        // SAFETY: as for `table`, of each of the two, which are not one; the places are of a table.
+        unsafe { entry(from).copy_to_nonoverlapping(entry(to), places.len()) };
     }
 }
 

@@ -131,8 +131,10 @@ impl CapabilityTable {
     fn free_from(&mut self, first: u32) {
         let (last, _) = if first == 0 { (0, 0) } else { self.get(0).neighbours() };
         let end = self.places();
-        for place in first..end {
-            self.places[place as usize] = Capability::free(place.saturating_sub(1), place + 1);
+        let mut previous = 0;
+        for (place, free) in (first..end).zip(self.places.iter_mut().skip(first as usize)) {
+            *free = Capability::free(previous, place + 1);
+            previous = place;
         }
         if first < end {
             self.link(end - 1, 0);

@@ -8,6 +8,8 @@
 //! Entries above the last level allow everything (the CPU takes the AND of all levels), so that what
 //! stands in the last one is what holds.
 
+use core::ops::Range;
+
 use lilliput_abi::Rights;
 use x86_64::VirtAddr;
 use x86_64::structures::paging::page_table::PageTableEntry;
@@ -39,6 +41,13 @@ pub trait TableMemory {
     fn allocate_table(&mut self) -> Option<Frame>;
     /// Takes back a table that nothing points to any more.
     fn free_table(&mut self, frame: Frame);
+    /// Gives a table the entries that another has, at these places.
+    fn copy_entries(&mut self, from: Frame, to: Frame, places: Range<usize>) {
+        for place in places {
+            let entry = self.table(from)[place].clone();
+            self.table(to)[place] = entry;
+        }
+    }
 }
 
 /// Why a page was not mapped.
@@ -212,11 +221,8 @@ pub fn translate(memory: &mut impl TableMemory, root: Frame, address: VirtAddr) 
 
 /// Makes another root have the same top-level entries, so that it shares all that is, or ever will be,
 /// below them. What `to` had there must be nothing, or shared as well.
-pub fn share_p4(memory: &mut impl TableMemory, from: Frame, to: Frame, indices: core::ops::Range<usize>) {
-    for index in indices.start..indices.end.min(ENTRIES) {
-        let entry = memory.table(from)[index].clone();
-        memory.table(to)[index] = entry;
-    }
+pub fn share_p4(memory: &mut impl TableMemory, from: Frame, to: Frame, indices: Range<usize>) {
+    memory.copy_entries(from, to, indices.start..indices.end.min(ENTRIES));
 }
 
 /// Makes sure that there is a level-3 table for a top-level entry, so that roots can share it before

@@ -3,7 +3,8 @@
 use core::ops::Range;
 
 use x86_64::VirtAddr;
-use x86_64::structures::paging::PageTableFlags;
+use x86_64::structures::paging::page_table::PageTableEntry;
+use x86_64::structures::paging::{PageTable, PageTableFlags};
 
 use super::{ENTRIES, TableMemory, UPPER_HALF};
 use crate::frames::Frame;
@@ -13,8 +14,11 @@ const PAGES_OF_P4: u64 = 1 << 27;
 /// Pages of the whole address space.
 const ALL_PAGES: u64 = 1 << 36;
 
-/// What a page unmapped or a table freed takes from the work of a step; an entry looked at takes 1.
+/// What a page unmapped or a table freed takes from the work of a step; a group of entries looked at takes 1, as does one that is used.
 const HEAVY: u32 = 8;
+
+/// Entries that are looked at together, since most of a table's are unused.
+const GROUP: usize = 8;
 
 /// The least work that gets anywhere: an entry of each level, and a page.
 pub const LEAST_WORK: u32 = 64;
@@ -76,7 +80,7 @@ impl Clearing {
 
     /// Unmaps some pages, and tells of each. True when that was all.
     ///
-    /// It looks at no more than `work` entries, a page that is told of or a table freed counting for eight, but at
+    /// It looks at no more than `work` entries, eight unused neighbours counting for one, and a page that is told of or a table freed for eight, but at
     /// [`LEAST_WORK`]: time goes by the tables that there are, not by the length of the range.
     pub fn step(
         &mut self,
@@ -116,29 +120,32 @@ impl Clearing {
         goes: &mut dyn FnMut(Leaf) -> bool,
     ) -> bool {
         let step = 1 << (9 * (table.level - 1));
-        let first = self.next.saturating_sub(table.base) / step;
-        let end = self.range.end.saturating_sub(table.base).div_ceil(step).min(ENTRIES as u64);
-        for index in first..end {
-            let page = table.base + index * step;
+        let mut index = (self.next.saturating_sub(table.base) / step) as usize;
+        let end = self.range.end.saturating_sub(table.base).div_ceil(step).min(ENTRIES as u64) as usize;
+        loop {
+            let entries = memory.table(table.frame);
+            index = next_used(entries, index, end, left);
+            if index >= end {
+                return true;
+            }
+            let page = table.base + index as u64 * step;
             if *left == 0 {
                 self.next = self.next.max(page);
                 return false;
             }
             *left -= 1;
-            let entry = &memory.table(table.frame)[index as usize];
-            if entry.is_unused() {
-                continue;
-            }
+            let entry = &entries[index];
             let (below, flags) = (Frame::containing(entry.addr()), entry.flags());
             let whole = self.range.start <= page && page + step <= self.range.end;
             if table.level == 1 || flags.contains(PageTableFlags::HUGE_PAGE) {
                 let address = VirtAddr::new_truncate(page * Frame::SIZE);
                 if whole {
                     if goes(Leaf { address, frame: below, frames: step, flags }) {
-                        memory.table(table.frame)[index as usize].set_unused();
+                        memory.table(table.frame)[index].set_unused();
                     }
                     *left = left.saturating_sub(HEAVY);
                 }
+                index += 1;
                 continue;
             }
             let lower = Table { frame: below, level: table.level - 1, base: page };
@@ -146,13 +153,41 @@ impl Clearing {
                 return false;
             }
             if whole && self.tables == Tables::Free {
-                memory.table(table.frame)[index as usize].set_unused();
+                memory.table(table.frame)[index].set_unused();
                 memory.free_table(below);
                 *left = left.saturating_sub(HEAVY);
             }
+            index += 1;
         }
-        true
     }
+}
+
+/// The first used entry from `at` on and before `end`, or whichever was to be looked at next when no work was left.
+fn next_used(entries: &PageTable, mut at: usize, end: usize, left: &mut u32) -> usize {
+    const LAST: usize = ENTRIES - GROUP;
+    while at < end && *left > 0 {
+        let first = at & LAST;
+        let used = (first..first + GROUP).fold(0, |used, index| used | bits(&entries[index]));
+        if used == 0 {
+            at = first + GROUP;
+            *left -= 1;
+            continue;
+        }
+        let behind = (first + GROUP).min(end);
+        while at < behind {
+            if !entries[at].is_unused() {
+                return at;
+            }
+            at += 1;
+        }
+        *left -= 1;
+    }
+    at.min(end)
+}
+
+/// All bits of an entry.
+fn bits(entry: &PageTableEntry) -> u64 {
+    entry.addr().as_u64() | entry.flags().bits()
 }
 
 /// A table, its level (4 is the root's), and the number of the first page below it.
