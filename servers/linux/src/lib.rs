@@ -26,4 +26,4 @@ mod tests;
 pub use arch::{Arch, Registers};
 pub use machine::{Machine, Situation, Stream, Usage};
 pub use process::End;
-pub use server::{Answer, Server, Start};
+pub use server::{Answer, Server, Start, Words};

@@ -9,6 +9,7 @@ use syscalls::Errno;
 
 use crate::arch::{Arch, Registers};
 use crate::memory::Frame;
+use crate::server::Words;
 
 /// Where a program's standard output and error go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub trait Machine {
     fn map(&mut self, space: Self::Space, page: u64, frame: Frame, rights: Rights) -> Result<(), Errno>;
     /// Unmaps pages, as far as they are mapped.
     fn unmap(&mut self, space: Self::Space, page: u64, pages: usize);
-    /// Makes a thread, stopped, whose system calls and faults are told under this badge.
+    /// Makes a thread, stopped, whose system calls and faults are told under this badge, with all that it takes to put it aside.
     ///
     /// # Errors
     /// `EAGAIN` if there can be no more.
@@ -102,7 +103,10 @@ pub trait Machine {
     /// # Errors
     /// `EINVAL`.
     fn set_tls(&mut self, thread: Self::Thread, arch: Arch, base: u64, limit: u32) -> Result<(), Errno>;
-    /// Takes a thread from the processor. It goes on with [`Machine::resume`].
+    /// Answers the call, or the fault, of a thread that was put aside ([`Answer::Keep`](crate::Answer::Keep)), by its badge: it goes on with these
+    /// registers, which are the words of a call's message, or with those that it has.
+    fn answer(&mut self, badge: u32, words: Option<&Words>);
+    /// Takes a thread from the processor that waits for nobody. It goes on with [`Machine::resume`].
     fn stop(&mut self, thread: Self::Thread);
     /// Lets a thread that is stopped go on.
     fn resume(&mut self, thread: Self::Thread);

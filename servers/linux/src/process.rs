@@ -7,6 +7,7 @@ use crate::arch::Arch;
 use crate::files::{Node, Table};
 use crate::machine::Machine;
 use crate::memory::Place;
+use crate::server::Words;
 use crate::server::futex::Queued;
 use crate::signal::{Actions, Pending, Set};
 
@@ -120,6 +121,13 @@ pub struct Waiting {
     pub channel: Channel,
 }
 
+impl Waiting {
+    /// The registers that its thread goes on with, if this is the result.
+    pub const fn answer(&self, arch: Arch, result: u64) -> Words {
+        arch.words(arch.narrow(result), &self.arguments)
+    }
+}
+
 /// A thread.
 pub struct Thread<M: Machine> {
     /// Its number; the process's for its first.
@@ -146,6 +154,8 @@ pub struct Thread<M: Machine> {
     pub deadline: Option<u64>,
     /// How much of the call has been done.
     pub progress: u64,
+    /// Where bytes go, and how many, if the call that waits does nothing but read.
+    pub reads: Option<(u64, usize)>,
     /// Its thread-local segment: base and limit.
     pub tls: (u64, u32),
     /// Where it waits to be woken.
@@ -158,12 +168,14 @@ pub struct Thread<M: Machine> {
     pub signal_stack: (u64, u64),
     /// Whether it runs, or could: it neither waits for the server nor is stopped.
     pub runs: bool,
+    /// Whether the server has put it aside in its call, or its fault.
+    pub is_kept: bool,
 }
 
 impl<M: Machine> Thread<M> {
-    /// It waits for nothing any more.
-    pub const fn end_wait(&mut self) {
-        (self.waiting, self.deadline, self.progress, self.queued) = (None, None, 0, None);
+    /// Its call is over.
+    pub const fn end_call(&mut self) {
+        (self.deadline, self.progress, self.queued, self.reads) = (None, 0, None, None);
     }
 }
 

@@ -1,5 +1,6 @@
 //! A system call and its answer; faults; deadlines.
 
+mod answer;
 mod begin;
 mod deliver;
 pub(crate) mod futex;
@@ -8,11 +9,11 @@ mod proc;
 mod room;
 mod terminal;
 pub(crate) mod threads;
+mod waiters;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::mem;
 
 use lilliput_abi::foreign;
 use syscalls::Errno;
@@ -29,6 +30,7 @@ use crate::signal::{Action, Occasion, Set};
 
 pub use self::begin::Start;
 pub(crate) use self::room::NAME;
+use self::waiters::Waiters;
 
 /// What came of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +60,8 @@ pub enum Answer {
     Result(u64),
     /// It goes on with its registers as they are.
     Resume,
-    /// It stays stopped; the server lets it go on when it is time.
-    Stop,
+    /// It is to be put aside; the server lets it go on when it is time.
+    Keep,
     /// It is no more.
     Nobody,
 }
@@ -79,6 +81,9 @@ pub struct Server<M: Machine> {
     pub(crate) threads: Vec<Option<Thread<M>>>,
     /// The thread whose call is served.
     pub(crate) me: usize,
+    /// The thread whose message the machine told last, until [`Self::own_answer`] is returned to that.
+    caller: Option<usize>,
+    own_answer: Answer,
     pub(crate) root: Rc<Node>,
     /// How many sockets there are.
     pub(crate) sockets: Rc<Cell<usize>>,
@@ -89,7 +94,8 @@ pub struct Server<M: Machine> {
     /// The turn of the last thread that waited at a word.
     pub(crate) next_turn: u64,
     /// What has happened, for those that wait for it.
-    pub(crate) events: Vec<Channel>,
+    events: Vec<Channel>,
+    pub(crate) waiters: Waiters,
     pub(crate) date: u64,
     /// Whether the console is a terminal.
     pub(crate) has_terminal: bool,
@@ -150,30 +156,26 @@ impl<M: Machine> Server<M> {
         let Some(thread) = &mut self.threads[me] else { return Answer::Nobody };
         thread.runs = false;
         self.me = me;
-        let words = words.map(|word| word as u64);
-        let (number, arguments) = match thread.arch {
-            Arch::I386 => (words[4], [words[0], words[5], words[6], words[1], words[2], words[3]]),
-            Arch::Amd64 => (words[0], [words[2], words[1], words[3], words[6], words[4], words[5]]),
-        };
-        let number = number as u32 as usize;
         let arch = thread.arch;
+        let (number, arguments) = arch.call(words);
+        let number = number as u32 as usize;
         let outcome = match self.calls.get(arch, number) {
             Some(call) => call(self, &arguments),
             None => self.is_unknown(number),
         };
-        let answer = match outcome {
+        match outcome {
             // The usual way out: nothing happened that others wait for, and no signal.
             Ok(Outcome::Done(value)) if self.events.is_empty() && !self.has_signals(me) => {
                 // It may have ended itself, by what it did to its process.
                 let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
                 thread.runs = true;
-                return Answer::Result(value);
+                Answer::Result(value)
             }
-            outcome => self.conclude(me, number, &arguments, outcome),
-        };
-        self.react();
-        // Whoever reacted may have ended this one.
-        if self.threads[me].is_some() { answer } else { Answer::Nobody }
+            outcome => {
+                let answer = self.conclude(me, number, &arguments, outcome);
+                self.settle(me, answer)
+            }
+        }
     }
 
     fn is_unknown(&mut self, number: usize) -> Result {
@@ -189,7 +191,6 @@ impl<M: Machine> Server<M> {
 
     /// What is left to do about a thread after its call: waiting, signals.
     fn conclude(&mut self, me: usize, number: usize, arguments: &[u64; 6], outcome: Result) -> Answer {
-        self.deadline_may_be_new = true;
         let mut result = match outcome {
             Ok(Outcome::Done(value)) => Some(value),
             Err(error) => Some(-i64::from(error.into_raw()) as u64),
@@ -197,96 +198,17 @@ impl<M: Machine> Server<M> {
             Ok(Outcome::Ended) => return Answer::Nobody,
             Ok(Outcome::Wait(channel)) => {
                 if !self.ends_wait(me, channel) {
-                    if let Some(thread) = &mut self.threads[me] {
-                        thread.waiting = Some(Waiting { number, arguments: *arguments, channel });
-                    }
-                    return Answer::Stop;
+                    self.begin_wait(me, Waiting { number, arguments: *arguments, channel });
+                    return Answer::Keep;
                 }
                 return self.interrupt(me, number, channel);
             }
         };
-        if let Some(thread) = &mut self.threads[me] {
-            thread.end_wait();
-        }
+        self.end_wait(me);
         if self.has_signals(me) {
             return self.deliver(me, result.take());
         }
         self.go_on(me, result)
-    }
-
-    /// A thread goes on.
-    fn go_on(&mut self, me: usize, result: Option<u64>) -> Answer {
-        if self.is_stopped(me) {
-            // It does when the process does.
-            if let (Some(value), Some(thread)) = (result, &self.threads[me]) {
-                let (handle, arch) = (thread.handle, thread.arch);
-                self.set_result(handle, arch, value);
-            }
-            return Answer::Stop;
-        }
-        if let Some(thread) = &mut self.threads[me] {
-            thread.runs = true;
-        }
-        result.map_or(Answer::Resume, Answer::Result)
-    }
-
-    pub(crate) fn set_result(&mut self, handle: M::Thread, arch: Arch, value: u64) {
-        // It is stopped, unless somebody has ended it.
-        let _ = self.machine.set_register(handle, lilliput_abi::object::register::AX, arch.narrow(value));
-    }
-
-    /// Lets those look again that wait for what happened.
-    fn react(&mut self) {
-        while !self.events.is_empty() {
-            let mut events = mem::take(&mut self.events);
-            for event in events.drain(..) {
-                for place in 0..self.threads.len() {
-                    let hears = |thread: &Thread<M>| thread.waiting.filter(|waiting| waiting.channel.hears(event));
-                    if let Some(waiting) = self.threads[place].as_ref().and_then(hears) {
-                        self.retry(place, waiting);
-                    }
-                }
-            }
-            if self.events.is_empty() {
-                // The room that there was is used again.
-                self.events = events;
-            }
-        }
-    }
-
-    /// A call that waited is done, with this result.
-    pub(crate) fn finish(&mut self, place: usize, value: u64) {
-        if let Some(Waiting { number, arguments, .. }) = self.threads[place].as_ref().and_then(|thread| thread.waiting)
-        {
-            let answer = self.conclude(place, number, &arguments, Ok(Outcome::Done(value)));
-            self.answer(place, answer);
-        }
-    }
-
-    /// A call that waited is tried again.
-    fn retry(&mut self, place: usize, waiting: Waiting) {
-        let Some(thread) = &mut self.threads[place] else { return };
-        thread.waiting = None;
-        let arch = thread.arch;
-        self.me = place;
-        let Some(call) = self.calls.get(arch, waiting.number) else { return };
-        let outcome = call(self, &waiting.arguments);
-        let answer = self.conclude(place, waiting.number, &waiting.arguments, outcome);
-        self.answer(place, answer);
-    }
-
-    /// Does to a thread that is stopped what an answer says.
-    fn answer(&mut self, place: usize, answer: Answer) {
-        let Some(thread) = &self.threads[place] else { return };
-        let (handle, arch) = (thread.handle, thread.arch);
-        match answer {
-            Answer::Result(value) => {
-                self.set_result(handle, arch, value);
-                self.machine.resume(handle);
-            }
-            Answer::Resume => self.machine.resume(handle),
-            Answer::Stop | Answer::Nobody => {}
-        }
     }
 
     /// When the first wait ends by time.
@@ -323,9 +245,7 @@ impl<M: Machine> Server<M> {
         let mut due: Vec<_> = self.threads.iter().enumerate().filter_map(due).collect();
         due.sort_unstable();
         for (_, place) in due {
-            if let Some(waiting) = self.threads[place].as_ref().and_then(|thread| thread.waiting) {
-                self.retry(place, waiting);
-            }
+            self.retry(place);
         }
         self.react();
     }
@@ -354,13 +274,9 @@ impl<M: Machine> Server<M> {
             match self.bring_at_any_price(me, address, access) {
                 Ok(()) => {
                     let answer = self.go_on(me, None);
-                    self.react();
-                    return if self.threads[me].is_some() { answer } else { Answer::Nobody };
+                    return self.settle(me, answer);
                 }
-                Err(Errno::ESRCH) => {
-                    self.react();
-                    return Answer::Nobody;
-                }
+                Err(Errno::ESRCH) => return self.settle(me, Answer::Nobody),
                 Err(_) => {}
             }
         }
@@ -376,8 +292,7 @@ impl<M: Machine> Server<M> {
             thread.pending.add(Occasion { signal, code: 1, value: address });
         }
         let answer = self.deliver(me, None);
-        self.react();
-        answer
+        self.settle(me, answer)
     }
 
     /// The thread whose call is served.
@@ -412,6 +327,16 @@ impl<M: Machine> Server<M> {
         User { arch, memory: self.memories.get_mut(memory), pool: &mut self.pool, machine: &mut self.machine }
     }
 
+    /// Copies bytes of the process whose call is served to an address of another thread's; whether that could be written.
+    ///
+    /// # Errors
+    /// `EFAULT` where they cannot be read.
+    pub(crate) fn copy_to(&mut self, thread: usize, to: u64, from: u64, length: usize) -> Result<bool> {
+        let Some(other) = self.threads[thread].as_ref().map(|thread| thread.memory) else { return Ok(false) };
+        let me = self.thread().memory;
+        self.memories.copy((me, from), (other, to), length, &mut self.pool, &mut self.machine)
+    }
+
     /// Nanoseconds since 1970.
     pub(crate) fn wall_clock(&mut self) -> u64 {
         self.date * 1_000_000_000 + self.machine.now()
@@ -431,11 +356,11 @@ impl<M: Machine> Server<M> {
             Kind::Pipe(pipe) => {
                 let number = pipe.number;
                 drop(open);
-                self.events.push(Channel::Pipe(number));
+                self.happened(Channel::Pipe(number));
             }
             Kind::Socket(socket) => {
                 let pipes = socket.pipes().into_iter().flatten().flatten().map(|pipe| pipe.number);
-                self.events.extend(pipes.chain([socket.number]).map(Channel::Pipe));
+                pipes.chain([socket.number]).for_each(|number| self.happened(Channel::Pipe(number)));
             }
             _ => {}
         }

@@ -1,16 +1,17 @@
 //! The kernel, as the Linux server's machine.
 
+use alloc::vec::Vec;
 use core::arch::asm;
 use core::fmt;
 
 use lilliput_abi::object::map::REPLACE;
 use lilliput_abi::object::register;
-use lilliput_abi::{Error, Isolation, Rights};
+use lilliput_abi::{Error, Isolation, Rights, Tag, fault, foreign};
 use lilliput_linux::memory::Frame;
-use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Usage};
-use lilliput_runtime::object::Arena;
+use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Usage, Words};
+use lilliput_runtime::object::{Arena, Reply};
 use lilliput_runtime::place::linux::{ARENA, FACTORY};
-use lilliput_runtime::{Factory, Frames, Task, Thread, Word, parent, place, time};
+use lilliput_runtime::{Factory, Frames, Message, Task, Thread, Word, parent, place, time};
 use lilliput_user64::{Native, println};
 use syscalls::Errno;
 
@@ -32,13 +33,20 @@ const AT_ONCE: usize = 10;
 /// The kernel.
 pub struct Kernel {
     isolation: Isolation,
+    /// Where threads are that were put aside, by their badges less one.
+    kept: Vec<Reply<Native>>,
 }
 
 impl Kernel {
     /// With the isolation that the parent names.
     pub fn new() -> Self {
         let number = parent::parameter::<Native>(crate::work::parameter::ISOLATION).unwrap_or(0);
-        Self { isolation: Isolation::from_number(number as u64).unwrap_or(Isolation::Auto) }
+        Self { isolation: Isolation::from_number(number as u64).unwrap_or(Isolation::Auto), kept: Vec::new() }
+    }
+
+    /// Where a thread with this badge is put aside.
+    pub fn place_of_kept(&self, badge: u32) -> u32 {
+        self.kept.get(badge as usize - 1).map_or(0, |reply| reply.place())
     }
 }
 
@@ -89,6 +97,10 @@ impl Machine for Kernel {
     }
 
     fn create_thread(&mut self, space: Self::Space, badge: u32) -> Result<Self::Thread, Errno> {
+        // They are as many as there were threads at once, and used again.
+        while self.kept.len() < badge as usize {
+            self.kept.push(MAKER.create_reply().map_err(room)?);
+        }
         let thread = MAKER.create_thread(space, PRIORITY).map_err(room)?;
         let ready = thread.set_fault_handler(place::SERVICE, badge);
         // No program is told of SYSENTER; one that makes it all the same goes on where nothing is.
@@ -135,6 +147,17 @@ impl Machine for Kernel {
             Arch::Amd64 => 0,
         };
         thread.set_tls(base as Word, second).map_err(room)
+    }
+
+    fn answer(&mut self, badge: u32, words: Option<&Words>) {
+        let Some(reply) = self.kept.get(badge as usize - 1) else { return };
+        let mut message = Message::new(fault::RESUME, &[]);
+        if let Some(words) = words {
+            message.tag = Tag::new(foreign::ANSWER, foreign::WORDS);
+            message.words[..words.len()].copy_from_slice(words);
+        }
+        // Who is not there any more needs no answer.
+        let _ = reply.reply(&message);
     }
 
     fn stop(&mut self, thread: Self::Thread) {

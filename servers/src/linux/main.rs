@@ -72,8 +72,8 @@ fn main(pool: Word, archive: Word) -> Word {
 /// Serves the programs until the first has ended, or has run for so many seconds, if that is not 0.
 fn serve(server: &mut Server<Kernel>, seconds: u64) -> Outcome {
     let end = if seconds == 0 { u64::MAX } else { server.machine.now() + seconds * 1_000_000_000 };
-    // What came last, and what is to be answered to it.
-    let (mut message, mut answer) = (Message::default(), Answer::Nobody);
+    // What came last and from whom, and what is to be answered to it.
+    let (mut message, mut badge, mut answer) = (Message::default(), 0, Answer::Nobody);
     let mut waits = Waits::default();
     loop {
         if let Some(end) = server.ended() {
@@ -81,6 +81,7 @@ fn serve(server: &mut Server<Kernel>, seconds: u64) -> Outcome {
         }
         let received = match (server.deadline().unwrap_or(u64::MAX).min(end), answer) {
             (u64::MAX, Answer::Result(_)) => answer_calls(server, &mut message),
+            (at, Answer::Keep) => waits.keep(at, server.machine.place_of_kept(badge), &mut message),
             (at, _) => waits.next(at, answer, &mut message),
         };
         answer = match received {
@@ -89,7 +90,10 @@ fn serve(server: &mut Server<Kernel>, seconds: u64) -> Outcome {
                     .unwrap_or_else(|error| panic!("the terminal's interrupt: {error:?}"));
                 Answer::Nobody
             }
-            Ok(badge) => serve_one(server, badge, &mut message),
+            Ok(status) => {
+                badge = status;
+                serve_one(server, badge, &mut message)
+            }
             Err(Error::TimedOut) if server.machine.now() >= end => return Outcome::Overtime(seconds),
             Err(Error::TimedOut) => {
                 server.tick();
@@ -129,21 +133,36 @@ struct Waits {
 }
 
 impl Waits {
-    /// Answers what came last, and waits for the next message, until then and no longer; its badge.
-    fn next(&mut self, until: u64, answer: Answer, message: &mut Message) -> Result<u32, Error> {
+    /// Whether a wait ends, at this time, for which the deadline is set.
+    fn set(&mut self, until: u64) -> bool {
         if until != u64::MAX && until != self.deadline {
             set_deadline::<Native>(Deadline::SinceBoot(until));
             self.deadline = until;
         }
+        until != u64::MAX
+    }
+
+    /// Puts whoever called last aside, into the reply object at this place, and waits for the next message, until then and no longer; its badge.
+    fn keep(&mut self, until: u64, place: u32, message: &mut Message) -> Result<u32, Error> {
+        let ends = self.set(until);
+        *message = Message::default();
+        match wait(Operation::KeepReceive, place, ends, message) {
+            // Who is not there any more is not put anywhere.
+            Err(error) if error != Error::TimedOut => wait(Operation::Receive, place::SERVICE, ends, message),
+            received => received,
+        }
+    }
+
+    /// Answers what came last, and waits for the next message, until then and no longer; its badge.
+    fn next(&mut self, until: u64, answer: Answer, message: &mut Message) -> Result<u32, Error> {
+        let ends = self.set(until);
         match answer {
             Answer::Result(_) => message.tag = Tag::new(foreign::ANSWER, foreign::WORDS),
             Answer::Resume => *message = Message::new(fault::RESUME, &[]),
-            Answer::Stop => *message = Message::new(fault::STOP, &[]),
-            Answer::Nobody => *message = Message::default(),
-        }
-        let ends = until != u64::MAX;
-        if answer == Answer::Nobody {
-            return wait(Operation::Receive, place::SERVICE, ends, message);
+            Answer::Keep | Answer::Nobody => {
+                *message = Message::default();
+                return wait(Operation::Receive, place::SERVICE, ends, message);
+            }
         }
         // Where it received last. Who is not there any more needs no answer.
         match wait(Operation::ReplyReceive, 0, ends, message) {

@@ -341,7 +341,11 @@ fn answer(machine: &mut Machine, cpu: &mut Cpu, caller: Index<Thread>) -> Result
         }
         true
     };
-    machine.release(caller);
+    if machine.threads[caller].kept.is_none() {
+        machine.threads[server].caller = Index::NONE;
+    } else {
+        machine.release(caller);
+    }
     if runs {
         machine.timers.disarm(&mut machine.threads, caller);
         machine.threads[caller].state = State::Ready;

@@ -138,7 +138,7 @@ impl<M: Machine> Server<M> {
         }
         let sender = socket.local.borrow().clone();
         receiver.datagrams.borrow_mut().push_back((sender, bytes));
-        self.events.push(Channel::Pipe(receiver.number));
+        self.happened(Channel::Pipe(receiver.number));
         Ok(Outcome::Done(length as u64))
     }
 
@@ -162,7 +162,7 @@ impl<M: Machine> Server<M> {
         }
         if flags & MSG_PEEK == 0 {
             socket.datagrams.borrow_mut().pop_front();
-            self.events.push(Channel::Pipe(socket.number));
+            self.happened(Channel::Pipe(socket.number));
         }
         let count = if flags & MSG_TRUNC != 0 { bytes.len() } else { bytes.len() - rest.len() };
         Ok(Ok((count as u64, sender)))

@@ -336,7 +336,7 @@ impl<M: Machine> Server<M> {
         if let State::Listens(waiting, _) = &mut *listener.state.borrow_mut() {
             waiting.push_back(other);
         }
-        self.events.push(Channel::Pipe(listener.number));
+        self.happened(Channel::Pipe(listener.number));
         Ok(Outcome::Done(0))
     }
 
@@ -357,7 +357,7 @@ impl<M: Machine> Server<M> {
                 Ok(Outcome::Wait(Channel::Pipe(socket.number)))
             };
         };
-        self.events.push(Channel::Pipe(socket.number));
+        self.happened(Channel::Pipe(socket.number));
         let remote = other.remote.borrow().clone();
         let number = self.open_socket(other, flags)?;
         if let Some(remote) = remote
@@ -396,7 +396,7 @@ impl<M: Machine> Server<M> {
                 *output = None;
             }
         }
-        self.events.extend(pipes.iter().flatten().map(|pipe| Channel::Pipe(pipe.number)));
+        pipes.iter().flatten().for_each(|pipe| self.happened(Channel::Pipe(pipe.number)));
         Ok(Outcome::Done(0))
     }
 

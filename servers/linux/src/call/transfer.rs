@@ -22,7 +22,12 @@ const MOST_PIECES: u64 = 1024;
 impl<M: Machine> Server<M> {
     pub(super) fn read(&mut self, &[number, address, length, ..]: &[u64; 6]) -> Result {
         let open = self.file(number)?;
-        self.read_from(&open, address, length.min(MOST) as usize, None)
+        let length = length.min(MOST) as usize;
+        let outcome = self.read_from(&open, address, length, None);
+        if let Ok(Outcome::Wait(_)) = outcome {
+            self.thread_mut().reads = Some((address, length));
+        }
+        outcome
     }
 
     pub(super) fn write(&mut self, &[number, address, length, ..]: &[u64; 6]) -> Result {
@@ -206,7 +211,7 @@ impl<M: Machine> Server<M> {
         });
         read?;
         bytes.drain(..count);
-        self.events.push(Channel::Pipe(pipe.number));
+        self.happened(Channel::Pipe(pipe.number));
         Ok(Outcome::Done(count as u64))
     }
 
@@ -287,6 +292,9 @@ impl<M: Machine> Server<M> {
             self.raise(SIGPIPE);
             return Err(Errno::EPIPE);
         }
+        if before == 0 && rest <= WHOLE && self.hand_over(pipe, address, rest)? {
+            return Ok(Outcome::Done(rest as u64));
+        }
         let room = pipe.room();
         let count = rest.min(room);
         if count == 0 && rest > 0 || rest <= WHOLE && count < rest && before == 0 {
@@ -297,13 +305,26 @@ impl<M: Machine> Server<M> {
             self.may_keep(2 * (bytes.len() + count)).map_err(|_| Errno::ENOMEM)?;
         }
         self.user().pieces(address + before as u64, count, Access::Read, |piece| bytes.extend(piece.iter()))?;
-        self.events.push(Channel::Pipe(pipe.number));
+        self.happened(Channel::Pipe(pipe.number));
         let done = (before + count) as u64;
         if count == rest || never_waits {
             return Ok(Outcome::Done(done));
         }
         self.thread_mut().progress = done;
         Ok(Outcome::Wait(Channel::Pipe(pipe.number)))
+    }
+
+    /// Gives bytes to the first reader that waits for some and has room for all of them: nobody else sees them. Whether there was one.
+    fn hand_over(&mut self, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result<bool> {
+        if length == 0 || !pipe.bytes.borrow().is_empty() {
+            return Ok(false);
+        }
+        let Some((reader, (to, room))) = self.first_reader(Channel::Pipe(pipe.number)) else { return Ok(false) };
+        if length > room || !self.copy_to(reader, to, address, length)? {
+            return Ok(false);
+        }
+        self.finish(reader, length as u64);
+        Ok(true)
     }
 
     pub(super) fn sendfile(&mut self, &[to, from, offset, count, ..]: &[u64; 6]) -> Result {
@@ -347,7 +368,7 @@ impl<M: Machine> Server<M> {
         match &to.node.kind {
             Kind::Pipe(pipe) => {
                 pipe.bytes.borrow_mut().extend(bytes.iter());
-                self.events.push(Channel::Pipe(pipe.number));
+                self.happened(Channel::Pipe(pipe.number));
             }
             Kind::Device(Device::Console) => self.print(Stream::Output, &bytes),
             Kind::Device(Device::Error) => self.print(Stream::Error, &bytes),

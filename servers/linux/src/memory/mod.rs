@@ -46,6 +46,29 @@ struct Page {
     mapped: Rights,
 }
 
+/// A page that was looked for, and what was found: programs have their buffers in the same places again and again.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    address: u64,
+    frame: Frame,
+    /// What may be done in its area.
+    rights: Rights,
+    /// Whether it was found to be written.
+    writes: bool,
+}
+
+impl Recent {
+    /// Whether it is what would be found there. Who may write or execute may read.
+    fn serves(&self, address: u64, access: Access) -> bool {
+        self.address == address
+            && match access {
+                Access::Read => true,
+                Access::Write => self.writes,
+                Access::Execute => false,
+            }
+    }
+}
+
 /// The memory of a process.
 pub struct Memory<S> {
     /// The task that it is the memory of.
@@ -54,6 +77,8 @@ pub struct Memory<S> {
     pub size: u64,
     areas: BTreeMap<u64, Area>,
     pages: BTreeMap<u64, Page>,
+    /// Nothing of areas or pages, or of who shares them, has changed since.
+    recent: Option<Recent>,
     /// Where mappings go to that name no address: below the end of this, the highest first.
     mappings: Range<u64>,
     /// Where the heap begins, and where it ends now.
@@ -63,7 +88,7 @@ pub struct Memory<S> {
 impl<S: Copy> Memory<S> {
     /// Memory that holds nothing.
     pub const fn new(space: S, size: u64, mappings: Range<u64>) -> Self {
-        Self { space, size, areas: BTreeMap::new(), pages: BTreeMap::new(), mappings, heap: 0..0 }
+        Self { space, size, areas: BTreeMap::new(), pages: BTreeMap::new(), recent: None, mappings, heap: 0..0 }
     }
 
     /// The area that an address lies in.
@@ -146,6 +171,7 @@ impl<S: Copy> Memory<S> {
     }
 
     fn forget_pages<M: Machine<Space = S>>(&mut self, range: Range<u64>, pool: &mut Pool, machine: &mut M) {
+        self.recent = None;
         let mut mapped = false;
         while let Some((&address, page)) = self.pages.range(range.clone()).next() {
             mapped |= !page.mapped.is_empty();
@@ -167,6 +193,7 @@ impl<S: Copy> Memory<S> {
         rights: Rights,
         machine: &mut M,
     ) -> Result<(), Errno> {
+        self.recent = None;
         let mut address = range.start;
         while address < range.end {
             address = self.area(address).ok_or(Errno::ENOMEM)?.end;
@@ -231,6 +258,22 @@ impl<S: Copy> Memory<S> {
         pool: &mut Pool,
         machine: &mut M,
     ) -> Result<(Frame, Rights), Errno> {
+        if let Some(Recent { frame, rights, .. }) = self.recent.filter(|recent| recent.serves(address, access)) {
+            return Ok((frame, rights));
+        }
+        self.recent = None;
+        let (frame, rights) = self.find_page(address, access, pool, machine)?;
+        self.recent = Some(Recent { address, frame, rights, writes: access == Access::Write });
+        Ok((frame, rights))
+    }
+
+    fn find_page<M: Machine<Space = S>>(
+        &mut self,
+        address: u64,
+        access: Access,
+        pool: &mut Pool,
+        machine: &mut M,
+    ) -> Result<(Frame, Rights), Errno> {
         let area = self.area(address).ok_or(Errno::EFAULT)?;
         let (rights, private) = (area.rights, !area.shared);
         let wanted = match access {
@@ -265,11 +308,13 @@ impl<S: Copy> Memory<S> {
 
     /// Memory for a child, which shares all frames with this until one of the two writes.
     pub fn fork<M: Machine<Space = S>>(&mut self, space: S, pool: &mut Pool, machine: &mut M) -> Self {
+        self.recent = None;
         let mut child = Self {
             space,
             size: self.size,
             areas: self.areas.clone(),
             pages: BTreeMap::new(),
+            recent: None,
             mappings: self.mappings.clone(),
             heap: self.heap.clone(),
         };
@@ -298,6 +343,7 @@ impl<S: Copy> Memory<S> {
 
     /// Gives all frames back. The task is about to go, or gone.
     pub fn clear(&mut self, pool: &mut Pool) {
+        self.recent = None;
         for page in self.pages.values() {
             pool.release(page.frame);
         }

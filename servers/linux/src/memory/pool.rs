@@ -70,6 +70,15 @@ impl Pool {
         Ok(frame)
     }
 
+    /// Copies bytes from a place in one frame to a place in another, or in the same.
+    pub fn copy_bytes(&mut self, (source, from): (Frame, usize), (target, to): (Frame, usize), count: usize) {
+        let (source, target) = (source as usize, target as usize);
+        match self.memory.get_disjoint_mut([source, target]) {
+            Ok([source, target]) => target[to..to + count].copy_from_slice(&source[from..from + count]),
+            Err(_) => self.memory[source].copy_within(from..from + count, to),
+        }
+    }
+
     /// One more holds it.
     pub fn hold(&mut self, frame: Frame) {
         self.holders[frame as usize] += 1;

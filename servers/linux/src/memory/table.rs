@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::Memory;
+use syscalls::Errno;
+
+use super::{Access, Memory, PAGE, Pool};
+use crate::machine::Machine;
 
 /// The place of a memory.
 pub type Place = usize;
@@ -63,6 +66,35 @@ impl<S: Copy> Memories<S> {
     /// The same, to be changed.
     pub fn get_mut(&mut self, place: Place) -> &mut Memory<S> {
         &mut self.held(place).memory
+    }
+
+    /// Copies bytes from one memory to another, or within one; whether they could be written, else some may be there.
+    ///
+    /// # Errors
+    /// `EFAULT` where they cannot be read.
+    pub fn copy<M: Machine<Space = S>>(
+        &mut self,
+        (source, mut from): (Place, u64),
+        (target, mut to): (Place, u64),
+        length: usize,
+        pool: &mut Pool,
+        machine: &mut M,
+    ) -> Result<bool, Errno> {
+        let end = from.checked_add(length as u64).ok_or(Errno::EFAULT)?;
+        if to.checked_add(length as u64).is_none() {
+            return Ok(false);
+        }
+        while from < end {
+            let (read, write) = (from % PAGE, to % PAGE);
+            let source = self.get_mut(source).bring(from - read, Access::Read, pool, machine)?.0;
+            let Ok((target, _)) = self.get_mut(target).bring(to - write, Access::Write, pool, machine) else {
+                return Ok(false);
+            };
+            let count = (end - from).min(PAGE - read.max(write));
+            pool.copy_bytes((source, read as usize), (target, write as usize), count as usize);
+            (from, to) = (from + count, to + count);
+        }
+        Ok(true)
     }
 
     fn held(&mut self, place: Place) -> &mut Held<S> {

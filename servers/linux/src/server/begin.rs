@@ -3,7 +3,8 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::Server;
+use super::waiters::Waiters;
+use super::{Answer, Server};
 use crate::call::Calls;
 use crate::files::proc::Entry;
 use crate::files::socket::Names;
@@ -40,6 +41,8 @@ impl<M: Machine> Server<M> {
             processes: Vec::new(),
             threads: Vec::new(),
             me: 0,
+            caller: None,
+            own_answer: Answer::Nobody,
             root: root.clone(),
             sockets: Rc::default(),
             names: Names::default(),
@@ -47,6 +50,7 @@ impl<M: Machine> Server<M> {
             next_pid: 1,
             next_turn: 0,
             events: Vec::new(),
+            waiters: Waiters::new(),
             date: start.date,
             has_terminal: start.terminal.is_some(),
             terminal: Terminal::new(start.terminal.unwrap_or_default()),

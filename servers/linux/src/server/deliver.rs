@@ -74,13 +74,16 @@ impl<M: Machine> Server<M> {
         if let Some(waiting) = thread.waiting {
             if self.ends_wait(place, waiting.channel) {
                 let answer = self.interrupt(place, waiting.number, waiting.channel);
-                self.answer(place, answer);
+                self.answer(place, answer, &waiting);
             }
         } else if thread.runs {
-            thread.runs = false;
-            self.machine.stop(thread.handle);
-            let answer = self.deliver(place, None);
-            self.answer(place, answer);
+            let result = self.stop(place);
+            match self.deliver(place, result) {
+                Answer::Resume => self.resume(place),
+                // It was about to have that, and is answered so.
+                answer if self.caller == Some(place) => self.own_answer = answer,
+                _ => {}
+            }
         }
     }
 
@@ -108,7 +111,7 @@ impl<M: Machine> Server<M> {
     pub(super) fn interrupt(&mut self, place: usize, number: usize, channel: Channel) -> Answer {
         let Some(thread) = &mut self.threads[place] else { return Answer::Nobody };
         let progress = thread.progress;
-        thread.end_wait();
+        self.end_wait(place);
         // Bytes that were written are written.
         let result = if progress > 0 { progress } else { -i64::from(Errno::EINTR.into_raw()) as u64 };
         let again = (progress == 0).then_some((number as u64, channel.is_restarted()));
@@ -223,14 +226,15 @@ impl<M: Machine> Server<M> {
         process.stopped = Some(signal as u8);
         (process.stop_is_news, process.start_is_news) = (true, false);
         let parent = process.parent;
-        for &thread in &process.threads {
-            if let Some(thread) = self.threads[thread].as_mut().filter(|thread| thread.runs) {
-                self.machine.stop(thread.handle);
-                thread.runs = false;
+        for thread in process.threads.clone() {
+            let running = self.threads[thread].as_ref().filter(|thread| thread.runs);
+            let Some((handle, arch)) = running.map(|thread| (thread.handle, thread.arch)) else { continue };
+            if let Some(result) = self.stop(thread) {
+                self.set_result(handle, arch, result);
             }
         }
         // A call that another of its threads makes at the moment is to notice as well.
-        self.events.push(Channel::Child(parent));
+        self.happened(Channel::Child(parent));
         self.tell_parent(parent);
     }
 
@@ -255,10 +259,10 @@ impl<M: Machine> Server<M> {
         }
         (process.stop_is_news, process.start_is_news) = (false, true);
         let parent = process.parent;
-        for &thread in &process.threads {
-            if let Some(thread) = self.threads[thread].as_mut().filter(|thread| thread.waiting.is_none()) {
+        for place in process.threads.clone() {
+            if let Some(thread) = self.threads[place].as_mut().filter(|thread| thread.waiting.is_none()) {
                 thread.runs = true;
-                self.machine.resume(thread.handle);
+                self.resume(place);
             }
         }
         self.tell_parent(parent);
@@ -273,7 +277,7 @@ impl<M: Machine> Server<M> {
     /// Something happened to a child of this process.
     pub(crate) fn tell_parent(&mut self, parent: u32) {
         if let Some(place) = self.find(parent) {
-            self.events.push(Channel::Child(parent));
+            self.happened(Channel::Child(parent));
             self.send(place, Occasion { signal: SIGCHLD, code: 1, value: 0 });
         }
     }

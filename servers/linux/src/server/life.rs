@@ -307,7 +307,7 @@ impl<M: Machine> Server<M> {
             self.bury(place);
         } else if self.wants_no_zombies(parent) {
             self.bury(place);
-            self.events.push(Channel::Child(parent));
+            self.happened(Channel::Child(parent));
         } else {
             self.tell_parent(parent);
         }
@@ -342,7 +342,7 @@ impl<M: Machine> Server<M> {
             self.machine.destroy_space(memory.space);
         }
         if was_awaited {
-            self.events.push(Channel::Memory(pid));
+            self.happened(Channel::Memory(pid));
         }
     }
 

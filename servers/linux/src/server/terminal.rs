@@ -21,7 +21,7 @@ impl<M: Machine> Server<M> {
         for signal in effect.signals {
             self.signal_group(group, signal);
         }
-        self.events.push(TYPED);
+        self.happened(TYPED);
         self.react();
     }
 

@@ -101,12 +101,14 @@ impl<M: Machine> Server<M> {
             waiting: None,
             deadline: None,
             progress: 0,
+            reads: None,
             tls: inherited.tls,
             queued: None,
             clear_tid: inherited.clear_tid,
             locks: 0,
             signal_stack: inherited.signal_stack,
             runs: true,
+            is_kept: false,
         };
         let mut ready = self.machine.set_registers(handle, process.arch, registers);
         if ready.is_ok() && inherited.tls != (0, 0) {
@@ -146,6 +148,7 @@ impl<M: Machine> Server<M> {
 
     /// Ends a thread.
     pub(super) fn remove_thread(&mut self, place: usize) {
+        self.leave_wait(place);
         if let Some(thread) = self.threads[place].take() {
             self.machine.destroy_thread(thread.handle);
         }

@@ -4,6 +4,7 @@ use linux_raw_sys::general::{O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_RDWR, S
 use syscalls::Errno;
 
 use super::{Scene, both};
+use crate::memory::PAGE;
 use crate::process::End;
 use crate::server::Answer;
 
@@ -112,12 +113,12 @@ fn a_reader_waits_for_a_writer_and_finds_the_end() {
     both(|mut scene| {
         let (read, write) = with_pipe(&mut scene, 0);
         let place = scene.memory() + 64;
-        assert_eq!(scene.call(1, "read", &[read, place, 100]), Answer::Stop);
+        assert_eq!(scene.call(1, "read", &[read, place, 100]), Answer::Keep);
         assert!(!scene.server.machine.running().contains(&1));
         let text = scene.text(2, 0, "hello");
         assert_eq!(scene.done(2, "write", &[write, text, 5]), 5);
         assert_eq!((scene.registers(1).get(3), scene.bytes(1, 64, 5)), (5, b"hello".to_vec()));
-        assert_eq!(scene.call(1, "read", &[read, place, 100]), Answer::Stop);
+        assert_eq!(scene.call(1, "read", &[read, place, 100]), Answer::Keep);
         scene.call(2, "exit_group", &[0]);
         // The end of the child is a signal that is ignored, and the end of the pipe.
         assert_eq!(scene.registers(1).get(3), 0);
@@ -132,7 +133,7 @@ fn a_writer_waits_for_room_and_its_bytes_stay_in_order() {
         let large = scene.map(2, 100_000, 3);
         let text: Vec<u8> = (0..100_000_u32).map(|at| (at % 251) as u8).collect();
         scene.user(2, |user| user.write(large, &text)).unwrap();
-        assert_eq!(scene.call(2, "write", &[write, large, 100_000]), Answer::Stop);
+        assert_eq!(scene.call(2, "write", &[write, large, 100_000]), Answer::Keep);
         let place = scene.map(1, 40_000, 3);
         let mut got = Vec::new();
         while got.len() < 100_000 {
@@ -141,6 +142,50 @@ fn a_writer_waits_for_room_and_its_bytes_stay_in_order() {
         }
         assert!(got == text);
         assert_eq!(scene.registers(2).get(3), 100_000);
+    });
+}
+
+/// Bytes for who waits go there at once, in the order of those that wait, and across pages; a buffer that is none is its reader's error.
+#[test]
+fn bytes_go_straight_to_who_waits_for_them() {
+    both(|mut scene| {
+        let (read, write) = with_pipe(&mut scene, 0);
+        assert_eq!(scene.done(1, "fork", &[]), 3);
+        let (near, far) = (scene.memory() + PAGE - 3, scene.memory() + 128);
+        let bad = scene.memory() + 0x10_0000;
+        assert_eq!(scene.call(1, "read", &[read, near, 10]), Answer::Keep);
+        assert_eq!(scene.call(3, "read", &[read, far, 4]), Answer::Keep);
+        let text = scene.memory() + PAGE - 2;
+        scene.user(2, |user| user.write(text, b"hello, you")).unwrap();
+        assert_eq!(scene.done(2, "write", &[write, text, 5]), 5);
+        assert_eq!(scene.user(1, |user| user.bytes(near, 5)).unwrap(), b"hello");
+        assert_eq!((scene.registers(1).get(3), scene.server.machine.running()), (5, std::vec![1, 2]));
+        // More than it has room for.
+        assert_eq!(scene.done(2, "write", &[write, text, 7]), 7);
+        assert_eq!((scene.registers(3).get(3), scene.bytes(3, 128, 4)), (4, b"hell".to_vec()));
+        assert_eq!(scene.done(3, "read", &[read, far, 100]), 3, "what was left");
+        assert_eq!(scene.call(3, "read", &[read, bad, 4]), Answer::Keep);
+        assert_eq!(scene.done(2, "write", &[write, text, 3]), 3);
+        let fault = scene.arch.narrow(-i64::from(Errno::EFAULT.into_raw()) as u64);
+        assert_eq!(scene.registers(3).get(3), fault);
+        assert_eq!(scene.done(3, "read", &[read, far, 100]), 3, "it is still there");
+        assert_eq!(scene.call(3, "read", &[read, far, 4]), Answer::Keep);
+        scene.fails(2, "write", &[write, bad, 3], Errno::EFAULT);
+        assert_eq!(scene.done(2, "write", &[write, text, 1]), 1, "and the reader still waits");
+        assert_eq!(scene.registers(3).get(3), 1);
+    });
+}
+
+/// What the writer's call does lets the reader go on, and what that does the writer: its own call is done then.
+#[test]
+fn a_writer_goes_on_by_what_it_wrote_itself() {
+    both(|mut scene| {
+        let (read, write) = with_pipe(&mut scene, 0);
+        let (large, place) = (scene.map(2, 100_000, 3), scene.map(1, 70_000, 3));
+        assert_eq!(scene.call(1, "read", &[read, place, 70_000]), Answer::Keep);
+        assert_eq!(scene.done(2, "write", &[write, large, 100_000]), 100_000);
+        assert_eq!(scene.registers(1).get(3), 65_536);
+        assert_eq!(scene.done(1, "read", &[read, place, 70_000]), 34_464);
     });
 }
 

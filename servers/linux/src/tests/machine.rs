@@ -11,10 +11,13 @@ use syscalls::Errno;
 use crate::arch::{Arch, Registers};
 use crate::machine::{Machine, Situation, Stream, Usage};
 use crate::memory::Frame;
-use crate::server::Answer;
+use crate::server::{Answer, Words};
 
 struct Thread {
     space: u32,
+    arch: Arch,
+    /// The words of its last call, but for the number.
+    asked: Words,
     badge: u32,
     registers: Registers,
     tls: (u64, u32),
@@ -22,6 +25,17 @@ struct Thread {
     runs: bool,
     /// It waits for the server's answer.
     asks: bool,
+    /// The server has put it aside.
+    kept: bool,
+}
+
+impl Thread {
+    /// Words without the one that is the number or the result.
+    fn asked_with(&self, words: &Words) -> Words {
+        let mut words = *words;
+        words[self.arch.number_place()] = 0;
+        words
+    }
 }
 
 /// The books.
@@ -29,6 +43,7 @@ struct Thread {
 pub struct Played {
     next: u32,
     pub spaces: BTreeMap<u32, BTreeMap<u64, (Frame, Rights)>>,
+    arches: BTreeMap<u32, Arch>,
     threads: BTreeMap<u32, Thread>,
     pub now: u64,
     pub output: Vec<u8>,
@@ -46,11 +61,18 @@ impl Played {
         self.threads.values_mut().find(|thread| thread.badge == badge)
     }
 
-    /// A thread makes a system call, or a fault.
+    /// A thread raises an exception.
     pub fn enters(&mut self, badge: u32) {
         let thread = self.by_badge(badge).expect("who calls is there");
         assert!(thread.runs && !thread.asks, "thread {badge} does not run");
         (thread.runs, thread.asks) = (false, true);
+    }
+
+    /// A thread makes a system call.
+    pub fn calls(&mut self, badge: u32, words: &Words) {
+        self.enters(badge);
+        let thread = self.by_badge(badge).expect("who calls is there");
+        thread.asked = thread.asked_with(words);
     }
 
     /// The kernel has the server's answer.
@@ -58,11 +80,15 @@ impl Played {
         match (self.by_badge(badge), answer) {
             // It may have become another program's thread, which was resumed.
             (None, Answer::Nobody) => {}
+            (Some(thread), Answer::Keep) => {
+                assert!(thread.asks && !thread.kept);
+                thread.kept = true;
+            }
             (Some(thread), Answer::Nobody) => assert!(!thread.asks, "thread {badge} waits for ever"),
             (Some(thread), answer) => {
                 assert!(thread.asks);
                 thread.asks = false;
-                thread.runs = answer != Answer::Stop;
+                thread.runs = true;
                 if let Answer::Result(value) = answer {
                     thread.registers.set(lilliput_abi::object::register::AX, value);
                 }
@@ -101,8 +127,9 @@ impl Machine for Played {
     type Space = u32;
     type Thread = u32;
 
-    fn create_space(&mut self, _: Arch, _: u64) -> Result<u32, Errno> {
+    fn create_space(&mut self, arch: Arch, _: u64) -> Result<u32, Errno> {
         let space = self.take_room()?;
+        self.arches.insert(space, arch);
         self.spaces.insert(space, BTreeMap::new());
         Ok(space)
     }
@@ -127,7 +154,10 @@ impl Machine for Played {
         assert!(self.spaces.contains_key(&space) && self.by_badge(badge).is_none());
         let name = self.take_room()?;
         let registers = Registers::default();
-        self.threads.insert(name, Thread { space, badge, registers, tls: (0, 0), runs: false, asks: false });
+        let (arch, asked) = (self.arches[&space], Words::default());
+        let thread =
+            Thread { space, arch, asked, badge, registers, tls: (0, 0), runs: false, asks: false, kept: false };
+        self.threads.insert(name, thread);
         Ok(name)
     }
 
@@ -166,8 +196,20 @@ impl Machine for Played {
         Ok(())
     }
 
+    fn answer(&mut self, badge: u32, words: Option<&Words>) {
+        let thread = self.by_badge(badge).expect("it is there");
+        assert!(thread.asks && thread.kept, "only who is kept is answered later");
+        (thread.asks, thread.kept, thread.runs) = (false, false, true);
+        if let Some(words) = words {
+            assert_eq!(thread.asked_with(words), thread.asked, "registers but the result");
+            thread.registers.set(lilliput_abi::object::register::AX, words[thread.arch.number_place()] as u64);
+        }
+    }
+
     fn stop(&mut self, thread: u32) {
-        self.threads.get_mut(&thread).expect("it is there").runs = false;
+        let thread = self.threads.get_mut(&thread).expect("it is there");
+        assert!(thread.runs && !thread.asks, "only who runs is stopped");
+        thread.runs = false;
     }
 
     fn resume(&mut self, thread: u32) {

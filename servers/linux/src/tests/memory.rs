@@ -39,6 +39,35 @@ fn mappings_have_the_rights_that_they_are_given() {
     });
 }
 
+/// The server remembers where it found a page, and forgets it when that is not so any more.
+#[test]
+fn what_was_found_is_looked_for_again_when_it_changes() {
+    both(|mut scene| {
+        let at = scene.map(1, 2 * PAGE, 3);
+        scene.user(1, |user| user.write(at, &[1])).unwrap();
+        assert_eq!(scene.done(1, "mprotect", &[at, PAGE, 1]), 0);
+        scene.user(1, |user| assert_eq!(user.write(at, &[2]), Err(Errno::EFAULT)));
+        assert_eq!(scene.user(1, |user| user.bytes(at, 1)).unwrap(), [1]);
+        assert_eq!(scene.done(1, "mprotect", &[at, PAGE, 3]), 0);
+        scene.user(1, |user| user.write(at, &[2])).unwrap();
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        for badge in [1, 2] {
+            assert_eq!(scene.user(badge, |user| user.bytes(at, 1)).unwrap(), [2]);
+        }
+        for badge in [1, 2] {
+            scene.user(badge, |user| user.write(at, &[10 + badge as u8])).unwrap();
+        }
+        for badge in [1, 2] {
+            assert_eq!(scene.user(badge, |user| user.bytes(at, 1)).unwrap(), [10 + badge as u8], "its own");
+        }
+        let moved = scene.done(1, "mremap", &[at, PAGE, 3 * PAGE, 1]);
+        assert_eq!(scene.user(1, |user| user.bytes(moved, 1)).unwrap(), [11]);
+        scene.user(1, |user| assert_eq!(user.bytes(at, 1), Err(Errno::EFAULT)));
+        assert_eq!(scene.done(1, "munmap", &[moved, PAGE]), 0);
+        scene.user(1, |user| assert_eq!(user.bytes(moved, 1), Err(Errno::EFAULT)));
+    });
+}
+
 #[test]
 fn what_is_mapped_can_move() {
     both(|mut scene| {

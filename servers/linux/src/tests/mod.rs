@@ -121,7 +121,7 @@ impl Scene {
         for (&place, &argument) in places.iter().zip(arguments) {
             words[place] = argument as usize;
         }
-        self.server.machine.enters(badge);
+        self.server.machine.calls(badge, &words);
         let answer = self.server.call(badge, &mut words);
         self.server.machine.answered(badge, answer);
         answer

@@ -143,7 +143,7 @@ fn the_numbers_of_a_process_are_its_own() {
         // Ticks as a program and of the kernel, threads, begin; the size is the program's, its stack's and nothing else.
         assert_eq!((fields[13], fields[14], fields[19], fields[21]), ("12", "1", "1", "500"));
         assert_eq!(fields[22].parse::<u64>().unwrap(), (8 << 20) + super::SIZE);
-        assert_eq!(scene.call(2, "pause", &[]), crate::Answer::Stop);
+        assert_eq!(scene.call(2, "pause", &[]), crate::Answer::Keep);
         assert!(scene.read_all("/proc/2/status").contains("State:\tS (sleeping)\n"));
         let table = scene.read_all("/proc/lilliput");
         let rows: Vec<Vec<_>> = table.lines().map(|row| row.split_whitespace().collect()).collect();

@@ -23,7 +23,7 @@ fn a_child_has_its_own_copy_and_is_waited_for() {
 
         let status = scene.memory() + 64;
         assert_eq!(scene.done(1, "wait4", &[ANY, status, WNOHANG.into(), 0]), 0);
-        assert_eq!(scene.call(1, "wait4", &[ANY, status, 0, 0]), Answer::Stop);
+        assert_eq!(scene.call(1, "wait4", &[ANY, status, 0, 0]), Answer::Keep);
         assert_eq!(scene.call(2, "exit_group", &[7]), Answer::Nobody);
         assert_eq!(scene.registers(1).get(3), 2);
         assert_eq!(scene.number(1, 64), 7 << 8);
@@ -86,7 +86,7 @@ fn the_first_process_ends_and_its_children_are_nobodys() {
 fn a_kill_ends_whoever_runs_or_waits() {
     both(|mut scene| {
         assert_eq!(scene.done(1, "fork", &[]), 2);
-        assert_eq!(scene.call(2, "pause", &[]), Answer::Stop);
+        assert_eq!(scene.call(2, "pause", &[]), Answer::Keep);
         let kill = [2, SIGKILL.into()];
         assert_eq!(scene.done(1, "kill", &kill), 0);
         let status = scene.memory();

@@ -49,7 +49,7 @@ impl Scene {
 #[test]
 fn who_reads_gets_what_is_typed_and_it_is_shown() {
     both(|mut scene| {
-        assert_eq!(scene.read_terminal(1), Answer::Stop);
+        assert_eq!(scene.read_terminal(1), Answer::Keep);
         scene.server.typed(b"hello\r");
         assert_eq!((scene.registers(1).get(3), scene.bytes(1, 0x400, 6)), (6, b"hello\n".to_vec()));
         let text = scene.text(1, 0, "a\nb");
@@ -68,7 +68,7 @@ fn polls_hear_of_keys() {
         let place = scene.memory() + 0x400;
         scene.user(1, |user| user.write(place, &[0, 0, 0, 0, 1, 0, 0, 0])).unwrap();
         assert_eq!(scene.done(1, "poll", &[place, 1, 0]), 0);
-        assert_eq!(scene.call(1, "poll", &[place, 1, u64::from(u32::MAX)]), Answer::Stop);
+        assert_eq!(scene.call(1, "poll", &[place, 1, u64::from(u32::MAX)]), Answer::Keep);
         scene.server.typed(b"no line");
         assert!(scene.server.machine.running().is_empty());
         scene.server.typed(b"\n");
@@ -108,7 +108,7 @@ fn a_job_is_stopped_told_of_and_goes_on() {
 fn who_is_in_the_background_is_stopped_where_it_reads_or_changes_the_terminal() {
     both(|mut scene| {
         let job = scene.job();
-        assert_eq!(scene.read_terminal(2), Answer::Stop);
+        assert_eq!(scene.read_terminal(2), Answer::Keep);
         assert_eq!(scene.news(WUNTRACED), (job, SIGTTIN << 8 | 0x7f));
         scene.server.typed(b"mine\n");
         scene.put_in_foreground(job);
@@ -135,10 +135,10 @@ fn who_is_in_the_background_is_stopped_where_it_reads_or_changes_the_terminal() 
 #[test]
 fn those_that_nobody_would_let_go_on_are_not_stopped_by_keys() {
     both(|mut scene| {
-        assert_eq!(scene.read_terminal(1), Answer::Stop);
+        assert_eq!(scene.read_terminal(1), Answer::Keep);
         scene.server.typed(b"\x1a");
         // It makes its call again.
-        assert_eq!(scene.read_terminal(1), Answer::Stop);
+        assert_eq!(scene.read_terminal(1), Answer::Keep);
         scene.server.typed(b"\x04");
         assert_eq!((scene.server.machine.running(), scene.registers(1).get(3)), (vec![1], 0));
         scene.server.typed(b"\x03");

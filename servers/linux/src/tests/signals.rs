@@ -79,7 +79,7 @@ fn a_wait_ends_or_begins_again() {
             assert_eq!(scene.done(1, "fork", &[]), 2);
             let before = busy(&mut scene);
             let answer = scene.call(1, "wait4", &[u64::MAX, 0, 0, 0]);
-            assert_eq!(answer, Answer::Stop);
+            assert_eq!(answer, Answer::Keep);
             assert_eq!(scene.done(2, "kill", &[1, SIGUSR1.into()]), 0);
             let inside = scene.registers(1);
             assert_eq!(inside.ip(), handler);
@@ -131,7 +131,7 @@ fn time_ends_sleep_and_rings() {
         let place = scene.memory();
         let time = [&2_u64.to_le_bytes()[..word as usize], &5_u64.to_le_bytes()[..word as usize]].concat();
         scene.user(1, |user| user.write(place, &time)).unwrap();
-        assert_eq!(scene.call(1, "nanosleep", &[place, 0]), Answer::Stop);
+        assert_eq!(scene.call(1, "nanosleep", &[place, 0]), Answer::Keep);
         assert_eq!(scene.server.deadline(), Some(2_000_000_005));
         scene.server.machine.now = 2_000_000_004;
         scene.server.tick();

@@ -48,10 +48,10 @@ fn streams_carry_bytes_both_ways_and_tell_of_their_end() {
         assert_eq!(scene.bytes(1, 0x20, 8), b"question");
         assert_eq!(scene.done(1, "fork", &[]), 2);
         let place = scene.memory() + 0x20;
-        assert_eq!(scene.call(2, "read", &[one, place, 9]), Answer::Stop);
+        assert_eq!(scene.call(2, "read", &[one, place, 9]), Answer::Keep);
         assert_eq!(scene.done(1, "sendto", &[other, text, 3, 0, 0, 0]), 3);
         assert_eq!((scene.registers(2).get(3), scene.bytes(2, 0x20, 3)), (3, b"que".to_vec()));
-        assert_eq!(scene.call(2, "read", &[one, place, 9]), Answer::Stop);
+        assert_eq!(scene.call(2, "read", &[one, place, 9]), Answer::Keep);
         assert_eq!(scene.done(1, "shutdown", &[other, 1]), 0);
         assert_eq!(scene.registers(2).get(3), 0);
         scene.fails(2, "sendmsg", &[one, 16, 0], Errno::EFAULT);
@@ -82,7 +82,7 @@ fn who_connects_is_accepted_in_turn_and_no_more_wait_than_may() {
         assert_eq!(scene.done(1, "write", &[client, text, 5]), 5);
         assert_eq!(scene.done(1, "read", &[accepted, place, 9]), 5);
         assert_eq!(scene.done(1, "fork", &[]), 2);
-        assert_eq!(scene.call(2, "accept4", &[listener, 0, 0, 0]), Answer::Stop);
+        assert_eq!(scene.call(2, "accept4", &[listener, 0, 0, 0]), Answer::Keep);
         assert_eq!(connect(&mut scene, 0).1, Answer::Result(0));
         assert!((scene.registers(2).get(3) as i64) > 0);
     });

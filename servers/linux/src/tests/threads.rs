@@ -92,7 +92,7 @@ fn a_thread_shares_all_but_its_stack_its_segment_and_its_mask() {
 fn who_joins_a_thread_is_woken_by_its_end() {
     both(|mut scene| {
         let thread = scene.thread();
-        assert_eq!(scene.wait(1, TID, thread.into()), Answer::Stop);
+        assert_eq!(scene.wait(1, TID, thread.into()), Answer::Keep);
         assert_eq!(scene.call(thread, "exit", &[3]), Answer::Nobody);
         assert_eq!((scene.result(1), scene.number(1, TID)), (0, 0));
         assert_eq!(scene.server.machine.running(), [1]);
@@ -107,7 +107,7 @@ fn those_that_wait_are_woken_in_turn_and_by_nobody_elses_word() {
         let again = -i64::from(Errno::EAGAIN.into_raw());
         assert_eq!(scene.wait(first, WORD, 1), Answer::Result(again as u64), "it holds 0");
         for thread in [second, first, third] {
-            assert_eq!(scene.wait(thread, WORD, 0), Answer::Stop);
+            assert_eq!(scene.wait(thread, WORD, 0), Answer::Keep);
         }
         assert_eq!(scene.wake(1, OTHER, 9), 0);
         assert_eq!(scene.wake(1, WORD, 1), 1);
@@ -128,9 +128,9 @@ fn time_ends_a_wait_and_bits_choose_who_is_woken() {
         let time = [&1_u64.to_le_bytes()[..word], &5_u64.to_le_bytes()[..word]].concat();
         scene.user(1, |user| user.write(place, &time)).unwrap();
         scene.server.machine.now = 900_000_000;
-        assert_eq!(scene.call(first, "futex", &[at, FUTEX_WAIT.into(), 0, place]), Answer::Stop);
+        assert_eq!(scene.call(first, "futex", &[at, FUTEX_WAIT.into(), 0, place]), Answer::Keep);
         let point = [at, FUTEX_WAIT_BITSET.into(), 0, place, 0, 0b10];
-        assert_eq!(scene.call(second, "futex", &point), Answer::Stop);
+        assert_eq!(scene.call(second, "futex", &point), Answer::Keep);
         assert_eq!(scene.server.deadline(), Some(1_000_000_005), "a point in time comes before a while from now");
         let wake = |mask: u64| [at, FUTEX_WAKE_BITSET.into(), 9, 0, 0, mask];
         assert_eq!((scene.done(1, "futex", &wake(0b100)), scene.result(first)), (1, 0));
@@ -149,7 +149,7 @@ fn those_that_wait_are_moved_to_another_word() {
     both(|mut scene| {
         let threads = [scene.thread(), scene.thread(), scene.thread()];
         for thread in threads {
-            assert_eq!(scene.wait(thread, WORD, 0), Answer::Stop);
+            assert_eq!(scene.wait(thread, WORD, 0), Answer::Keep);
         }
         let (from, to) = (scene.memory() + WORD, scene.memory() + OTHER);
         scene.fails(1, "futex", &[from, FUTEX_CMP_REQUEUE.into(), 1, 9, to, 1], Errno::EAGAIN);
@@ -165,8 +165,8 @@ fn an_operation_on_one_word_may_wake_at_two() {
         let threads = [scene.thread(), scene.thread()];
         let wait = |scene: &mut Scene| {
             scene.set(OTHER, 0);
-            assert_eq!(scene.wait(threads[0], WORD, 0), Answer::Stop);
-            assert_eq!(scene.wait(threads[1], OTHER, 0), Answer::Stop);
+            assert_eq!(scene.wait(threads[0], WORD, 0), Answer::Keep);
+            assert_eq!(scene.wait(threads[1], OTHER, 0), Answer::Keep);
         };
         let (first, second) = (scene.memory() + WORD, scene.memory() + OTHER);
         // Adds -1, and wakes at the second if it held less than 5, or more.
@@ -186,9 +186,9 @@ fn a_word_is_the_same_for_all_that_share_its_memory_and_no_others() {
         let name = if scene.arch == Arch::I386 { "mmap2" } else { "mmap" };
         let shared = scene.done(1, name, &[0, 4096, 3, (MAP_SHARED | MAP_ANONYMOUS).into(), u64::MAX, 0]);
         assert_eq!(scene.done(1, "fork", &[]), 2);
-        assert_eq!(scene.call(2, "futex", &[shared + 8, FUTEX_WAIT.into(), 0, 0]), Answer::Stop);
+        assert_eq!(scene.call(2, "futex", &[shared + 8, FUTEX_WAIT.into(), 0, 0]), Answer::Keep);
         assert_eq!(scene.done(1, "futex", &[shared + 8, FUTEX_WAKE.into(), 1]), 1);
-        assert_eq!(scene.wait(2, WORD, 0), Answer::Stop);
+        assert_eq!(scene.wait(2, WORD, 0), Answer::Keep);
         assert_eq!(scene.wake(1, WORD, 9), 0);
     });
 }
@@ -205,7 +205,7 @@ fn the_last_thread_ends_the_process_with_the_first_ones_status() {
     });
     both(|mut scene| {
         let thread = scene.thread();
-        assert_eq!(scene.wait(1, WORD, 0), Answer::Stop);
+        assert_eq!(scene.wait(1, WORD, 0), Answer::Keep);
         assert_eq!(scene.call(thread, "exit_group", &[5]), Answer::Nobody);
         assert_eq!(scene.server.ended(), Some(End::Exit(5)));
         assert!(scene.server.machine.running().is_empty());
@@ -231,7 +231,7 @@ fn one_of_several_forks_alone_and_executes_for_all() {
 fn who_lends_its_memory_waits_until_it_has_it_back() {
     for executes in [false, true] {
         both(|mut scene| {
-            assert_eq!(scene.clone(1, SPAWN, 0), Answer::Stop);
+            assert_eq!(scene.clone(1, SPAWN, 0), Answer::Keep);
             assert_eq!((scene.server.machine.running(), scene.server.machine.spaces.len()), (vec![2], 1));
             scene.text(2, 0, "told!");
             // The parent hears of no signal meanwhile.
@@ -245,11 +245,11 @@ fn who_lends_its_memory_waits_until_it_has_it_back() {
         });
     }
     both(|mut scene| {
-        assert_eq!(scene.call(1, "vfork", &[]), Answer::Stop);
+        assert_eq!(scene.call(1, "vfork", &[]), Answer::Keep);
         scene.text(2, 0, "told!");
         assert_eq!(scene.call(2, "exit", &[1]), Answer::Nobody);
         assert_eq!((scene.result(1), scene.bytes(1, 0, 5)), (2, b"told!".to_vec()));
-        assert_eq!(scene.call(1, "vfork", &[]), Answer::Stop);
+        assert_eq!(scene.call(1, "vfork", &[]), Answer::Keep);
         assert_eq!(scene.done(2, "kill", &[1, SIGKILL.into()]), 0);
         assert_eq!(scene.server.ended(), Some(End::Signal(9)));
         assert_eq!(scene.bytes(2, 0, 5), b"told!", "the child still has the memory");
@@ -275,7 +275,7 @@ fn locks_of_a_thread_that_ends_are_marked_and_passed_on() {
         scene.set(lock, owner | 0x8000_0000);
         scene.fails(owner, "set_robust_list", &[head, word], Errno::EINVAL);
         assert_eq!(scene.done(owner, "set_robust_list", &[head, 3 * word]), 0);
-        assert_eq!(scene.wait(other, lock, u64::from(owner | 0x8000_0000)), Answer::Stop);
+        assert_eq!(scene.wait(other, lock, u64::from(owner | 0x8000_0000)), Answer::Keep);
         assert_eq!(scene.call(owner, "exit", &[0]), Answer::Nobody);
         assert_eq!((scene.number(1, lock), scene.result(other)), (0xc000_0000, 0));
     });
