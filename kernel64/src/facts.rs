@@ -19,6 +19,8 @@ pub struct Facts {
     pub auto_isolation: Isolation,
     /// Whether roots are tagged.
     pub pcid: bool,
+    /// The bits that MXCSR has.
+    pub mxcsr_mask: u32,
     /// CPUs of the machine; one is used.
     pub cpus: u32,
     /// How 32-bit programs enter.

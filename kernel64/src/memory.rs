@@ -140,6 +140,24 @@ impl PaidMemory for Charged<'_> {
     }
 }
 
+/// Some bytes of a page that users may have.
+///
+/// # Safety
+/// `offset` and as many bytes from there on lie in the page, which is no device's and none of the kernel's own.
+pub unsafe fn read<const N: usize>(frame: Frame, offset: usize) -> [u8; N] {
+    // SAFETY: the caller's; all memory is mapped, and a reference to none of a user's exists.
+    unsafe { address(frame).add(offset).cast::<[u8; N]>().read_unaligned() }
+}
+
+/// Writes them.
+///
+/// # Safety
+/// As of [`read`].
+pub unsafe fn write<const N: usize>(frame: Frame, offset: usize, bytes: &[u8; N]) {
+    // SAFETY: as above.
+    unsafe { address(frame).add(offset).cast::<[u8; N]>().write_unaligned(*bytes) };
+}
+
 fn address(frame: Frame) -> *mut u8 {
     physmap::address(frame.start()).as_mut_ptr()
 }

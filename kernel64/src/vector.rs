@@ -5,8 +5,9 @@
 
 use core::arch::asm;
 
+use lilliput_abi::object::vector;
 use lilliput_core::slab::Index;
-use lilliput_core::thread::VectorState;
+use lilliput_core::thread::{Thread, VectorState};
 
 use crate::cpu::percpu::PerCpu;
 use crate::state::Kernel;
@@ -36,6 +37,32 @@ pub fn device_not_available(kernel: &mut Kernel, this: &mut PerCpu) {
     this.cpu.vector_owner = new;
 }
 
+/// Puts a thread's state into its block, and lets the next use load it from there. The thread does not run.
+pub fn put_away(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>) {
+    if this.cpu.vector_owner == thread {
+        // They do not work for whoever runs, who is another.
+        enable_vector(true);
+        save(&mut kernel.machine.threads[thread].vector);
+        enable_vector(false);
+        this.cpu.vector_owner = Index::NONE;
+    }
+}
+
+/// The bits of MXCSR that this CPU has (AMD64 APM vol. 2, 11.4.4: MXCSR_MASK).
+#[unsafe(link_section = ".boot.text")]
+pub fn mxcsr_mask() -> u32 {
+    const MASK: usize = vector::MXCSR + 4;
+    const WHERE_NONE_IS_TOLD: u32 = 0xffbf;
+    let mut state = VectorState::default();
+    enable_vector(true);
+    save(&mut state);
+    enable_vector(false);
+    match state.0[MASK..].first_chunk().map_or(0, |&mask| u32::from_le_bytes(mask)) {
+        0 => WHERE_NONE_IS_TOLD,
+        mask => mask,
+    }
+}
+
 fn save(state: &mut VectorState) {
     // SAFETY: 512 bytes, aligned to 16, and CR0.TS is clear (AMD64 APM vol. 5, FXSAVE).
     unsafe { asm!("fxsave64 [{}]", in(reg) state, options(nostack, preserves_flags)) };
@@ -44,6 +71,6 @@ fn save(state: &mut VectorState) {
 /// Without an exception pending, FXSAVE and FXRSTOR of AMD leave the last x87 instruction's pointers of
 /// another thread alone; FNINIT in between loads them as zero.
 fn load(state: &VectorState) {
-    // SAFETY: the block was written by FXSAVE or is the initial state, so that no reserved bit of MXCSR is set.
+    // SAFETY: no reserved bit of MXCSR is set: the block was written by FXSAVE, is the initial state, or was found to be loadable.
     unsafe { asm!("fninit", "fxrstor64 [{}]", in(reg) state, options(nostack, preserves_flags)) };
 }

@@ -264,6 +264,11 @@ methods! {
         /// `(base of FS, base of GS)`; of a 32-bit one `(address, limit)` of what GS has by the selector
         /// [`layout::TLS_SELECTOR`](crate::layout::TLS_SELECTOR).
         SetTls = 11,
+        /// Writes its x87 and SSE state, [`vector::BYTES`] as FXSAVE of 64-bit mode stores them, to a page of frames while it holds still as for
+        /// [`Self::WriteRegisters`]: `(frames, page, offset)`
+        ReadVector = 12,
+        /// Sets that state of such a thread to what a page of frames has: `(frames, page, offset)`
+        WriteVector = 13,
     }
 }
 
@@ -287,6 +292,18 @@ pub mod register {
     pub const NARROW_COUNT: u64 = 10;
     /// How many a 64-bit thread has.
     pub const COUNT: u64 = 18;
+}
+
+/// The x87 and SSE state of a thread, for [`ThreadMethod::ReadVector`].
+pub mod vector {
+    /// How long it is.
+    pub const BYTES: usize = 512;
+    /// Where MXCSR is in it, four bytes.
+    pub const MXCSR: usize = 24;
+    /// MXCSR of a thread that never changed it.
+    pub const FIRST_MXCSR: u32 = 0x1f80;
+    /// The x87 control word of such a thread, which the state begins with.
+    pub const FIRST_CONTROL: u16 = 0x37f;
 }
 
 /// Accounts of a thread, for [`ThreadMethod::Account`].

@@ -25,7 +25,7 @@ use crate::invoke::{self, NewTask};
 use crate::mm::{kernel_map, physmap, tables::Tables};
 use crate::objects::Frames;
 use crate::state::{self, Kernel};
-use crate::{entry, facts::Facts, first, log, power, probe};
+use crate::{entry, facts::Facts, first, log, power, probe, vector};
 
 /// The root task's stack: where it ends, and its pages.
 const STACK_TOP: u64 = 0x20_0000_0000;
@@ -82,6 +82,7 @@ fn facts(platform: &Platform, config: &Config) -> Facts {
         check_invariants: config.get("check_invariants") == Some("yes"),
         auto_isolation: Isolation::Page,
         pcid: features::get().pcid,
+        mxcsr_mask: vector::mxcsr_mask(),
         cpus: platform.cpus,
         compat_entry: features::get().compat_entry,
         boot_ticks: 0,

@@ -1,19 +1,23 @@
 //! Methods of a thread.
 
-use lilliput_abi::object::{ThreadMethod, account};
-use lilliput_abi::{Error, Tag};
+use lilliput_abi::object::{ThreadMethod, account, vector};
+use lilliput_abi::{Error, Rights, Tag};
 use lilliput_compat32::entry_page::RETURN_ADDRESS;
 use lilliput_core::budget::Budget;
+use lilliput_core::frames::Frame;
 use lilliput_core::ipc::end;
 use lilliput_core::local::{Local, Storage};
 use lilliput_core::slab::Index;
-use lilliput_core::thread::{Kind, Registers, State, Thread};
+use lilliput_core::thread::{Kind, Registers, State, Thread, VectorState};
 
 use super::space::local;
 use super::task::fault_handler;
 use super::{Answer, Call, DONE, split};
 use crate::cpu::percpu::PerCpu;
+use crate::dispatch::object;
+use crate::memory;
 use crate::state::Kernel;
+use crate::vector::put_away;
 
 pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, call: &Call) -> Answer {
     match ThreadMethod::from_label(call.label).ok_or(Error::BadOperation)? {
@@ -46,6 +50,8 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Threa
         ThreadMethod::SetTls => set_tls(kernel, thread, call.words[0], call.words[1]),
         ThreadMethod::Stop => stop(kernel, this, thread),
         ThreadMethod::Resume => resume(kernel, this, thread),
+        ThreadMethod::ReadVector => carry_vector(kernel, this, thread, call, Rights::WRITE),
+        ThreadMethod::WriteVector => carry_vector(kernel, this, thread, call, Rights::READ),
         ThreadMethod::SetForeign => set_foreign(kernel, thread, call),
     }
 }
@@ -112,6 +118,38 @@ fn write_registers(kernel: &mut Kernel, thread: Index<Thread>, call: &Call) -> A
     }
     let values = words.get(1..call.count as usize).unwrap_or_default();
     thread.set_registers(call.words[0], values, end).map(|()| DONE)
+}
+
+/// Copies its x87 and SSE state to a page of frames that may be written, or sets it to what is in one that may be read.
+///
+/// # Errors
+/// `Busy`; those of the capability; `BadArgument` for a page that the frames have not, or a device's, for an offset that is not
+/// [`vector::BYTES`] before its end, and for bits of MXCSR that this CPU has not.
+fn carry_vector(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, call: &Call, right: Rights) -> Answer {
+    if !kernel.machine.threads[thread].holds_still() {
+        return Err(Error::Busy);
+    }
+    let set = object(&kernel.frame_sets, call.capability(kernel, 0)?, right)?;
+    let set = &kernel.frame_sets[set].set;
+    let (page, offset): (u32, usize) = (call.small(1)?, call.small(2)?);
+    let frame = set.frame(&kernel.frames.borrow(), page).filter(|_| !set.is_device()).ok_or(Error::BadArgument)?;
+    if offset > Frame::SIZE as usize - vector::BYTES {
+        return Err(Error::BadArgument);
+    }
+    put_away(kernel, this, thread);
+    let state = &mut kernel.machine.threads[thread].vector;
+    if right == Rights::WRITE {
+        // SAFETY: within the page, which belongs to a frames object and is no device's.
+        unsafe { memory::write(frame, offset, &state.0) };
+        return Ok(DONE);
+    }
+    // SAFETY: as above.
+    let new = VectorState(unsafe { memory::read(frame, offset) });
+    if !new.is_loadable(kernel.facts.mxcsr_mask) {
+        return Err(Error::BadArgument);
+    }
+    *state = new;
+    Ok(DONE)
 }
 
 /// # Errors

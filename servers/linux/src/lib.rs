@@ -24,6 +24,6 @@ pub mod signal;
 mod tests;
 
 pub use arch::{Arch, Registers};
-pub use machine::{Machine, Situation, Stream, Usage};
+pub use machine::{Machine, Situation, Stream, Usage, Vector};
 pub use process::End;
 pub use server::{Answer, Server, Start, Words};

@@ -5,6 +5,7 @@ use core::ops::Add;
 
 use lilliput_abi::Rights;
 use lilliput_abi::layout::TLS_SELECTOR;
+use lilliput_abi::object::vector;
 use syscalls::Errno;
 
 use crate::arch::{Arch, Registers};
@@ -55,6 +56,20 @@ pub struct Situation {
     pub mode: &'static str,
 }
 
+/// A thread's x87 and SSE state, as FXSAVE of 64-bit mode stores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vector(pub [u8; vector::BYTES]);
+
+impl Default for Vector {
+    /// That of a program that begins.
+    fn default() -> Self {
+        let mut bytes = [0; vector::BYTES];
+        bytes[..2].copy_from_slice(&vector::FIRST_CONTROL.to_le_bytes());
+        bytes[vector::MXCSR..][..4].copy_from_slice(&vector::FIRST_MXCSR.to_le_bytes());
+        Self(bytes)
+    }
+}
+
 /// What Linux programs run on.
 pub trait Machine {
     /// A task's name.
@@ -98,6 +113,16 @@ pub trait Machine {
     /// # Errors
     /// `ESRCH` if it runs, or is no more.
     fn set_register(&mut self, thread: Self::Thread, number: u64, value: u64) -> Result<(), Errno>;
+    /// A thread's x87 and SSE state, while it is stopped or waits for the server.
+    ///
+    /// # Errors
+    /// `ESRCH` if it runs.
+    fn vector(&mut self, thread: Self::Thread) -> Result<Vector, Errno>;
+    /// Sets it.
+    ///
+    /// # Errors
+    /// `EINVAL` for bits of MXCSR that the processor has not.
+    fn set_vector(&mut self, thread: Self::Thread, state: &Vector) -> Result<(), Errno>;
     /// Sets the segment that thread-local variables are reached by: its base, and its limit where it is 32-bit.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use crate::files::{self, Kind, Node, Open};
 use crate::machine::Machine;
 use crate::memory::{Access, Memories, Place, Pool, User};
 use crate::process::{Channel, End, Process, Thread, Waiting};
-use crate::signal::{Action, Occasion, Set};
+use crate::signal::{Occasion, Set};
 
 pub use self::begin::Start;
 pub(crate) use self::room::NAME;
@@ -51,7 +51,7 @@ pub type Result<T = Outcome> = core::result::Result<T, Errno>;
 /// How many numbers of calls that there are not are told of.
 const MOST_UNKNOWN: usize = 32;
 /// `si_code` of what the kernel itself sends.
-const BY_KERNEL: i32 = 0x80;
+pub(crate) const BY_KERNEL: i32 = 0x80;
 
 /// How the thread that called is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,17 +280,7 @@ impl<M: Machine> Server<M> {
                 Err(_) => {}
             }
         }
-        // Who holds it back or ignores it would fault for ever: that one ends.
-        let held_back = self.thread().mask.has(signal);
-        if held_back || self.process().actions.get(signal).handler == 1 {
-            self.thread_mut().mask.remove(signal);
-            self.process_mut().actions.0[signal as usize - 1] = Action::default();
-        }
-        if let Some(thread) = &mut self.threads[me] {
-            // Where it happened is more than whatever somebody sent.
-            thread.pending.take(signal);
-            thread.pending.add(Occasion { signal, code: 1, value: address });
-        }
+        self.force(me, Occasion { signal, code: 1, value: address });
         let answer = self.deliver(me, None);
         self.settle(me, answer)
     }

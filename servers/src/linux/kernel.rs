@@ -8,7 +8,7 @@ use lilliput_abi::object::map::REPLACE;
 use lilliput_abi::object::register;
 use lilliput_abi::{Error, Isolation, Rights, Tag, fault, foreign};
 use lilliput_linux::memory::Frame;
-use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Usage, Words};
+use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Usage, Vector, Words};
 use lilliput_runtime::object::{Arena, Reply};
 use lilliput_runtime::place::linux::{ARENA, FACTORY};
 use lilliput_runtime::{Factory, Frames, Message, Task, Thread, Word, parent, place, time};
@@ -35,13 +35,19 @@ pub struct Kernel {
     isolation: Isolation,
     /// Where threads are that were put aside, by their badges less one.
     kept: Vec<Reply<Native>>,
+    /// By what a thread's x87 and SSE state is passed.
+    vector: memory::VectorPage,
 }
 
 impl Kernel {
     /// With the isolation that the parent names.
-    pub fn new() -> Self {
+    ///
+    /// # Errors
+    /// What the kernel says where there is no memory.
+    pub fn new() -> Result<Self, Error> {
         let number = parent::parameter::<Native>(crate::work::parameter::ISOLATION).unwrap_or(0);
-        Self { isolation: Isolation::from_number(number as u64).unwrap_or(Isolation::Auto), kept: Vec::new() }
+        let isolation = Isolation::from_number(number as u64).unwrap_or(Isolation::Auto);
+        Ok(Self { isolation, kept: Vec::new(), vector: memory::VectorPage::new()? })
     }
 
     /// Where a thread with this badge is put aside.
@@ -139,6 +145,16 @@ impl Machine for Kernel {
 
     fn set_register(&mut self, thread: Self::Thread, number: u64, value: u64) -> Result<(), Errno> {
         thread.write_registers(number, &[value as Word]).map_err(|_| Errno::ESRCH)
+    }
+
+    fn vector(&mut self, thread: Self::Thread) -> Result<Vector, Errno> {
+        thread.read_vector(self.vector.frames, 0, 0).map_err(|_| Errno::ESRCH)?;
+        Ok(self.vector.get())
+    }
+
+    fn set_vector(&mut self, thread: Self::Thread, state: &Vector) -> Result<(), Errno> {
+        self.vector.set(state);
+        thread.write_vector(self.vector.frames, 0, 0).map_err(|_| Errno::EINVAL)
     }
 
     fn set_tls(&mut self, thread: Self::Thread, arch: Arch, base: u64, limit: u32) -> Result<(), Errno> {

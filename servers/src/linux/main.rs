@@ -50,7 +50,8 @@ fn main(pool: Word, archive: Word) -> Word {
         // Whoever types sees no log.
         serial::send(Stream::Output, LAST_ONE_DIED);
     }
-    let server = Server::new(Kernel::new(), Pool::new(pool), &work.start());
+    let kernel = Kernel::new().unwrap_or_else(|error| panic!("memory for vector registers: {error:?}"));
+    let server = Server::new(kernel, Pool::new(pool), &work.start());
     let mut server = server.unwrap_or_else(|refused| panic!("{refused}"));
     for (number, job) in work.jobs().enumerate() {
         if number > 0

@@ -5,6 +5,7 @@ use core::slice;
 use lilliput_abi::layout::PAGE_SIZE;
 use lilliput_abi::object::map::LARGE;
 use lilliput_abi::{Error, Rights};
+use lilliput_linux::Vector;
 use lilliput_runtime::place::linux::{ARCHIVE as ARCHIVE_PLACE, FACTORY};
 use lilliput_runtime::{Factory, Frames, Task, Word, place};
 use lilliput_user64::Native;
@@ -18,6 +19,8 @@ const HEAP: Word = 0x90_0000_0000;
 const HEAP_PAGES: usize = 64 << 8;
 /// Where the pool is mapped.
 const POOL: Word = 0xa0_0000_0000;
+/// Where a page for vector registers is mapped.
+const VECTOR: Word = 0xc0_0000_0000;
 /// Where the archive is mapped.
 const ARCHIVE: Word = 0xb0_0000_0000;
 
@@ -46,6 +49,33 @@ pub fn pool(pages: usize) -> Result<&'static mut [[u8; PAGE]], Error> {
     // SAFETY: these frames were mapped just now and stay for ever. Processes have them too, but none runs while this server does,
     // and nothing here relies on what they hold.
     Ok(unsafe { slice::from_raw_parts_mut(POOL as *mut [u8; PAGE], pages) })
+}
+
+/// A page of the server's own that the kernel reads and writes threads' x87 and SSE state in.
+pub struct VectorPage {
+    /// Its frames.
+    pub frames: Frames<Native>,
+}
+
+impl VectorPage {
+    /// Called once.
+    pub fn new() -> Result<Self, Error> {
+        let frames = Factory::<Native>::at(FACTORY).create_frames(1)?;
+        SELF.map(frames, VECTOR, 0, 1, Rights::READ | Rights::WRITE)?;
+        Ok(Self { frames })
+    }
+
+    /// What it begins with.
+    pub fn get(&self) -> Vector {
+        // SAFETY: it was mapped for ever, and nobody else has it but the kernel, which touches it in calls of the server's only.
+        unsafe { (VECTOR as *const Vector).read_volatile() }
+    }
+
+    /// Changes that.
+    pub fn set(&mut self, state: &Vector) {
+        // SAFETY: as above.
+        unsafe { (VECTOR as *mut Vector).write_volatile(*state) };
+    }
 }
 
 /// The boot archive.

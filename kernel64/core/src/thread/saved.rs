@@ -1,5 +1,6 @@
 //! What of the processor's state a thread keeps while it does not run.
 
+use lilliput_abi::object::vector;
 use lilliput_abi::tag::MAX_WORDS;
 
 /// The general registers of a thread, as the entry code pushes them.
@@ -70,14 +71,21 @@ pub struct Interrupted {
 /// x87 and SSE state as FXSAVE64 stores it (AMD64 APM vol. 2, 11.4.4).
 #[derive(Clone)]
 #[repr(C, align(16))]
-pub struct VectorState(pub [u8; 512]);
+pub struct VectorState(pub [u8; vector::BYTES]);
+
+impl VectorState {
+    /// Whether FXRSTOR loads it: of MXCSR it takes no bit that is not in `mask`, and everything else as it is (AMD64 APM vol. 5, FXRSTOR).
+    pub fn is_loadable(&self, mask: u32) -> bool {
+        self.0[vector::MXCSR..].first_chunk().is_some_and(|&mxcsr| u32::from_le_bytes(mxcsr) & !mask == 0)
+    }
+}
 
 impl Default for VectorState {
     /// The state after FNINIT, with all SSE exceptions masked and every register zero.
     fn default() -> Self {
-        let mut bytes = [0; 512];
-        bytes[..2].copy_from_slice(&0x037f_u16.to_le_bytes());
-        bytes[24..28].copy_from_slice(&0x1f80_u32.to_le_bytes());
+        let mut bytes = [0; vector::BYTES];
+        bytes[..2].copy_from_slice(&vector::FIRST_CONTROL.to_le_bytes());
+        bytes[vector::MXCSR..][..4].copy_from_slice(&vector::FIRST_MXCSR.to_le_bytes());
         Self(bytes)
     }
 }

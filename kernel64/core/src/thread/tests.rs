@@ -36,6 +36,21 @@ fn vector_state_begins_as_after_initialisation() {
     assert_eq!(set, [(0, &0x7f), (1, &0x03), (24, &0x80), (25, &0x1f)]);
 }
 
+#[test]
+fn vector_state_is_loaded_without_bits_of_mxcsr_that_there_are_not() {
+    let with = |mxcsr: u32| {
+        let mut state = VectorState([0xff; 512]);
+        state.0[24..28].copy_from_slice(&mxcsr.to_le_bytes());
+        state
+    };
+    for mask in [0xffbf, 0xffff, 0x2_ffff] {
+        assert!(with(mask).is_loadable(mask) && with(0).is_loadable(mask));
+        for bit in (0..32).map(|bit| 1 << bit) {
+            assert_eq!(with(bit).is_loadable(mask), mask & bit != 0);
+        }
+    }
+}
+
 /// What a fast path compares: another thread's class with its own peers.
 #[test]
 fn one_comparison_tells_whom_the_short_way_leads_to() {

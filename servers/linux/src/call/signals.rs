@@ -1,13 +1,13 @@
 //! Signals: what is done about them, what waits, and sending them.
 
 use lilliput_abi::object::register::SP;
-use linux_raw_sys::general::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGKILL, SIGSTOP, SS_DISABLE};
+use linux_raw_sys::general::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE};
 use syscalls::Errno;
 
-use crate::machine::Machine;
+use crate::machine::{Machine, Vector};
 use crate::process::Channel;
-use crate::server::{Outcome, Result, Server};
-use crate::signal::{Action, COUNT, Deed, Occasion, Restored, Set, deed};
+use crate::server::{BY_KERNEL, Outcome, Result, Server};
+use crate::signal::{Action, COUNT, Deed, Occasion, Restored, Set, deed, vector};
 
 /// `si_code` of a signal that a program sent.
 const BY_USER: i32 = 0;
@@ -109,15 +109,28 @@ impl<M: Machine> Server<M> {
         self.restore(true)
     }
 
+    /// What is no frame ends the program, unless it has a handler for that.
     fn restore(&mut self, full: bool) -> Result {
+        if self.take_frame(full).is_err() {
+            self.force(self.me, Occasion { signal: SIGSEGV, code: BY_KERNEL, value: 0 });
+        }
+        Ok(Outcome::Registers)
+    }
+
+    fn take_frame(&mut self, full: bool) -> Result<()> {
         let (handle, arch) = (self.thread().handle, self.thread().arch);
         let sp = self.machine.registers(handle, arch)?.get(SP);
         let (place, length) = Restored::place(arch, full, sp);
         let bytes = self.user().bytes(place, length)?;
         let restored = Restored::new(arch, full, &bytes);
+        let state = match restored.vector {
+            0 => Vector::default(),
+            place => vector::restored(arch, &self.user().bytes(place, vector::size(arch))?),
+        };
+        self.machine.set_vector(handle, &state)?;
         self.machine.set_registers(handle, arch, &restored.registers)?;
         self.thread_mut().mask = restored.mask;
-        Ok(Outcome::Registers)
+        Ok(())
     }
 
     pub(super) fn sigaltstack(&mut self, &[new, old, ..]: &[u64; 6]) -> Result {

@@ -7,7 +7,7 @@ use linux_raw_sys::general::{
 use syscalls::Errno;
 
 use super::{Answer, Result, Server};
-use crate::machine::Machine;
+use crate::machine::{Machine, Vector};
 use crate::process::{Channel, End};
 use crate::signal::{Action, Deed, Frame, Occasion, Set, deed};
 
@@ -41,6 +41,20 @@ impl<M: Machine> Server<M> {
         if let Some(&thread) = process.threads.iter().find(takes) {
             self.notice(thread);
         }
+    }
+
+    /// Sends a signal to a thread that it can neither hold back nor ignore: one that does would meet what it is about for ever, and ends.
+    pub(crate) fn force(&mut self, place: usize, occasion: Occasion) {
+        let signal = occasion.signal;
+        let Some(thread) = &mut self.threads[place] else { return };
+        let Some(process) = &mut self.processes[thread.process] else { return };
+        if thread.mask.has(signal) || process.actions.get(signal).handler == 1 {
+            thread.mask.remove(signal);
+            process.actions.0[signal as usize - 1] = Action::default();
+        }
+        // Where it happened is more than whatever somebody sent.
+        thread.pending.take(signal);
+        thread.pending.add(occasion);
     }
 
     /// Sends a signal to the thread whose call is served, as if it had done that itself.
@@ -186,7 +200,8 @@ impl<M: Machine> Server<M> {
             registers.set(AX, number);
         }
         let mask = thread.old_mask.take().unwrap_or(thread.mask);
-        let frame = Frame::new(arch, &registers, mask, action, occasion, thread.signal_stack);
+        let state = self.machine.vector(handle)?;
+        let frame = Frame::new(arch, (&registers, &state), mask, action, occasion, thread.signal_stack);
         thread.mask = Set::mask(thread.mask.0 | action.mask);
         if action.flags & SA_NODEFER == 0 {
             thread.mask.add(occasion.signal);
@@ -197,6 +212,8 @@ impl<M: Machine> Server<M> {
             process.actions.0[occasion.signal as usize - 1] = Action::default();
         }
         self.user_of(memory, arch).write(frame.address, &frame.bytes)?;
+        // A handler begins as a program does.
+        self.machine.set_vector(handle, &Vector::default())?;
         self.machine.set_registers(handle, arch, &frame.registers)
     }
 

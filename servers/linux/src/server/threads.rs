@@ -5,7 +5,7 @@ use syscalls::Errno;
 
 use super::{Outcome, Result, Server};
 use crate::arch::Registers;
-use crate::machine::Machine;
+use crate::machine::{Machine, Vector};
 use crate::process::{End, Thread};
 use crate::signal::{Pending, Set};
 
@@ -20,6 +20,8 @@ pub(crate) struct Inherited {
     pub(crate) tls: (u64, u32),
     pub(crate) signal_stack: (u64, u64),
     pub(crate) clear_tid: u64,
+    /// Unless it begins afresh.
+    pub(crate) vector: Option<Vector>,
 }
 
 /// What `clone` asks for.
@@ -51,6 +53,7 @@ impl<M: Machine> Server<M> {
             tls: birth.tls.unwrap_or(thread.tls),
             signal_stack: if own_stack { (0, 0) } else { thread.signal_stack },
             clear_tid: birth.clear_tid,
+            vector: Some(self.machine.vector(handle)?),
         };
         let mut registers = self.machine.registers(handle, arch)?;
         registers.set(AX, 0);
@@ -113,6 +116,11 @@ impl<M: Machine> Server<M> {
         let mut ready = self.machine.set_registers(handle, process.arch, registers);
         if ready.is_ok() && inherited.tls != (0, 0) {
             ready = self.machine.set_tls(handle, process.arch, inherited.tls.0, inherited.tls.1);
+        }
+        if ready.is_ok()
+            && let Some(vector) = &inherited.vector
+        {
+            ready = self.machine.set_vector(handle, vector);
         }
         if let Err(error) = ready {
             self.machine.destroy_thread(handle);

@@ -1,15 +1,16 @@
 //! The frame that a handler finds on its stack, and that its return is made from.
 //!
-//! Layouts: Linux's `arch/x86/include/uapi/asm/sigcontext.h` and `arch/x86/include/asm/sigframe.h`. There is no floating-point
-//! state in them: the pointer to it is null.
+//! Layouts: Linux's `arch/x86/include/uapi/asm/sigcontext.h` and `arch/x86/include/asm/sigframe.h`. The x87 and SSE state lies above the rest,
+//! which points to it; a frame that points nowhere restores that of a program that begins.
 
 use alloc::vec::Vec;
 
 use lilliput_abi::object::register::{AX, BX, FLAGS, IP, R8, SI, SP};
 use linux_raw_sys::general::{SA_ONSTACK, SA_RESTORER, SA_SIGINFO};
 
-use super::{Action, Set};
+use super::{Action, Set, vector};
 use crate::arch::{Arch, Registers};
+use crate::machine::Vector;
 
 const CX: u64 = BX + 1;
 const DX: u64 = BX + 2;
@@ -30,6 +31,8 @@ const SEGMENTS32: [u64; 4] = [0x33, 0, 0x2b, 0x2b];
 const CODE32: u64 = 0x23;
 const CODE64: u64 = 0x33;
 const STACK: u64 = 0x2b;
+/// `uc_flags` of a 64-bit frame: the stack's segment is there, and restored as it is.
+const FLAGS64: u64 = 2 | 4;
 /// The flags that a handler begins without: DF, TF, RF.
 const CLEARED: u64 = 0x400 | 0x100 | 0x1_0000;
 
@@ -50,6 +53,8 @@ pub struct Restored {
     pub registers: Registers,
     /// Its mask.
     pub mask: Set,
+    /// Where its x87 and SSE state is; 0 for that of a program that begins.
+    pub vector: u64,
 }
 
 /// What there is to say of a signal.
@@ -84,7 +89,7 @@ impl Frame {
     /// A frame for a handler that interrupts these registers.
     pub fn new(
         arch: Arch,
-        registers: &Registers,
+        (registers, state): (&Registers, &Vector),
         mask: Set,
         action: &Action,
         occasion: Occasion,
@@ -99,13 +104,18 @@ impl Frame {
             Arch::I386 => sp,
             Arch::Amd64 => sp.wrapping_sub(RED_ZONE),
         };
-        match arch {
-            Arch::I386 => Self::narrow(registers, mask, action, occasion, sp),
-            Arch::Amd64 => Self::wide(registers, mask, action, occasion, sp, stack),
-        }
+        let vector = vector::place(arch, sp) & arch.narrow(u64::MAX);
+        let mut frame = match arch {
+            Arch::I386 => Self::narrow(registers, mask, action, occasion, vector),
+            Arch::Amd64 => Self::wide(registers, mask, action, occasion, vector, stack),
+        };
+        // Both may have wrapped around: then it is written nowhere.
+        frame.bytes.resize(arch.narrow(vector.wrapping_sub(frame.address)) as usize, 0);
+        frame.bytes.extend(vector::saved(arch, state));
+        frame
     }
 
-    fn narrow(registers: &Registers, mask: Set, action: &Action, occasion: Occasion, sp: u64) -> Self {
+    fn narrow(registers: &Registers, mask: Set, action: &Action, occasion: Occasion, vector: u64) -> Self {
         let mut writer = Writer { bytes: Vec::new(), word: 4 };
         let full = action.flags & SA_SIGINFO != 0;
         // Handler's address, signal, [info and context], where it returns to.
@@ -113,7 +123,7 @@ impl Frame {
         let context_at = if full { info_at + INFO + 20 } else { 8 };
         let length = if full { context_at + CONTEXT32 + 8 + 8 } else { context_at + CONTEXT32 + UNUSED32 + 4 + 8 };
         let code_at = length - 8;
-        let address = (sp.wrapping_sub(length as u64).wrapping_add(4) & !15).wrapping_sub(4) & 0xffff_ffff;
+        let address = (vector.wrapping_sub(length as u64).wrapping_add(4) & !15).wrapping_sub(4) & 0xffff_ffff;
         let returns = if action.flags & SA_RESTORER != 0 { action.restorer } else { address + code_at as u64 };
         writer.words(&[returns, occasion.signal.into()]);
         if full {
@@ -124,7 +134,7 @@ impl Frame {
         writer.words(&SEGMENTS32);
         let get = |number| registers.get(number);
         writer.words(&[get(DI), get(SI), get(BP), get(SP), get(BX), get(DX), get(CX), get(AX)]);
-        writer.words(&[0, 0, get(IP), CODE32, get(FLAGS), get(SP), STACK, 0, mask.0, 0]);
+        writer.words(&[0, 0, get(IP), CODE32, get(FLAGS), get(SP), STACK, vector, mask.0, 0]);
         if full {
             writer.words(&[mask.0, mask.0 >> 32]);
         } else {
@@ -151,20 +161,20 @@ impl Frame {
         mask: Set,
         action: &Action,
         occasion: Occasion,
-        sp: u64,
+        vector: u64,
         (base, size): (u64, u64),
     ) -> Self {
         let mut writer = Writer { bytes: Vec::new(), word: 8 };
         let info_at = 8 + 40 + 256 + 8;
         let length = info_at + INFO;
-        let address = (sp.wrapping_sub(length as u64) & !15).wrapping_sub(8);
-        writer.words(&[action.restorer, 0, 0, base, if size == 0 { 2 } else { 0 }, size]);
+        let address = (vector.wrapping_sub(length as u64) & !15).wrapping_sub(8);
+        writer.words(&[action.restorer, FLAGS64, 0, base, if size == 0 { 2 } else { 0 }, size]);
         let get = |number| registers.get(number);
         for number in R8..R8 + 8 {
             writer.words(&[get(number)]);
         }
         writer.words(&[get(DI), get(SI), get(BP), get(BX), get(DX), get(AX), get(CX), get(SP), get(IP), get(FLAGS)]);
-        writer.words(&[CODE64 | STACK << 48, 0, 0, mask.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        writer.words(&[CODE64 | STACK << 48, 0, 0, mask.0, 0, vector, 0, 0, 0, 0, 0, 0, 0, 0]);
         writer.words(&[mask.0]);
         writer.words(&[occasion.signal.into(), occasion.code as u32 as u64, occasion.value]);
         writer.skip_to(length);
@@ -204,14 +214,16 @@ impl Restored {
         };
         let mut registers = Registers::default();
         let mut set = |place: usize, number: u64| registers.set(number, word(place));
-        let mask = match arch {
+        let (vector, mask) = match arch {
             Arch::I386 => {
                 for (place, number) in [DI, SI, BP, SP, BX, DX, CX, AX].into_iter().enumerate() {
                     set(place + 4, number);
                 }
                 set(14, IP);
                 set(16, FLAGS);
-                if full { word(22) | word(23) << 32 } else { word(20) | word((CONTEXT32 + UNUSED32) / 4) << 32 }
+                let mask =
+                    if full { word(22) | word(23) << 32 } else { word(20) | word((CONTEXT32 + UNUSED32) / 4) << 32 };
+                (word(19), mask)
             }
             Arch::Amd64 => {
                 for place in 0..8 {
@@ -220,9 +232,9 @@ impl Restored {
                 for (place, number) in [DI, SI, BP, BX, DX, AX, CX, SP, IP, FLAGS].into_iter().enumerate() {
                     set(place + 8, number);
                 }
-                word(32)
+                (word(23), word(32))
             }
         };
-        Self { registers, mask: Set::mask(mask) }
+        Self { registers, mask: Set::mask(mask), vector }
     }
 }

@@ -2,6 +2,7 @@
 
 mod frame;
 mod pending;
+pub mod vector;
 
 pub use frame::{Frame, Occasion, Restored};
 pub use pending::Pending;

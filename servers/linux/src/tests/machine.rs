@@ -9,7 +9,7 @@ use lilliput_abi::Rights;
 use syscalls::Errno;
 
 use crate::arch::{Arch, Registers};
-use crate::machine::{Machine, Situation, Stream, Usage};
+use crate::machine::{Machine, Situation, Stream, Usage, Vector};
 use crate::memory::Frame;
 use crate::server::{Answer, Words};
 
@@ -21,6 +21,7 @@ struct Thread {
     badge: u32,
     registers: Registers,
     tls: (u64, u32),
+    vector: Vector,
     /// It runs, or could.
     runs: bool,
     /// It waits for the server's answer.
@@ -109,6 +110,10 @@ impl Played {
         self.threads.values().find(|thread| thread.badge == badge).expect("it is there").tls
     }
 
+    pub fn vector_of(&mut self, badge: u32) -> &mut Vector {
+        &mut self.by_badge(badge).expect("it is there").vector
+    }
+
     /// The badges of those that run.
     pub fn running(&self) -> Vec<u32> {
         self.threads.values().filter(|thread| thread.runs).map(|thread| thread.badge).collect()
@@ -154,9 +159,9 @@ impl Machine for Played {
         assert!(self.spaces.contains_key(&space) && self.by_badge(badge).is_none());
         let name = self.take_room()?;
         let registers = Registers::default();
-        let (arch, asked) = (self.arches[&space], Words::default());
+        let (arch, asked, vector) = (self.arches[&space], Words::default(), Vector::default());
         let thread =
-            Thread { space, arch, asked, badge, registers, tls: (0, 0), runs: false, asks: false, kept: false };
+            Thread { space, arch, asked, badge, registers, tls: (0, 0), vector, runs: false, asks: false, kept: false };
         self.threads.insert(name, thread);
         Ok(name)
     }
@@ -186,6 +191,21 @@ impl Machine for Played {
         let thread = self.threads.get_mut(&thread).expect("it is there");
         assert!(!thread.runs, "it runs");
         thread.registers.set(number, value);
+        Ok(())
+    }
+
+    fn vector(&mut self, thread: u32) -> Result<Vector, Errno> {
+        let thread = &self.threads[&thread];
+        if thread.runs { Err(Errno::ESRCH) } else { Ok(thread.vector) }
+    }
+
+    fn set_vector(&mut self, thread: u32, state: &Vector) -> Result<(), Errno> {
+        let thread = self.threads.get_mut(&thread).expect("it is there");
+        assert!(!thread.runs, "it runs");
+        if state.0[26..28] != [0; 2] {
+            return Err(Errno::EINVAL);
+        }
+        thread.vector = *state;
         Ok(())
     }
 

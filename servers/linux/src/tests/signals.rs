@@ -5,6 +5,7 @@ use syscalls::Errno;
 
 use super::{Scene, both};
 use crate::arch::{Arch, Registers};
+use crate::machine::Vector;
 use crate::memory::Access;
 use crate::server::Answer;
 
@@ -146,5 +147,113 @@ fn time_ends_sleep_and_rings() {
         scene.server.machine.now += 1_000_000_000;
         scene.server.tick();
         assert_eq!(scene.registers(1).ip(), handler, "who runs is interrupted");
+    });
+}
+
+/// Where a frame that begins at `sp` says that the x87 and SSE state is; `full` as in `rt_sigreturn`.
+fn vector_pointer(scene: &mut Scene, full: bool, sp: u64) -> u64 {
+    match scene.arch {
+        Arch::I386 if full => sp + 16 + 128 + 20 + 4 * 19,
+        Arch::I386 => sp + 8 + 4 * 19,
+        Arch::Amd64 => sp + 8 + 40 + 8 * 23,
+    }
+}
+
+fn marked(mark: u8) -> Vector {
+    let mut state = Vector::default();
+    // XMM0, and nothing of the x87's.
+    state.0[160..176].fill(mark);
+    state
+}
+
+#[test]
+fn a_handler_has_vector_registers_of_its_own() {
+    for flags in [0, SA_SIGINFO] {
+        both(|mut scene| {
+            handle(&mut scene, SIGUSR1, flags);
+            *scene.server.machine.vector_of(1) = marked(7);
+            assert_eq!(scene.call(1, "kill", &[1, SIGUSR1.into()]), Answer::Resume);
+            assert_eq!(*scene.server.machine.vector_of(1), Vector::default());
+            *scene.server.machine.vector_of(1) = marked(9);
+            let full = scene.arch == Arch::Amd64 || flags != 0;
+            let mut inside = scene.registers(1);
+            let sp = inside.sp();
+            let pointer = vector_pointer(&mut scene, full, sp);
+            let at = scene.user(1, |user| user.word(pointer)).unwrap();
+            let fx = if scene.arch == Arch::I386 { at + 112 } else { at };
+            assert_eq!(fx % 64, 0);
+            assert_eq!(scene.user(1, |user| user.bytes(fx + 160, 16)).unwrap(), [7; 16]);
+            // What a handler changes there is changed.
+            scene.user(1, |user| user.write(fx + 161, &[8; 14])).unwrap();
+            inside.set(1, sp + scene.arch.word() * if full { 1 } else { 2 });
+            scene.server.machine.set_registers_of(1, inside);
+            assert_eq!(scene.call(1, if full { "rt_sigreturn" } else { "sigreturn" }, &[]), Answer::Resume);
+            let mut expected = marked(8);
+            (expected.0[160], expected.0[175]) = (7, 7);
+            assert!(*scene.server.machine.vector_of(1) == expected);
+        });
+    }
+}
+
+#[test]
+fn what_is_no_frame_ends_the_program() {
+    // Bits of MXCSR that there are not; a state where nothing is; a frame where nothing is.
+    for wrong in 0..4 {
+        both(|mut scene| {
+            handle(&mut scene, SIGUSR1, SA_SIGINFO);
+            assert_eq!(scene.call(1, "kill", &[1, SIGUSR1.into()]), Answer::Resume);
+            let mut inside = scene.registers(1);
+            let sp = inside.sp();
+            let pointer = vector_pointer(&mut scene, true, sp);
+            let at = scene.user(1, |user| user.word(pointer)).unwrap();
+            let mxcsr = if scene.arch == Arch::I386 { at + 112 + 24 } else { at + 24 };
+            let word = scene.arch.word() as usize;
+            let point = |scene: &mut Scene, to: u64| {
+                scene.user(1, |user| user.write(pointer, &to.to_le_bytes()[..word])).unwrap();
+            };
+            match wrong {
+                0 => scene.user(1, |user| user.write(mxcsr, &0x8000_1f80_u32.to_le_bytes())).unwrap(),
+                1 => point(&mut scene, 0x10),
+                2 => inside.set(1, 0x20),
+                // Nothing is wrong: no state is that of a program that begins.
+                _ => point(&mut scene, 0),
+            }
+            if wrong != 2 {
+                inside.set(1, sp + scene.arch.word());
+            }
+            scene.server.machine.set_registers_of(1, inside);
+            *scene.server.machine.vector_of(1) = marked(9);
+            let answer = scene.call(1, "rt_sigreturn", &[]);
+            if wrong == 3 {
+                assert_eq!(answer, Answer::Resume);
+                assert!(*scene.server.machine.vector_of(1) == Vector::default());
+            } else {
+                assert_eq!(answer, Answer::Nobody);
+                assert_eq!(scene.server.ended(), Some(crate::End::Signal(SIGSEGV as u8)));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_stack_pointer_at_the_start_of_memory_ends_the_program() {
+    for sp in [0, 8, 100, 600, 0x1000] {
+        both(|mut scene| {
+            handle(&mut scene, SIGUSR1, SA_SIGINFO);
+            let mut registers = busy(&mut scene);
+            registers.set(1, sp);
+            scene.server.machine.set_registers_of(1, registers);
+            assert_eq!(scene.call(1, "kill", &[1, SIGUSR1.into()]), Answer::Nobody);
+            assert_eq!(scene.server.ended(), Some(crate::End::Signal(SIGSEGV as u8)));
+        });
+    }
+}
+
+#[test]
+fn children_and_threads_begin_with_the_vector_registers_of_their_maker() {
+    both(|mut scene| {
+        *scene.server.machine.vector_of(1) = marked(5);
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        assert!(*scene.server.machine.vector_of(2) == marked(5));
     });
 }

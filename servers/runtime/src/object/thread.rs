@@ -3,7 +3,7 @@
 use lilliput_abi::Error;
 use lilliput_abi::object::{ThreadMethod, account};
 
-use super::capability;
+use super::{Frames, capability};
 use crate::invoke::{Invoke, call};
 use crate::message::{Message, WORDS, Word};
 
@@ -99,6 +99,23 @@ impl<K: Invoke> Thread<K> {
     /// What the kernel says; [`Error::Busy`] where it runs or waits.
     pub fn set_tls(self, first: Word, second: Word) -> Result<(), Error> {
         self.method(ThreadMethod::SetTls, &[first, second]).map(drop)
+    }
+
+    /// Copies its x87 and SSE state, [`lilliput_abi::object::vector::BYTES`] as FXSAVE of 64-bit mode stores them, to an offset of a page of `frames` that the
+    /// caller may write.
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Busy`] where it runs or waits.
+    pub fn read_vector(self, frames: Frames<K>, page: usize, offset: usize) -> Result<(), Error> {
+        self.method(ThreadMethod::ReadVector, &[frames.place() as Word, page, offset]).map(drop)
+    }
+
+    /// Sets that state to what stands there.
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::Busy`] where it runs or waits, [`Error::BadArgument`] for bits of MXCSR that this CPU has not.
+    pub fn write_vector(self, frames: Frames<K>, page: usize, offset: usize) -> Result<(), Error> {
+        self.method(ThreadMethod::WriteVector, &[frames.place() as Word, page, offset]).map(drop)
     }
 
     /// Stops it.

@@ -2,15 +2,15 @@
 
 use core::sync::atomic::Ordering;
 
-use lilliput_abi::object::register;
+use lilliput_abi::object::{register, vector};
 use lilliput_abi::{Error, Isolation, Rights, fault};
 
 use super::Outcome;
 use super::kit::{self, PRIORITY, SCRATCH, SEEN, Work, copy, factory, service};
 use crate::invoke::give_way;
-use crate::machine::Machine;
+use crate::machine::{Machine, Vectors};
 use crate::message::{Message, Word};
-use crate::object::{Received, Thread, reply};
+use crate::object::{Frames, Received, Thread, reply};
 use crate::{place, role};
 
 const PAGE_FAULT: Word = 14;
@@ -65,6 +65,79 @@ pub fn stopped_with_vectors<K: Machine>() -> Outcome {
     // A thread that found something wrong leaves zero, and the other one would have to count from there.
     assert!(SEEN.load(Ordering::SeqCst) > 20, "vector registers were not kept");
     Ok(())
+}
+
+/// Where FXSAVE has XMM0, and how far its registers are apart.
+const XMM: [Word; 2] = [160, 16];
+
+pub fn vectors_of_another<K: Machine>() -> Outcome {
+    let frames = Frames::<K>::at(place::FRAMES);
+    kit::map_scratch::<K>(Rights::READ | Rights::WRITE)?;
+    let thread = kit::start::<K>(Work::HoldVectors, 0, PRIORITY)?;
+    give_way::<K>();
+    assert_eq!(thread.read_vector(frames, 0, 0).err(), Some(Error::Busy), "the state of a thread that could run");
+    assert_eq!(thread.write_vector(frames, 0, 0).err(), Some(Error::Busy), "the same, written");
+    thread.stop()?;
+    // It holds its first pattern: it is in the call that it makes meanwhile.
+    const AT: Word = 48;
+    thread.read_vector(frames, 0, AT)?;
+    let word = |offset: Word| K::peek(SCRATCH + AT + offset);
+    let pattern = Vectors::pattern(1);
+    for (number, lanes) in pattern.registers.iter().enumerate() {
+        for (lane, &value) in lanes.iter().enumerate() {
+            assert_eq!(word(XMM[0] + number * XMM[1] + 4 * lane), value, "lane {lane} of register {number}");
+        }
+    }
+    assert_eq!((word(0) & 0xffff, word(vector::MXCSR)), (pattern.control, pattern.mxcsr), "control words");
+
+    let mxcsr = |value| K::poke(SCRATCH + AT + vector::MXCSR, value);
+    for bits in [1 << 16, 1 << 31] {
+        mxcsr(pattern.mxcsr | bits);
+        assert_eq!(thread.write_vector(frames, 0, AT).err(), Some(Error::BadArgument), "MXCSR with {bits:#x}");
+    }
+    mxcsr(pattern.mxcsr);
+    for (page, offset) in [(0, 4096 - vector::BYTES + 1), (0, 4096), (0, Word::MAX), (Word::MAX, 0), (0xffff, 0)] {
+        assert_eq!(
+            thread.read_vector(frames, page, offset).err(),
+            Some(Error::BadArgument),
+            "page {page:#x}, {offset:#x}"
+        );
+        assert_eq!(
+            thread.write_vector(frames, page, offset).err(),
+            Some(Error::BadArgument),
+            "page {page:#x}, {offset:#x}"
+        );
+    }
+    let weak = |rights| copy::<K>(place::FRAMES, rights | Rights::GRANT).map(Frames::<K>::at);
+    assert_eq!(thread.read_vector(weak(Rights::READ)?, 0, 0).err(), Some(Error::NoRight), "to frames for reading");
+    assert_eq!(thread.write_vector(weak(Rights::WRITE)?, 0, 0).err(), Some(Error::NoRight), "from frames for writing");
+    let other = Frames::<K>::at(place::SERVICE);
+    assert_eq!(thread.read_vector(other, 0, 0).err(), Some(Error::WrongType), "to an endpoint");
+    thread.read_vector(frames, 0, 4096 - vector::BYTES)?;
+    assert_eq!(
+        K::peek(SCRATCH + 4096 - vector::BYTES + XMM[0]),
+        pattern.registers[0][0],
+        "what was refused changed nothing"
+    );
+
+    // It goes on with what it had, and then with something else, which it finds.
+    K::poke(SCRATCH + AT + XMM[0], !pattern.registers[0][0]);
+    thread.write_vector(frames, 0, AT)?;
+    thread.write_vector(frames, 0, 4096 - vector::BYTES)?;
+    thread.resume()?;
+    // Its turn may end before it has looked.
+    let finds = |well: bool| {
+        (0..100).any(|_| {
+            give_way::<K>();
+            (SEEN.load(Ordering::SeqCst) > 0) == well
+        })
+    };
+    assert!(finds(true), "what was put back");
+    thread.stop()?;
+    thread.write_vector(frames, 0, AT)?;
+    thread.resume()?;
+    assert!(finds(false), "what was changed");
+    kit::task::<K>().unmap(SCRATCH, 1)
 }
 
 /// A thread that faulted on the scratch page, and the message about it.

@@ -148,6 +148,7 @@ pub const TRIALS: &[Trial] = &[
     // Threads in another's hands.
     alone("stop-and-resume", BOTH),
     alone("stopped-with-vectors", BOTH),
+    alone("vectors-of-another", BOTH),
     alone("fault-registers", BOTH),
     alone("thread-fault-handler", BOTH),
     alone("narrow-registers", LONG),

@@ -127,6 +127,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "frame-addresses" => devices::frame_addresses::<K>,
         "stop-and-resume" => control::stop_and_resume::<K>,
         "stopped-with-vectors" => control::stopped_with_vectors::<K>,
+        "vectors-of-another" => control::vectors_of_another::<K>,
         "fault-registers" => control::fault_registers::<K>,
         "thread-fault-handler" => control::thread_fault_handler::<K>,
         "narrow-registers" => control::narrow_registers::<K>,
