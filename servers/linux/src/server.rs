@@ -4,6 +4,7 @@ mod answer;
 mod begin;
 mod deliver;
 pub(crate) mod futex;
+mod later;
 mod life;
 mod proc;
 mod room;
@@ -95,6 +96,8 @@ pub struct Server<M: Machine> {
     pub(crate) next_turn: u64,
     /// What has happened, for those that wait for it.
     events: Vec<Channel>,
+    /// What follows from it for others.
+    later: Vec<later::Later>,
     pub(crate) waiters: Waiters,
     pub(crate) date: u64,
     /// Whether the console is a terminal.
@@ -165,7 +168,7 @@ impl<M: Machine> Server<M> {
         };
         match outcome {
             // The usual way out: nothing happened that others wait for, and no signal.
-            Ok(Outcome::Done(value)) if self.events.is_empty() && !self.has_signals(me) => {
+            Ok(Outcome::Done(value)) if self.events.is_empty() && self.later.is_empty() && !self.has_signals(me) => {
                 // It may have ended itself, by what it did to its process.
                 let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
                 thread.runs = true;
@@ -191,6 +194,7 @@ impl<M: Machine> Server<M> {
 
     /// What is left to do about a thread after its call: waiting, signals.
     fn conclude(&mut self, me: usize, number: usize, arguments: &[u64; 6], outcome: Result) -> Answer {
+        self.catch_up();
         let mut result = match outcome {
             Ok(Outcome::Done(value)) => Some(value),
             Err(error) => Some(-i64::from(error.into_raw()) as u64),

@@ -7,6 +7,7 @@ use linux_raw_sys::general::SIGPIPE;
 use linux_raw_sys::net::{MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC};
 use syscalls::Errno;
 
+use super::patience::{RECEIVING, SENDING};
 use crate::files::Open;
 use crate::files::socket::{Address, Socket, Style};
 use crate::machine::Machine;
@@ -32,21 +33,26 @@ impl<M: Machine> Server<M> {
     pub(super) fn sendto(&mut self, &[number, address, length, flags, to, to_length]: &[u64; 6]) -> Result {
         let (open, socket) = self.socket_at(number)?;
         let flags = flags as u32;
-        if socket.style == Style::Stream {
-            return self.send_stream(&open, &socket, address, length.min(0x7fff_f000) as usize, flags);
-        }
-        let to = if to == 0 { None } else { Some((to, to_length)) };
-        self.send_datagram(&open, &socket, &[(address, length as usize)], flags, to)
+        let outcome = if socket.style == Style::Stream {
+            self.send_stream(&open, &socket, address, length.min(0x7fff_f000) as usize, flags)
+        } else {
+            let to = if to == 0 { None } else { Some((to, to_length)) };
+            self.send_datagram(&open, &socket, &[(address, length as usize)], flags, to)
+        };
+        self.patiently(&socket, SENDING, outcome)
     }
 
     pub(super) fn recvfrom(&mut self, &[number, address, length, flags, from, from_length]: &[u64; 6]) -> Result {
         let (open, socket) = self.socket_at(number)?;
         let flags = flags as u32;
         if socket.style == Style::Stream {
-            return self.receive_stream(&open, &socket, address, length.min(0x7fff_f000) as usize, flags);
+            let outcome = self.receive_stream(&open, &socket, address, length.min(0x7fff_f000) as usize, flags);
+            return self.patiently(&socket, RECEIVING, outcome);
         }
         let outcome = self.receive_datagram(&open, &socket, &[(address, length as usize)], flags)?;
-        let Ok((outcome, sender)) = outcome else { return Ok(Outcome::Wait(Channel::Pipe(socket.number))) };
+        let Ok((outcome, sender)) = outcome else {
+            return self.patiently(&socket, RECEIVING, Ok(Outcome::Wait(Channel::Pipe(socket.number))));
+        };
         if from != 0 {
             self.put_address(&sender, from, from_length)?;
         }
@@ -55,20 +61,22 @@ impl<M: Machine> Server<M> {
 
     /// What is read and written by `read` and `write`.
     pub(super) fn read_socket(&mut self, open: &Open, socket: &Rc<Socket>, address: u64, length: usize) -> Result {
-        if socket.style == Style::Stream {
-            return self.receive_stream(open, socket, address, length, 0);
-        }
-        match self.receive_datagram(open, socket, &[(address, length)], 0)? {
-            Ok((count, _)) => Ok(Outcome::Done(count)),
-            Err(channel) => Ok(Outcome::Wait(channel)),
-        }
+        let outcome = match socket.style {
+            Style::Stream => self.receive_stream(open, socket, address, length, 0),
+            Style::Datagram => match self.receive_datagram(open, socket, &[(address, length)], 0)? {
+                Ok((count, _)) => Ok(Outcome::Done(count)),
+                Err(channel) => Ok(Outcome::Wait(channel)),
+            },
+        };
+        self.patiently(socket, RECEIVING, outcome)
     }
 
     pub(super) fn write_socket(&mut self, open: &Open, socket: &Rc<Socket>, address: u64, length: usize) -> Result {
-        match socket.style {
+        let outcome = match socket.style {
             Style::Stream => self.send_stream(open, socket, address, length, 0),
             Style::Datagram => self.send_datagram(open, socket, &[(address, length)], 0, None),
-        }
+        };
+        self.patiently(socket, SENDING, outcome)
     }
 
     fn send_stream(&mut self, open: &Open, socket: &Socket, address: u64, length: usize, flags: u32) -> Result {
@@ -202,12 +210,14 @@ impl<M: Machine> Server<M> {
         }
         let flags = flags as u32;
         if socket.style == Style::Stream {
-            return self.each_piece(&[number, pieces.0, pieces.1, 0, 0, 0], |server, open, address, length| {
+            let outcome = self.each_piece(&[number, pieces.0, pieces.1, 0, 0, 0], |server, open, address, length| {
                 server.send_stream(open, &socket, address, length, flags)
             });
+            return self.patiently(&socket, SENDING, outcome);
         }
         let pieces = self.pieces_at(pieces)?;
-        self.send_datagram(&open, &socket, &pieces, flags, (name.0 != 0).then_some(name))
+        let outcome = self.send_datagram(&open, &socket, &pieces, flags, (name.0 != 0).then_some(name));
+        self.patiently(&socket, SENDING, outcome)
     }
 
     pub(super) fn recvmsg(&mut self, &[number, place, flags, ..]: &[u64; 6]) -> Result {
@@ -237,11 +247,11 @@ impl<M: Machine> Server<M> {
                 }
                 first = false;
             }
-            outcome?
+            self.patiently(&socket, RECEIVING, outcome)?
         } else {
             let pieces = self.pieces_at(pieces)?;
             match self.receive_datagram(&open, &socket, &pieces, flags)? {
-                Err(channel) => Outcome::Wait(channel),
+                Err(channel) => self.patiently(&socket, RECEIVING, Ok(Outcome::Wait(channel)))?,
                 Ok((count, sender)) => {
                     if name.0 != 0 {
                         // The room for it is where its length goes.

@@ -6,6 +6,7 @@ mod futex;
 mod identity;
 mod memory;
 mod messages;
+mod patience;
 mod poll;
 mod processes;
 mod signals;

@@ -11,6 +11,7 @@ use linux_raw_sys::net::{
 use syscalls::Errno;
 
 use super::descriptors::HERE;
+use super::patience::{RECEIVING, SENDING, bounded};
 use crate::files::socket::{Address, Socket, State, Style};
 use crate::files::{Kind, Node, Open};
 use crate::machine::Machine;
@@ -27,8 +28,6 @@ const PORTS: core::ops::Range<u16> = 32_768..60_999;
 const LONGEST_NAME: usize = 108;
 /// What protocols' own options are about, beside those of all sockets: IP and TCP.
 const LEVELS: [u32; 2] = [0, 6];
-/// Options that bound a wait: what does not come is not to be waited for, and here it would be.
-const TIMES: [u32; 4] = [20, 21, 66, 67];
 
 impl<M: Machine> Server<M> {
     pub(super) fn socketcall(&mut self, &[call, place, ..]: &[u64; 6]) -> Result {
@@ -312,11 +311,8 @@ impl<M: Machine> Server<M> {
             _ => return Err(Errno::ECONNREFUSED),
         };
         if is_full {
-            return if open.never_waits() {
-                Err(Errno::EAGAIN)
-            } else {
-                Ok(Outcome::Wait(Channel::Pipe(listener.number)))
-            };
+            let waits = Ok(Outcome::Wait(Channel::Pipe(listener.number)));
+            return if open.never_waits() { Err(Errno::EAGAIN) } else { self.patiently(&socket, SENDING, waits) };
         }
         if self.sockets.get() >= MOST {
             return Err(Errno::ENFILE);
@@ -351,11 +347,8 @@ impl<M: Machine> Server<M> {
             _ => return Err(Errno::EINVAL),
         };
         let Some(other) = other else {
-            return if open.never_waits() {
-                Err(Errno::EAGAIN)
-            } else {
-                Ok(Outcome::Wait(Channel::Pipe(socket.number)))
-            };
+            let waits = Ok(Outcome::Wait(Channel::Pipe(socket.number)));
+            return if open.never_waits() { Err(Errno::EAGAIN) } else { self.patiently(&socket, RECEIVING, waits) };
         };
         self.happened(Channel::Pipe(socket.number));
         let remote = other.remote.borrow().clone();
@@ -401,10 +394,10 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn setsockopt(&mut self, &[number, level, option, place, length, _]: &[u64; 6]) -> Result {
-        self.socket_at(number)?;
+        let (_, socket) = self.socket_at(number)?;
         self.user().bytes(place, length.min(64) as usize)?;
         match level as u32 {
-            SOL_SOCKET if TIMES.contains(&(option as u32)) => Err(Errno::ENOPROTOOPT),
+            SOL_SOCKET if let Some(bound) = bounded(option as u32) => self.set_patience(&socket, bound, place, length),
             // Nothing that is lost, slow or far away is there to be treated otherwise.
             SOL_SOCKET => Ok(Outcome::Done(0)),
             level if LEVELS.contains(&level) => Ok(Outcome::Done(0)),
@@ -414,6 +407,11 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn getsockopt(&mut self, &[number, level, option, place, length, _]: &[u64; 6]) -> Result {
         let (_, socket) = self.socket_at(number)?;
+        if level as u32 == SOL_SOCKET
+            && let Some(bound) = bounded(option as u32)
+        {
+            return self.put_patience(&socket, bound, place, length);
+        }
         let value = match (level as u32, option as u32) {
             (SOL_SOCKET, SO_TYPE) => match socket.style {
                 Style::Stream => SOCK_STREAM,
@@ -421,7 +419,6 @@ impl<M: Machine> Server<M> {
             },
             (SOL_SOCKET, SO_SNDBUF | SO_RCVBUF) => 64 << 10,
             (SOL_SOCKET, SO_ACCEPTCONN) => matches!(&*socket.state.borrow(), State::Listens(..)).into(),
-            (SOL_SOCKET, option) if TIMES.contains(&option) => return Err(Errno::ENOPROTOOPT),
             (level, _) if level == SOL_SOCKET || LEVELS.contains(&level) => 0_u32,
             _ => return Err(Errno::ENOPROTOOPT),
         };

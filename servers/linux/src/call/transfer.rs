@@ -2,7 +2,7 @@
 
 use alloc::rc::Rc;
 
-use linux_raw_sys::general::SIGPIPE;
+use linux_raw_sys::general::{SIGPIPE, SIGTTOU};
 use syscalls::Errno;
 
 use crate::files::proc::Entry;
@@ -276,6 +276,13 @@ impl<M: Machine> Server<M> {
             Device::Console => Stream::Output,
             Device::Error => Stream::Error,
         };
+        if stream == Stream::Output
+            && self.has_terminal
+            && self.terminal.stops_output()
+            && let Some(outcome) = self.ask_for_terminal(SIGTTOU)?
+        {
+            return Ok(outcome);
+        }
         // Page by page, as there is no more memory than that for it anywhere.
         let bytes = self.user().bytes(address, length.min(64 << 10))?;
         self.print(stream, &bytes);

@@ -83,7 +83,27 @@ pub struct Node {
     pub accessed: Cell<u64>,
 }
 
+impl Drop for Node {
+    /// A tree is as deep as programs make it, and the server's stack is not: what is below a directory that goes is taken apart one after the other.
+    fn drop(&mut self) {
+        let mut left: Vec<_> = self.take_all().into_values().collect();
+        while let Some(node) = left.pop() {
+            if let Some(node) = Rc::into_inner(node) {
+                left.extend(node.take_all().into_values());
+            }
+        }
+    }
+}
+
 impl Node {
+    /// All that is in it, which it has no more.
+    fn take_all(&self) -> BTreeMap<Name, Rc<Self>> {
+        match &self.kind {
+            Kind::Directory { entries, .. } => core::mem::take(&mut *entries.borrow_mut()),
+            _ => BTreeMap::new(),
+        }
+    }
+
     /// A node in no directory yet.
     pub fn new(number: u64, kind: Kind, mode: u32, now: u64) -> Rc<Self> {
         Rc::new(Self {

@@ -82,6 +82,8 @@ pub struct Socket {
     pub datagrams: RefCell<VecDeque<(Address, Vec<u8>)>>,
     /// Who gets its datagrams, if it is one of a pair.
     pub partner: RefCell<Weak<Self>>,
+    /// How many nanoseconds receiving and sending wait; 0 for as long as it takes.
+    pub patience: [Cell<u64>; 2],
     /// How many there are of all, this among them.
     count: Rc<Cell<usize>>,
 }
@@ -99,6 +101,7 @@ impl Socket {
             state: RefCell::default(),
             datagrams: RefCell::default(),
             partner: RefCell::default(),
+            patience: Default::default(),
             count: count.clone(),
         })
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use linux_raw_sys::general::{
     ECHO, ECHOCTL, ECHOE, ECHONL, ICANON, ICRNL, IGNCR, INLCR, ISIG, NOFLSH, ONLCR, OPOST, SIGINT, SIGQUIT, SIGTSTP,
-    VEOF, VEOL, VERASE, VINTR, VKILL, VMIN, VQUIT, VSUSP, VTIME, VWERASE,
+    TOSTOP, VEOF, VEOL, VERASE, VINTR, VKILL, VMIN, VQUIT, VSUSP, VTIME, VWERASE,
 };
 
 /// Bytes of the settings.
@@ -98,6 +98,11 @@ impl Terminal {
         let at = 4 * word;
         let flags = u32::from_le_bytes([0, 1, 2, 3].map(|byte| self.settings[at + byte]));
         flags & flag != 0
+    }
+
+    /// Whether who is in the background may not print.
+    pub fn stops_output(&self) -> bool {
+        self.is(3, TOSTOP)
     }
 
     const fn key(&self, number: u32) -> u8 {

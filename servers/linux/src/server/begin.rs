@@ -51,6 +51,7 @@ impl<M: Machine> Server<M> {
             next_turn: 0,
             events: Vec::new(),
             waiters: Waiters::new(),
+            later: Vec::new(),
             date: start.date,
             has_terminal: start.terminal.is_some(),
             terminal: Terminal::new(start.terminal.unwrap_or_default()),

@@ -6,6 +6,7 @@ use linux_raw_sys::general::{
 };
 use syscalls::Errno;
 
+use super::later::Later;
 use super::{Answer, Result, Server};
 use crate::machine::{Machine, Vector};
 use crate::process::{Channel, End};
@@ -168,10 +169,14 @@ impl<M: Machine> Server<M> {
         self.go_on(place, result)
     }
 
-    /// A signal ends the process of a thread.
+    /// A signal ends the process of a thread: that whose call is served at once, others soon.
     fn die(&mut self, place: usize, signal: u32) -> Answer {
-        if let Some(process) = self.threads[place].as_ref().map(|thread| thread.process) {
-            self.end_process(process, End::Signal(signal as u8));
+        if let Some(thread) = &self.threads[place] {
+            if place == self.me {
+                self.end_process(thread.process, End::Signal(signal as u8));
+            } else {
+                self.later.push(Later::End(thread.pid, signal as u8));
+            }
         }
         Answer::Nobody
     }

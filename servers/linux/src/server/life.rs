@@ -283,9 +283,13 @@ impl<M: Machine> Server<M> {
 
     /// Ends a process: all its threads, its memory, its files. Its number stays until its parent has asked.
     pub(crate) fn end_process(&mut self, place: usize, end: End) {
-        let Some(process) = self.processes[place].as_mut().filter(|process| process.end.is_none()) else { return };
+        if self.processes[place].as_ref().is_none_or(|process| process.end.is_some()) {
+            return;
+        }
+        let kept = self.kept_groups(place);
+        let Some(process) = &mut self.processes[place] else { return };
         process.end = Some(end);
-        let (pid, parent) = (process.pid, process.parent);
+        let (pid, parent, session) = (process.pid, process.parent, process.session);
         let (threads, files) = (core::mem::take(&mut process.threads), core::mem::take(&mut process.files));
         self.end_threads(place, threads);
         for descriptor in files.into_open() {
@@ -300,6 +304,7 @@ impl<M: Machine> Server<M> {
                 }
             }
         }
+        self.hang_up(pid, session, &kept);
         if parent == 0 {
             if self.first_end.is_none() && pid == self.first {
                 self.first_end = Some(end);
@@ -354,6 +359,7 @@ impl<M: Machine> Server<M> {
             }
             self.end_process(place, End::Signal(linux_raw_sys::general::SIGKILL as u8));
         }
+        self.later.clear();
         self.events.clear();
     }
 }

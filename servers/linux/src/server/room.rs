@@ -65,7 +65,10 @@ impl<M: Machine> Server<M> {
         loop {
             let User { memory, pool, machine, .. } = self.user();
             match memory.fault(address, access, pool, machine) {
-                Err(Errno::ENOMEM) => self.end_largest(),
+                Err(Errno::ENOMEM) => {
+                    self.end_largest();
+                    self.catch_up();
+                }
                 other => return other,
             }
             if self.threads[me].is_none() {

@@ -1,8 +1,11 @@
 //! The terminal's part in sessions: who reads it, who is signalled by its keys.
 
+use alloc::vec::Vec;
+
 use linux_raw_sys::general::{SIGTTIN, SIGTTOU};
 use syscalls::Errno;
 
+use super::later::Later;
 use super::{BY_KERNEL, Outcome, Result, Server};
 use crate::files::terminal::Read;
 use crate::machine::{Machine, Stream};
@@ -26,7 +29,7 @@ impl<M: Machine> Server<M> {
     }
 
     /// Sends a signal to all processes of a group.
-    fn signal_group(&mut self, group: u32, signal: u32) {
+    pub(super) fn signal_group(&mut self, group: u32, signal: u32) {
         for place in 0..self.processes.len() {
             if self.processes[place].as_ref().is_some_and(|process| process.group == group) {
                 self.send(place, Occasion { signal, code: BY_KERNEL, value: 0 });
@@ -67,6 +70,41 @@ impl<M: Machine> Server<M> {
         self.signal_group(group, signal);
         // The signal interrupts this, and the call is made again after it.
         Ok(Some(Outcome::Wait(TYPED)))
+    }
+
+    /// A process has ended, and its children are nobody's. Groups that somebody would have let go on before, and nobody would now, hear of it and go on, if some of
+    /// them are stopped. If it was its session's first, the terminal's foreground hears of it as well, and the terminal is free.
+    pub(super) fn hang_up(&mut self, pid: u32, session: u32, kept: &[u32]) {
+        for &group in kept {
+            let stopped =
+                |process: &Process| process.group == group && process.session == session && process.stopped.is_some();
+            if self.processes.iter().flatten().any(stopped) && self.is_orphaned(group, session) {
+                self.later.push(Later::HangUp(group));
+            }
+        }
+        if self.has_terminal && pid == self.terminal.session {
+            let group = core::mem::take(&mut self.terminal.foreground);
+            self.terminal.session = 0;
+            self.later.push(Later::HangUp(group));
+        }
+    }
+
+    /// The groups of a process and of its children that somebody would let go on who is not in them.
+    pub(super) fn kept_groups(&self, place: usize) -> Vec<u32> {
+        let Some(process) = &self.processes[place] else { return Vec::new() };
+        if self.processes.iter().flatten().all(|process| process.stopped.is_none()) {
+            return Vec::new();
+        }
+        let children = self
+            .processes
+            .iter()
+            .flatten()
+            .filter(|child| child.parent == process.pid && child.session == process.session);
+        let mut groups: Vec<u32> = children.map(|child| child.group).chain([process.group]).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups.retain(|&group| !self.is_orphaned(group, process.session));
+        groups
     }
 
     /// Reads what was typed.

@@ -79,6 +79,7 @@ impl<M: Machine> Server<M> {
 
     /// Lets those look again that wait for what happened.
     pub(super) fn react(&mut self) {
+        self.catch_up();
         while !self.events.is_empty() {
             let mut events = mem::take(&mut self.events);
             for event in events.drain(..) {
@@ -121,6 +122,7 @@ impl<M: Machine> Server<M> {
                 let waiting = self.threads[place].as_ref().and_then(|thread| thread.waiting);
                 if waiting.is_some_and(|waiting| waiting.channel.hears(event)) {
                     self.retry(place);
+                    self.catch_up();
                 }
             }
         }

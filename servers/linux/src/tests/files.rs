@@ -1,9 +1,12 @@
 //! Files, directories, pipes.
 
+use std::rc::Rc;
+
 use linux_raw_sys::general::{O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_RDWR, SIGPIPE};
 use syscalls::Errno;
 
 use super::{Scene, both};
+use crate::files::Node;
 use crate::memory::PAGE;
 use crate::process::End;
 use crate::server::Answer;
@@ -214,4 +217,22 @@ fn a_directory_does_not_move_into_one_that_was_removed() {
         scene.done(1, "rmdir", &[gone]);
         scene.fails(1, "rename", &[other, inside], Errno::ENOENT);
     });
+}
+
+#[test]
+fn a_deep_tree_is_taken_apart_on_a_small_stack() {
+    const DEEP: u64 = 100_000;
+    let run = || {
+        let root = Node::new(0, Node::directory(), 0o755, 0);
+        let mut at = root.clone();
+        for number in 1..DEEP {
+            let below = Node::new(number, Node::directory(), 0o755, 0);
+            at.add(b"a", below.clone()).unwrap();
+            at = below;
+        }
+        let last = Rc::downgrade(&at);
+        drop((at, root));
+        assert!(last.upgrade().is_none());
+    };
+    std::thread::Builder::new().stack_size(64 << 10).spawn(run).unwrap().join().unwrap();
 }

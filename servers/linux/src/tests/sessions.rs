@@ -1,7 +1,7 @@
 //! The terminal and who has it: sessions, groups in its foreground, stopping and going on.
 
 use linux_raw_sys::general::{
-    SIG_BLOCK, SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, WCONTINUED, WNOHANG, WUNTRACED,
+    SIG_BLOCK, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, WCONTINUED, WNOHANG, WUNTRACED,
 };
 use linux_raw_sys::ioctl::{TCGETS, TCSETS, TIOCGPGRP, TIOCGWINSZ, TIOCSCTTY, TIOCSPGRP};
 use syscalls::Errno;
@@ -174,4 +174,90 @@ fn a_session_of_its_own_has_no_terminal_until_it_takes_one_that_is_free() {
         scene.user(1, |user| user.write(group, &(job as u32).to_le_bytes())).unwrap();
         scene.fails(1, "ioctl", &[0, TIOCSPGRP.into(), group], Errno::EPERM);
     });
+}
+
+#[test]
+fn who_is_in_the_background_prints_unless_the_terminal_says_otherwise() {
+    both(|mut scene| {
+        let _job = scene.job();
+        let text = scene.text(2, 0, "behind");
+        assert_eq!(scene.done(2, "write", &[1, text, 6]), 6);
+        let place = scene.memory() + 0x400;
+        assert_eq!(scene.done(1, "ioctl", &[0, TCGETS.into(), place]), 0);
+        // TOSTOP is a local flag.
+        let flags = scene.number(1, 0x400 + 12) | 0o400;
+        scene.user(1, |user| user.write(place + 12, &flags.to_le_bytes())).unwrap();
+        assert_eq!(scene.done(1, "ioctl", &[0, TCSETS.into(), place]), 0);
+        assert_eq!(scene.call(2, "write", &[1, text, 6]), Answer::Keep);
+        assert_eq!(scene.news(WUNTRACED), (2, SIGTTOU << 8 | 0x7f));
+        assert_eq!(scene.server.machine.output, b"behind");
+        let text = scene.text(1, 0, "before");
+        assert_eq!(scene.done(1, "write", &[1, text, 6]), 6);
+        assert_eq!(scene.server.machine.output, b"behindbefore");
+    });
+}
+
+#[test]
+fn a_group_that_is_left_stopped_and_alone_hears_of_it() {
+    both(|mut scene| {
+        // A child, and that one's in a group of its own, which is stopped when the first ends.
+        let child = scene.done(1, "fork", &[]);
+        let job = scene.done(2, "fork", &[]);
+        assert_eq!(scene.done(2, "setpgid", &[job, job]), 0);
+        assert_eq!(scene.done(1, "kill", &[job, SIGSTOP.into()]), 0);
+        assert_eq!(scene.server.machine.running(), [1, 2]);
+        assert_eq!(scene.done(1, "kill", &[child, SIGKILL.into()]), 0);
+        assert_eq!(scene.server.machine.running(), [1]);
+        scene.fails(1, "kill", &[job, 0], Errno::ESRCH);
+        // One that is not stopped goes on.
+        let child = scene.done(1, "fork", &[]);
+        let job = scene.done(2, "fork", &[]);
+        assert_eq!(scene.done(2, "setpgid", &[job, job]), 0);
+        assert_eq!(scene.done(1, "kill", &[child, SIGHUP.into()]), 0);
+        assert_eq!(scene.server.machine.running(), [1, 3]);
+    });
+}
+
+#[test]
+fn the_foreground_hears_when_the_first_of_its_session_ends() {
+    both(|mut scene| {
+        let leader = scene.done(1, "fork", &[]);
+        assert_eq!(scene.done(2, "setsid", &[]), leader);
+        scene.server.terminal.session = leader as u32;
+        scene.server.terminal.foreground = leader as u32;
+        let job = scene.done(2, "fork", &[]);
+        let behind = scene.done(2, "fork", &[]);
+        assert_eq!(scene.done(2, "setpgid", &[behind, behind]), 0);
+        assert_eq!(scene.done(1, "kill", &[leader, SIGKILL.into()]), 0);
+        assert_eq!(scene.server.machine.running(), [1, 4]);
+        scene.fails(1, "kill", &[job, 0], Errno::ESRCH);
+        assert_eq!((scene.server.terminal.session, scene.server.terminal.foreground), (0, 0));
+    });
+}
+
+#[test]
+fn an_end_that_leads_to_the_next_is_no_deeper_than_one() {
+    const DEEP: u64 = 200;
+    // On a stack that is as small as the server's.
+    let run = || {
+        both(|mut scene| {
+            // Each is the child of the one before, in a group of its own, and stopped: the end of the first leaves the second's alone, and so on.
+            let badge = |number: u64| number as u32;
+            for number in 1..DEEP {
+                assert_eq!(scene.done(badge(number), "fork", &[]), number + 1);
+                assert_eq!(scene.done(badge(number), "setpgid", &[number + 1, number + 1]), 0);
+            }
+            for number in 3..=DEEP {
+                assert_eq!(scene.done(1, "kill", &[number, SIGSTOP.into()]), 0);
+            }
+            assert_eq!(scene.done(1, "kill", &[2, SIGKILL.into()]), 0);
+            assert_eq!(scene.server.machine.running(), [1]);
+            assert_eq!(
+                scene.server.processes.iter().flatten().count(),
+                2,
+                "the first, and the one that it may ask for"
+            );
+        });
+    };
+    std::thread::Builder::new().stack_size(256 << 10).spawn(run).unwrap().join().unwrap();
 }

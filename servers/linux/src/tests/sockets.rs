@@ -181,3 +181,50 @@ fn the_old_call_of_32_bit_programs_is_all_of_them() {
     scene.fails(1, "socketcall", &[99, place], Errno::EINVAL);
     scene.fails(1, "socketcall", &[1, 16], Errno::EFAULT);
 }
+
+#[test]
+fn sockets_wait_no_longer_than_they_are_told_to() {
+    const SECOND: u64 = 1_000_000_000;
+    both(|mut scene| {
+        let [one, _other] = scene.pair(STREAM);
+        let word = scene.arch.word();
+        let time = |scene: &mut Scene, seconds: u64, microseconds: u64| {
+            let place = scene.memory() + 0x300;
+            let bytes = [seconds, microseconds].map(|number| number.to_le_bytes()[..word as usize].to_vec()).concat();
+            scene.user(1, |user| user.write(place, &bytes)).unwrap();
+            place
+        };
+        let place = time(&mut scene, 1, 500_000);
+        scene.fails(1, "setsockopt", &[one, 1, 20, place, 2 * word - 1], Errno::EINVAL);
+        assert_eq!(scene.done(1, "setsockopt", &[one, 1, 20, place, 2 * word]), 0);
+        let place = time(&mut scene, 0, 1_000_000);
+        scene.fails(1, "setsockopt", &[one, 1, 21, place, 2 * word], Errno::EDOM);
+        let place = time(&mut scene, 2, 0);
+        assert_eq!(scene.done(1, "setsockopt", &[one, 1, 21, place, 2 * word]), 0);
+        let (out, length) = (scene.memory() + 0x400, scene.memory() + 0x500);
+        scene.user(1, |user| user.write(length, &64_u32.to_le_bytes())).unwrap();
+        assert_eq!(scene.done(1, "getsockopt", &[one, 1, 20, out, length]), 0);
+        assert_eq!(u64::from(scene.number(1, 0x500)), 2 * word);
+        let started = scene.server.machine.now;
+        assert_eq!(scene.call(1, "read", &[one, out, 1]), Answer::Keep);
+        assert_eq!(scene.server.deadline(), Some(started + SECOND * 3 / 2));
+        scene.server.machine.now += SECOND;
+        scene.server.tick();
+        assert!(scene.server.machine.running().is_empty());
+        scene.server.machine.now += SECOND;
+        scene.server.tick();
+        let refused = |error: Errno| narrow(word, -i64::from(error.into_raw()) as u64);
+        assert_eq!(scene.registers(1).get(3), refused(Errno::EAGAIN));
+        // What was sent before the time was up is sent.
+        let large = scene.map(1, 100_000, 3);
+        assert_eq!(scene.call(1, "write", &[one, large, 100_000]), Answer::Keep);
+        scene.server.machine.now += 3 * SECOND;
+        scene.server.tick();
+        assert_eq!(scene.registers(1).get(3), 64 << 10);
+    });
+}
+
+/// As a program of this width has it in a register.
+fn narrow(word: u64, value: u64) -> u64 {
+    if word == 4 { value & 0xffff_ffff } else { value }
+}
