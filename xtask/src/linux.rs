@@ -238,9 +238,14 @@ impl LinePrograms {
     }
 }
 
-/// The lines of the tests, with what must come of them.
+/// The lines of the tests, with what Linux makes of them.
 pub fn collection(workspace: &Workspace) -> Result<Collection> {
     Collection::read(&workspace.root.join("tests/linux"))
+}
+
+/// Lines about what only this system has, with what must come of them.
+pub fn own_collection(workspace: &Workspace) -> Result<Collection> {
+    Collection::read(&workspace.root.join("tests/linux-many"))
 }
 
 fn make_golden() -> Result<ExitCode> {

@@ -32,6 +32,8 @@ pub struct Usage {
     pub messages: u64,
     /// Exceptions that it raised.
     pub faults: u64,
+    /// Turns of the segment that its thread-local variables are reached by, between positive and negative offsets.
+    pub turns: u64,
 }
 
 impl Add for Usage {
@@ -43,6 +45,7 @@ impl Add for Usage {
             kernel: self.kernel + other.kernel,
             messages: self.messages + other.messages,
             faults: self.faults + other.faults,
+            turns: self.turns + other.turns,
         }
     }
 }
@@ -50,8 +53,8 @@ impl Add for Usage {
 /// Where a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Situation {
-    /// The slot of a small task, in units of the smallest; none of one that has a page table's lower half to itself.
-    pub slot: Option<u64>,
+    /// The arena of a small task, and its slot there in units of the smallest; none of one that has a page table's lower half to itself.
+    pub slot: Option<(usize, u64)>,
     /// The isolation that is in force.
     pub mode: &'static str,
 }

@@ -9,12 +9,13 @@ use lilliput_abi::object::register;
 use lilliput_abi::{Error, Isolation, Rights, Tag, fault, foreign};
 use lilliput_linux::memory::Frame;
 use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Usage, Vector, Words};
-use lilliput_runtime::object::{Arena, Reply};
-use lilliput_runtime::place::linux::{ARENA, FACTORY};
+use lilliput_runtime::object::Reply;
+use lilliput_runtime::place::linux::FACTORY;
 use lilliput_runtime::{Factory, Frames, Message, Task, Thread, Word, parent, place, time};
 use lilliput_user64::{Native, println};
 use syscalls::Errno;
 
+use crate::arenas::{Arenas, Space};
 use crate::{memory, serial};
 
 /// The factory that pays for processes.
@@ -25,14 +26,12 @@ const SELF: Task<Native> = Task::at(place::TASK);
 const POOL: Frames<Native> = Frames::at(place::FRAMES);
 /// Programs run when the server waits.
 const PRIORITY: u8 = 16;
-/// Programs of one server trust one another no more than Linux programs do: as far as the server separates them.
-const DOMAIN: u32 = 0;
 /// How many registers a `WriteRegisters` of a 64-bit program can set.
 const AT_ONCE: usize = 10;
 
 /// The kernel.
 pub struct Kernel {
-    isolation: Isolation,
+    arenas: Arenas,
     /// Where threads are that were put aside, by their badges less one.
     kept: Vec<Reply<Native>>,
     /// By what a thread's x87 and SSE state is passed.
@@ -47,12 +46,17 @@ impl Kernel {
     pub fn new() -> Result<Self, Error> {
         let number = parent::parameter::<Native>(crate::work::parameter::ISOLATION).unwrap_or(0);
         let isolation = Isolation::from_number(number as u64).unwrap_or(Isolation::Auto);
-        Ok(Self { isolation, kept: Vec::new(), vector: memory::VectorPage::new()? })
+        Ok(Self { arenas: Arenas::new(MAKER, isolation), kept: Vec::new(), vector: memory::VectorPage::new()? })
     }
 
     /// Where a thread with this badge is put aside.
     pub fn place_of_kept(&self, badge: u32) -> u32 {
         self.kept.get(badge as usize - 1).map_or(0, |reply| reply.place())
+    }
+
+    /// Frames and objects that processes have, beside the frames of their pages, and the objects that their threads are put aside in, which stay.
+    pub fn in_use(&self) -> Result<(usize, usize), Error> {
+        Ok((MAKER.usage()?.0, MAKER.objects()?.0 - self.kept.len()))
     }
 }
 
@@ -74,32 +78,29 @@ fn count(arch: Arch) -> usize {
 }
 
 impl Machine for Kernel {
-    type Space = Task<Native>;
+    type Space = Space;
     type Thread = Thread<Native>;
 
     fn create_space(&mut self, arch: Arch, size: u64) -> Result<Self::Space, Errno> {
         match arch {
-            Arch::Amd64 => MAKER.create_wide(),
-            Arch::I386 => {
-                MAKER.create_small(Arena::at(ARENA), size as u32, self.isolation, DOMAIN).map(|(task, _)| task)
-            }
+            Arch::Amd64 => MAKER.create_wide().map(|task| Space { task, arena: 0 }),
+            Arch::I386 => self.arenas.create_small(size as u32),
         }
         .map_err(room)
     }
 
     fn destroy_space(&mut self, space: Self::Space) {
-        // It has no threads, and nobody else can destroy it.
-        let _ = MAKER.destroy(space.place());
+        self.arenas.destroy(space);
     }
 
     fn map(&mut self, space: Self::Space, page: u64, frame: Frame, rights: Rights) -> Result<(), Errno> {
         let frame = u16::try_from(frame).map_err(|_| Errno::ENOMEM)?;
-        space.map_pages(POOL, page as Word, frame, 1, rights, REPLACE).map_err(|stopped| room(stopped.error))
+        space.task.map_pages(POOL, page as Word, frame, 1, rights, REPLACE).map_err(|stopped| room(stopped.error))
     }
 
     fn unmap(&mut self, space: Self::Space, page: u64, pages: usize) {
         // What is not mapped is passed over.
-        let _ = space.unmap(page as Word, pages);
+        let _ = space.task.unmap(page as Word, pages);
     }
 
     fn create_thread(&mut self, space: Self::Space, badge: u32) -> Result<Self::Thread, Errno> {
@@ -107,7 +108,7 @@ impl Machine for Kernel {
         while self.kept.len() < badge as usize {
             self.kept.push(MAKER.create_reply().map_err(room)?);
         }
-        let thread = MAKER.create_thread(space, PRIORITY).map_err(room)?;
+        let thread = MAKER.create_thread(space.task, PRIORITY).map_err(room)?;
         let ready = thread.set_fault_handler(place::SERVICE, badge);
         // No program is told of SYSENTER; one that makes it all the same goes on where nothing is.
         let ready = ready.and_then(|()| thread.set_foreign(true, lilliput_abi::layout::USER_START as Word));
@@ -194,14 +195,15 @@ impl Machine for Kernel {
                 kernel: time(account.kernel),
                 messages: account.messages,
                 faults: account.faults,
+                turns: thread.turns().unwrap_or(0),
             },
         )
     }
 
     fn situation(&mut self, space: Self::Space) -> Situation {
-        let Ok(info) = space.info() else { return Situation { slot: None, mode: "-" } };
+        let Ok(info) = space.task.info() else { return Situation { slot: None, mode: "-" } };
         // A large task, like a 64-bit one, begins at address 0.
-        let slot = (info.base != 0).then_some(info.base as u64 / lilliput_abi::layout::SLOT_UNIT);
+        let slot = (info.base != 0).then_some((space.arena, info.base as u64 / lilliput_abi::layout::SLOT_UNIT));
         let small = info.kind == lilliput_abi::object::kind::SMALL;
         let mode = Isolation::from_number(info.isolation).filter(|_| small).map_or("-", Isolation::name);
         Situation { slot, mode }

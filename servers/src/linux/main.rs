@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+mod arenas;
 mod kernel;
 mod memory;
 mod serial;
@@ -60,11 +61,15 @@ fn main(pool: Word, archive: Word) -> Word {
             panic!("{refused}");
         }
         serial::mark(job.mark);
+        let before = server.machine.in_use();
         let outcome = match server.run(job.arguments, &work.environment, work.input) {
             Ok(()) => serve(&mut server, work.seconds),
             Err(error) => Outcome::Refused(error),
         };
         server.end_all();
+        // Whatever a program did: with it goes all that it had.
+        let left = (server.frames_in_use(), server.machine.in_use());
+        assert!(left == (0, before), "after program {number}: {left:?}, and {before:?} before it");
         work::tell(number, &outcome);
     }
     0

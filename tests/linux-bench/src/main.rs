@@ -7,6 +7,7 @@
 //! | none, or `calls` | measures system calls |
 //! | `all` | system calls, and then whole programs of busybox |
 //! | `only NAME` | the one system call of this name |
+//! | `crowded ...` | makes many processes that wait, then another, which does the rest of the arguments |
 //! | `began TIME` | is what `execve` is measured with: says how long ago that was |
 //! | `init ARGUMENT PROGRAM ...` | runs each with that argument, one after the other, then restarts the machine: what a kernel runs as its first program |
 //!
@@ -15,6 +16,7 @@
 #![no_main]
 
 mod call;
+mod crowd;
 mod moment;
 mod operations;
 mod print;
@@ -35,8 +37,16 @@ const MEANINGLESS: usize = 2;
 
 fn main(arguments: &Arguments, began: u64) -> usize {
     match arguments.get(1).map(CStr::to_bytes) {
+        Some(b"crowded") => crowd::among(|| run(arguments, 2, began)),
+        _ => run(arguments, 1, began),
+    }
+}
+
+/// Does what the arguments from the one at `first` on say; the status.
+fn run(arguments: &Arguments, first: usize, began: u64) -> usize {
+    match arguments.get(first).map(CStr::to_bytes) {
         None | Some(b"calls") => measure(arguments, None, false),
-        Some(b"only") => measure(arguments, arguments.get(2).map(CStr::to_bytes), false),
+        Some(b"only") => measure(arguments, arguments.get(first + 1).map(CStr::to_bytes), false),
         Some(b"all") => measure(arguments, None, true),
         Some(b"began") => return operations::tell_age(arguments, began),
         Some(b"init") => work::run_all(arguments),

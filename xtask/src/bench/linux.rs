@@ -34,6 +34,7 @@ use crate::setup::{LinuxKernel, LinuxPrograms, Needs};
 ///   architecture  of the program: i386 or amd64
 ///   system        lilliput or linux
 ///   isolation     segment, page, page-untagged, or null where no small task takes part
+///   further       whether the small task is in another arena than the server, as it is where 40 others run
 ///   instructions  the median; null where the system does not have the operation
 ///   least         the least of all rounds, or null
 ///   rounds        how many there were, or null

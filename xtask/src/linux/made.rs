@@ -1,4 +1,6 @@
 //! Programs in C that the lines run beside Debian's: made here for both widths, with glibc, as anybody would make a static program.
+//!
+//! A first line `// gcc OPTIONS` gives options more.
 
 use std::fs;
 use std::path::Path;
@@ -13,6 +15,9 @@ use crate::workspace::Workspace;
 
 /// Where the sources are.
 const SOURCES: &str = "tests/linux/programs";
+
+/// What the first line of a source begins with that has options.
+const OPTIONS: &str = "// gcc ";
 
 /// A program of both widths.
 pub struct Made {
@@ -53,7 +58,9 @@ fn compile(source: &Path, architecture: Architecture, libc: &NarrowLibc) -> Resu
         Architecture::I386 => libc.tell(&mut gcc),
         Architecture::Amd64 => drop(gcc.arg("-m64")),
     }
-    gcc.arg("-o").arg(&program).arg(source);
+    let text = fs::read_to_string(source).with_context(|| format!("can't read {}", source.display()))?;
+    let options = text.lines().next().and_then(|line| line.strip_prefix(OPTIONS)).unwrap_or_default();
+    gcc.args(options.split_whitespace()).arg("-o").arg(&program).arg(source);
     process::output(&mut gcc)?;
     fs::read(&program).with_context(|| format!("can't read what gcc made of {}", source.display()))
 }

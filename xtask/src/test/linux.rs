@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::tally::Tally;
 use crate::boot::Outcome;
 use crate::build::Config;
-use crate::linux::{Architecture, LinePrograms, Trial, collection};
+use crate::linux::{Architecture, LinePrograms, Trial, collection, own_collection};
 use crate::machine::bochs::Bochs;
 use crate::machine::{Emulator, Machine};
 use crate::options::Isolation;
@@ -22,17 +22,20 @@ pub struct LinuxBoot {
     bochs: Option<Bochs>,
     architecture: Architecture,
     isolation: Isolation,
+    /// Whether it runs the lines about arenas, and not those that Linux runs as well.
+    arenas: bool,
     /// Whether the mode may be one that this platform does not enforce.
     allow_unenforced: bool,
 }
 
 /// All of them. In Bochs, which enforces limits, each process begins in `segment` mode.
-pub const BOOTS: [LinuxBoot; 4] = [
+pub const BOOTS: [LinuxBoot; 6] = [
     LinuxBoot {
         name: "linux-i386",
         bochs: None,
         architecture: Architecture::I386,
         isolation: Isolation::Page,
+        arenas: false,
         allow_unenforced: false,
     },
     LinuxBoot {
@@ -40,6 +43,7 @@ pub const BOOTS: [LinuxBoot; 4] = [
         bochs: None,
         architecture: Architecture::I386,
         isolation: Isolation::Segment,
+        arenas: false,
         allow_unenforced: true,
     },
     LinuxBoot {
@@ -47,13 +51,31 @@ pub const BOOTS: [LinuxBoot; 4] = [
         bochs: None,
         architecture: Architecture::Amd64,
         isolation: Isolation::Page,
+        arenas: false,
         allow_unenforced: false,
+    },
+    LinuxBoot {
+        name: "linux-arenas",
+        bochs: None,
+        architecture: Architecture::I386,
+        isolation: Isolation::Page,
+        arenas: true,
+        allow_unenforced: false,
+    },
+    LinuxBoot {
+        name: "linux-arenas-unenforced",
+        bochs: None,
+        architecture: Architecture::I386,
+        isolation: Isolation::Segment,
+        arenas: true,
+        allow_unenforced: true,
     },
     LinuxBoot {
         name: "linux-bochs",
         bochs: Some(Bochs::AMD),
         architecture: Architecture::I386,
         isolation: Isolation::Segment,
+        arenas: false,
         allow_unenforced: false,
     },
 ];
@@ -87,6 +109,7 @@ impl LinuxBoot {
         verbose: bool,
         tally: &mut Tally,
     ) -> Result<()> {
+        let collection = if self.arenas { own_collection } else { collection };
         let (emulator, collection) = (self.emulator(), collection(&prepared.workspace)?);
         let (emulator, collection, architecture) = (&emulator, &collection, self.architecture);
         let trial = Trial { prepared, programs, emulator, name: self.name, collection, architecture };

@@ -34,6 +34,12 @@ impl Pool {
         (self.memory.len(), self.free.len())
     }
 
+    /// How many are held by others than the cache.
+    pub fn in_use(&self) -> usize {
+        let cached = self.cached.values().filter(|&&frame| self.holders[frame as usize] == 1).count();
+        self.memory.len() - self.free.len() - cached
+    }
+
     /// Bytes of all frames: more than this is promised to nobody at once.
     pub fn bytes_in_all(&self) -> u64 {
         self.memory.len() as u64 * PAGE

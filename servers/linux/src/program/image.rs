@@ -17,13 +17,15 @@ const LOOSE: [u64; 2] = [0x0040_0000, 0x5555_5555_4000];
 /// The most segments.
 const MOST: usize = 16;
 /// The lowest address of a program: what is below is the kernel's, or nobody's.
-const LOWEST: u64 = 0x1_1000;
+const LOWEST: u64 = lilliput_abi::layout::USER_START;
 /// Where 32-bit programs that are linked as usual begin.
 const USUAL: u64 = 0x0804_8000;
-/// The size of a space for one of these: room for a heap above it, for stack and mappings below it.
-const USUAL_SIZE: u64 = 136 << 20;
-/// The size of a space for a 32-bit program that is linked lower: it grows where that is too small.
-const LOW_SIZE: u64 = 16 << 20;
+/// Where the heap of one of these begins. It is below the program as everything else is, so that the space ends where the program does.
+const USUAL_HEAP: u64 = 0x10_0000;
+/// What is left to the heap before mappings.
+const HEAP_ROOM: u64 = 2 << 20;
+/// The least size of a space for a 32-bit program that is linked lower: with the colour that the kernel gives it, still 16 MiB.
+const LOW_SIZE: u64 = (16 << 20) - (1 << 19);
 /// Where the addresses of 64-bit programs end.
 const WIDE_END: u64 = 0x7fff_f000_0000;
 /// Bytes of a stack, at most.
@@ -150,16 +152,16 @@ impl Image {
                 mappings: 0x1000_0000_0000..WIDE_END - 2 * STACK,
                 heap,
             },
-            // The usual case: the program is high, and everything but its heap goes below it.
+            // The usual case: the program is high, and everything else goes below it.
             Arch::I386 if first >= USUAL => {
                 let top = USUAL - 16 * PAGE;
-                let size = USUAL_SIZE.max((heap + (4 << 20)).next_multiple_of(1 << 20));
-                Layout { size, stack: top - STACK..top, mappings: 0x10_0000..top - STACK - PAGE, heap }
+                let mappings = USUAL_HEAP + HEAP_ROOM..top - STACK - PAGE;
+                Layout { size: heap, stack: top - STACK..top, mappings, heap: USUAL_HEAP }
             }
             Arch::I386 => {
                 let size = LOW_SIZE.max((heap + (8 << 20)).next_multiple_of(1 << 20));
                 let top = size - PAGE;
-                Layout { size, stack: top - LOW_STACK..top, mappings: heap + (2 << 20)..top - LOW_STACK - PAGE, heap }
+                Layout { size, stack: top - LOW_STACK..top, mappings: heap + HEAP_ROOM..top - LOW_STACK - PAGE, heap }
             }
         };
         if layout.size > limit(self.arch) { Err(Errno::ENOMEM) } else { Ok(layout) }

@@ -362,6 +362,11 @@ impl<M: Machine> Server<M> {
         self.later.clear();
         self.events.clear();
     }
+
+    /// Frames that processes have.
+    pub fn frames_in_use(&self) -> usize {
+        self.pool.in_use()
+    }
 }
 
 /// Areas for a segment: what the file gives, and zeros behind it.

@@ -74,8 +74,7 @@ fn run(arch: Arch, steps: &[Step]) {
     }
     scene.server.end_all();
     assert!(scene.server.machine.spaces.is_empty() && scene.server.machine.running().is_empty());
-    let (frames, free) = scene.server.pool.counts();
-    assert_eq!(frames - free, scene.server.pool.cached.len(), "who but the cache holds frames?");
+    assert_eq!(scene.server.frames_in_use(), 0, "who but the cache holds frames?");
 }
 
 proptest! {

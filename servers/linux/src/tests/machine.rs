@@ -239,11 +239,11 @@ impl Machine for Played {
     }
 
     fn usage(&mut self, thread: u32) -> Usage {
-        Usage { user: 30_000_000 * u64::from(thread), kernel: 10_000_000, messages: 7, faults: 2 }
+        Usage { user: 30_000_000 * u64::from(thread), kernel: 10_000_000, messages: 7, faults: 2, turns: 1 }
     }
 
     fn situation(&mut self, space: u32) -> Situation {
-        Situation { slot: Some(space.into()), mode: "page" }
+        Situation { slot: Some((0, space.into())), mode: "page" }
     }
 
     fn free_memory(&mut self) -> usize {

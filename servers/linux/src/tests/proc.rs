@@ -147,9 +147,9 @@ fn the_numbers_of_a_process_are_its_own() {
         assert!(scene.read_all("/proc/2/status").contains("State:\tS (sleeping)\n"));
         let table = scene.read_all("/proc/lilliput");
         let rows: Vec<Vec<_>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
-        assert_eq!((rows[0].len(), rows.len()), (13, 3));
+        assert_eq!((rows[0].len(), rows.len()), (14, 3));
         assert_eq!(rows[2][..3], ["2", "1", "S"]);
-        assert_eq!(rows[2][6..12], ["small", "3", "page", "7", "2", "0.13"]);
+        assert_eq!(rows[2][6..13], ["small", "0:3", "page", "7", "2", "1", "0.13"]);
     });
 }
 

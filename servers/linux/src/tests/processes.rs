@@ -77,8 +77,7 @@ fn the_first_process_ends_and_its_children_are_nobodys() {
         assert_eq!(scene.done(2, "getppid", &[]), 0);
         scene.server.end_all();
         assert!(scene.server.machine.spaces.is_empty());
-        let (frames, free) = scene.server.pool.counts();
-        assert_eq!(frames - free, scene.server.pool.cached.len(), "who but the cache holds frames?");
+        assert_eq!(scene.server.frames_in_use(), 0, "who but the cache holds frames?");
     });
 }
 

@@ -44,10 +44,8 @@ impl Budgets {
 
     /// Holds the figures of a side against its limits. What has a limit must be there, and what is there must have one.
     pub fn judge(&self, side: Side, figures: &[Figure]) -> Vec<(String, Outcome)> {
-        let own = self
-            .0
-            .iter()
-            .filter(|budget| budget.architecture == side.architecture.word() && budget.mode == side.mode());
+        let mode = side.mode();
+        let own = self.0.iter().filter(|budget| budget.architecture == side.architecture.word() && budget.mode == mode);
         let own: Vec<_> = own.collect();
         let mut outcomes = Vec::new();
         for figure in figures {
@@ -104,11 +102,9 @@ mod tests {
     fn every_side_of_the_tests_has_limits() {
         let budgets = Budgets::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
         for side in LILLIPUT.iter().filter(|side| side.mode() != "page-untagged") {
+            let mode = side.mode();
             assert!(
-                budgets
-                    .0
-                    .iter()
-                    .any(|budget| budget.architecture == side.architecture.word() && budget.mode == side.mode())
+                budgets.0.iter().any(|budget| budget.architecture == side.architecture.word() && budget.mode == mode)
             );
         }
     }

@@ -75,14 +75,17 @@ pub struct Side {
     pub is_linux: bool,
     /// How it is confined, if it is a small task.
     pub isolation: Option<Isolation>,
+    /// Whether so many others run beside it that it is in another arena than its server.
+    pub crowded: bool,
 }
 
 /// All of this system.
-pub const LILLIPUT: [Side; 4] = [
+pub const LILLIPUT: [Side; 5] = [
     Side::small(Isolation::Segment),
     Side::small(Isolation::Page),
     Side::small(Isolation::PageUntagged),
-    Side { architecture: Architecture::Amd64, is_linux: false, isolation: None },
+    Side { crowded: true, ..Side::small(Isolation::Page) },
+    Side { architecture: Architecture::Amd64, is_linux: false, isolation: None, crowded: false },
 ];
 
 /// A side with what was measured there.
@@ -99,18 +102,21 @@ impl fmt::Display for Side {
         if let Some(isolation) = self.isolation {
             write!(formatter, " in `{}` mode", isolation.word())?;
         }
+        if self.crowded {
+            write!(formatter, ", in a further arena")?;
+        }
         self.mark().map_or(Ok(()), |mark| write!(formatter, ", {mark}"))
     }
 }
 
 impl Side {
     const fn small(isolation: Isolation) -> Self {
-        Self { architecture: Architecture::I386, is_linux: false, isolation: Some(isolation) }
+        Self { architecture: Architecture::I386, is_linux: false, isolation: Some(isolation), crowded: false }
     }
 
     /// Of Debian's kernel.
     pub const fn linux(architecture: Architecture) -> Self {
-        Self { architecture, is_linux: true, isolation: None }
+        Self { architecture, is_linux: true, isolation: None, crowded: false }
     }
 
     /// A word for programs that are not confined: QEMU enforces no limits of segments.
@@ -118,22 +124,24 @@ impl Side {
         (self.isolation == Some(Isolation::Segment)).then_some(UNENFORCED)
     }
 
-    /// The isolation mode, or `-`.
-    pub fn mode(&self) -> &'static str {
-        self.isolation.map_or("-", Isolation::word)
+    /// The isolation mode, or `-`; with a word for one that is in another arena than its server.
+    pub fn mode(&self) -> String {
+        let mode = self.isolation.map_or("-", Isolation::word);
+        if self.crowded { format!("{mode}-further") } else { mode.to_owned() }
     }
 
     /// The name of its boot.
     pub fn boot_name(&self) -> String {
         match self.isolation {
-            Some(isolation) => format!("bench-linux-{}-{}", self.architecture.word(), isolation.word()),
+            Some(_) => format!("bench-linux-{}-{}", self.architecture.word(), self.mode()),
             None => format!("bench-linux-{}", self.architecture.word()),
         }
     }
 
     /// Boots, and lets the program measure. Not for Debian's kernel.
     pub fn measure(&self, prepared: &Prepared, boot: &str, scope: &Scope, limit: Duration) -> Result<Vec<Figure>> {
-        let program = vec![path(self.architecture), scope.word().to_owned()];
+        let crowded = self.crowded.then(|| "crowded".to_owned());
+        let program = [path(self.architecture)].into_iter().chain(crowded).chain([scope.word().to_owned()]).collect();
         let job = Job::new(scope.tree(prepared)?, Work::Program(program));
         let isolation = self.isolation.unwrap_or_default();
         let config = Config { isolation, allow_unenforced: self.mark().is_some(), ..job.config()? };

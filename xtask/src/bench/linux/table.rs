@@ -27,6 +27,7 @@ struct Record<'a> {
     architecture: &'static str,
     system: &'static str,
     isolation: Option<&'static str>,
+    further: bool,
     instructions: Option<u64>,
     least: Option<u64>,
     rounds: Option<u64>,
@@ -133,6 +134,7 @@ impl Measured {
                     architecture: side.architecture.word(),
                     system: if side.is_linux { "linux" } else { "lilliput" },
                     isolation: side.isolation.map(|isolation| isolation.word()),
+                    further: side.crowded,
                     instructions: cost.map(|cost| cost.median),
                     least: cost.map(|cost| cost.least),
                     rounds: cost.map(|cost| cost.rounds),
@@ -154,11 +156,11 @@ fn find<'a>(side: &'a SideFigures, name: &str) -> Option<&'a Figure> {
 
 fn heading(side: Side) -> String {
     let name = match side.isolation {
-        Some(isolation) => isolation.word(),
-        None if side.is_linux => "Linux",
-        None => "Lilliput",
+        Some(_) => side.mode(),
+        None if side.is_linux => "Linux".to_owned(),
+        None => "Lilliput".to_owned(),
     };
-    side.mark().map_or(name.to_owned(), |mark| format!("{name} {mark}"))
+    side.mark().map_or(name.clone(), |mark| format!("{name} {mark}"))
 }
 
 #[cfg(test)]

@@ -190,7 +190,7 @@ impl<M: Machine> Server<M> {
             None => ("-", "-".into(), "-"),
             Some(Situation { slot: None, mode, .. }) if process.arch == Arch::I386 => ("large", "-".into(), mode),
             Some(Situation { slot: None, mode }) => ("64-bit", "-".into(), mode),
-            Some(Situation { slot: Some(slot), mode }) => ("small", format!("{slot}"), mode),
+            Some(Situation { slot: Some((arena, slot)), mode }) => ("small", format!("{arena}:{slot}"), mode),
         };
         let time = (usage.user + usage.kernel) / 10_000_000;
         let command = if process.arguments.is_empty() || process.end.is_some() {
@@ -201,23 +201,25 @@ impl<M: Machine> Server<M> {
             words.collect::<Vec<_>>().join(" ").trim_end().replace(|letter: char| letter.is_control(), "?")
         };
         Ok(format!(
-            "{pid:>5} {parent:>5} {} {:>8} {:>7} {:>3} {kind:<6} {slot:>4} {mode:<13} {:>9} {:>8} {:>6}.{:02} {command}",
+            "{pid:>5} {parent:>5} {} {:>8} {:>7} {:>3} {kind:<6} {slot:>7} {mode:<13} {:>9} {:>8} {:>5} {:>6}.{:02} {command}",
             self.state(process),
             pages * PAGE / 1024,
             resident * PAGE / 1024,
             process.threads.len(),
             usage.messages,
             usage.faults,
+            usage.turns,
             time / 100,
             time % 100,
         ))
     }
 }
 
-/// What the columns are: sizes in KiB, threads, the kind of the task, its slot in units of 2 MiB, the isolation that is in force, messages that
-/// were delivered for it (system calls and their answers among them), exceptions, and seconds that its threads have used.
+/// What the columns are: sizes in KiB, threads, the kind of the task, its arena's number and its slot there in units of 2 MiB, the isolation that is
+/// in force, messages that were delivered for it (system calls and their answers among them), exceptions, turns of the segment of its
+/// thread-local variables, and seconds that its threads have used.
 const HEADER: &str =
-    "  PID  PPID S      VSZ     RSS THR KIND   SLOT MODE                IPC   FAULTS      TIME COMMAND";
+    "  PID  PPID S      VSZ     RSS THR KIND      SLOT MODE                IPC   FAULTS TURNS      TIME COMMAND";
 
 /// The name that is shown.
 fn shown(process: &Process) -> String {
