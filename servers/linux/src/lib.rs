@@ -4,7 +4,7 @@
 //! has the tasks and threads of a [`Machine`] changed accordingly. Everything here is safe and runs on the host, against a machine that
 //! a test plays; the program `linux` of the servers plays it on Lilliput.
 //!
-//! Reading order: [`server`] (a call and its answer), [`process`], [`memory`], [`files`], [`program`], [`signal`], then `call`, which has
+//! Reading order: [`server`] (a call and its answer), [`way`] (by which instruction it comes), [`process`], [`memory`], [`files`], [`program`], [`signal`], then `call`, which has
 //! the system calls by subject.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
@@ -22,8 +22,10 @@ pub mod server;
 pub mod signal;
 #[cfg(test)]
 mod tests;
+pub mod way;
 
 pub use arch::{Arch, Registers};
 pub use machine::{Machine, Situation, Stream, Usage, Vector};
 pub use process::End;
 pub use server::{Answer, Server, Start, Words};
+pub use way::Way;

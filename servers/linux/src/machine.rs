@@ -94,11 +94,12 @@ pub trait Machine {
     fn map(&mut self, space: Self::Space, page: u64, frame: Frame, rights: Rights) -> Result<(), Errno>;
     /// Unmaps pages, as far as they are mapped.
     fn unmap(&mut self, space: Self::Space, page: u64, pages: usize);
-    /// Makes a thread, stopped, whose system calls and faults are told under this badge, with all that it takes to put it aside.
+    /// Makes a thread, stopped, whose system calls and faults are told under this badge, with all that it takes to put it aside. A 32-bit one goes on at
+    /// `after_sysenter` after that instruction.
     ///
     /// # Errors
     /// `EAGAIN` if there can be no more.
-    fn create_thread(&mut self, space: Self::Space, badge: u32) -> Result<Self::Thread, Errno>;
+    fn create_thread(&mut self, space: Self::Space, badge: u32, after_sysenter: u64) -> Result<Self::Thread, Errno>;
     /// Ends a thread.
     fn destroy_thread(&mut self, thread: Self::Thread);
     /// A thread's registers, while it is stopped or waits for the server.

@@ -28,6 +28,7 @@ use crate::machine::Machine;
 use crate::memory::{Access, Memories, Place, Pool, User};
 use crate::process::{Channel, End, Process, Thread, Waiting};
 use crate::signal::{Occasion, Set};
+use crate::way::Way;
 
 pub use self::begin::Start;
 pub(crate) use self::room::NAME;
@@ -104,6 +105,9 @@ pub struct Server<M: Machine> {
     pub(crate) has_terminal: bool,
     pub(crate) terminal: Terminal,
     pub(crate) features: u32,
+    /// How 32-bit programs make system calls, and the page by which they do if that is not by `int 0x80`.
+    pub(crate) way: Way,
+    pub(crate) calls_page: Option<Rc<Node>>,
     pub(crate) random: u64,
     calls: Calls<M>,
     /// Numbers of system calls that there are not, which were called.
@@ -139,7 +143,9 @@ impl<M: Machine> Server<M> {
         Some(result)
     }
 
-    /// The server is asked for a system call: the words are those of the kernel's message. The result takes the place of the call's number.
+    /// The server is asked for a system call, by `int 0x80` or by a 64-bit program's `syscall`: the words are those of the kernel's message. The result takes the
+    /// place of the call's number.
+    #[inline(always)]
     pub fn call(&mut self, badge: u32, words: &mut Words) -> Answer {
         if let Some(result) = self.call_simple(badge, words) {
             return Answer::Result(result);

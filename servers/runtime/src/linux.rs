@@ -29,6 +29,8 @@ pub mod parameter {
     pub const TERMINAL: Word = 15;
     /// How many servers before this one died.
     pub const DEATHS: Word = 16;
+    /// How 32-bit programs enter the kernel: the fact of the kernel's.
+    pub const WAY: Word = 17;
 }
 
 /// Results of the server: the number of the program, how it ended, and a number to that.

@@ -103,15 +103,14 @@ impl Machine for Kernel {
         let _ = space.task.unmap(page as Word, pages);
     }
 
-    fn create_thread(&mut self, space: Self::Space, badge: u32) -> Result<Self::Thread, Errno> {
+    fn create_thread(&mut self, space: Self::Space, badge: u32, after_sysenter: u64) -> Result<Self::Thread, Errno> {
         // They are as many as there were threads at once, and used again.
         while self.kept.len() < badge as usize {
             self.kept.push(MAKER.create_reply().map_err(room)?);
         }
         let thread = MAKER.create_thread(space.task, PRIORITY).map_err(room)?;
         let ready = thread.set_fault_handler(place::SERVICE, badge);
-        // No program is told of SYSENTER; one that makes it all the same goes on where nothing is.
-        let ready = ready.and_then(|()| thread.set_foreign(true, lilliput_abi::layout::USER_START as Word));
+        let ready = ready.and_then(|()| thread.set_foreign(true, after_sysenter as Word));
         if let Err(error) = ready {
             self.destroy_thread(thread);
             return Err(room(error));

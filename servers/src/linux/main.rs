@@ -16,7 +16,7 @@ use lilliput_abi::error::CARRIED;
 use lilliput_abi::tag::carried;
 use lilliput_abi::{Error, Operation, Tag, fault, foreign};
 use lilliput_linux::memory::Pool;
-use lilliput_linux::{Answer, Machine, Server, Stream};
+use lilliput_linux::{Answer, Machine, Server, Stream, Way};
 use lilliput_runtime::invoke::{invoke, invoke_timed};
 use lilliput_runtime::place::linux::INTERRUPTED;
 use lilliput_runtime::time::{Deadline, set_deadline};
@@ -128,7 +128,7 @@ fn is_signal(status: u32, message: &Message) -> bool {
 }
 
 fn is_call(message: &Message) -> bool {
-    matches!(message.label(), foreign::INTERRUPT_LABEL | foreign::SYSCALL_LABEL | foreign::SYSENTER_LABEL)
+    Way::from_label(message.label()).is_some()
 }
 
 /// Waits that may have an end.
@@ -187,10 +187,10 @@ fn wait(operation: Operation, index: u32, ends: bool, message: &mut Message) -> 
 
 /// Serves a message; how it is to be answered. Words that are a system call's become those of its answer.
 fn serve_one(server: &mut Server<Kernel>, badge: u32, message: &mut Message) -> Answer {
-    if is_call(message)
+    if let Some(way) = Way::from_label(message.label())
         && let Some(words) = message.words.first_chunk_mut()
     {
-        return server.call(badge, words);
+        return if way == Way::Interrupt { server.call(badge, words) } else { server.call_by_way(badge, way, words) };
     }
     let words = &message.words;
     let (vector, code) = (words[fault::VECTOR] as u8, (words[fault::VECTOR] >> 8) as u64);

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use lilliput_linux::{End, Start};
+use lilliput_linux::{End, Start, Way};
 use lilliput_runtime::{Word, parent};
 use lilliput_user64::Native;
 use syscalls::Errno;
@@ -60,6 +60,7 @@ impl Work {
             tree: self.tree,
             date: number(parameter::DATE) as u64,
             features: number(parameter::FEATURES) as u32,
+            way: Way::from_number(number(parameter::WAY)),
             seed: number(parameter::SEED) as u64,
             terminal: Some(number(parameter::TERMINAL))
                 .filter(|&size| size != 0)

@@ -7,6 +7,8 @@ mod width;
 #[path = "call/wide.rs"]
 mod width;
 
+#[cfg(target_arch = "x86")]
+pub use self::width::getpid_through;
 pub use self::width::{ARCHITECTURE, getpid, number, set_thread_segment, socket_pair};
 
 use core::ffi::{CStr, c_char};

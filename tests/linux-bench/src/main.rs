@@ -57,7 +57,7 @@ fn run(arguments: &Arguments, first: usize, began: u64) -> usize {
 
 fn measure(arguments: &Arguments, only: Option<&[u8]>, with_programs: bool) {
     Line::default().text(b"bench|architecture|").text(call::ARCHITECTURE).end();
-    operations::measure_all(only, arguments.program());
+    operations::measure_all(only, arguments);
     if with_programs {
         work::measure_all();
     }

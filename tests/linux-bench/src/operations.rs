@@ -1,7 +1,5 @@
 //! The system calls that are measured.
 
-use core::ffi::CStr;
-
 use crate::call::{self, Error, number};
 use crate::moment;
 use crate::rounds::{absent, around, measure, now};
@@ -9,6 +7,9 @@ use crate::start::Arguments;
 
 /// Linux's number of an input or output error: a partner that is not as it must be.
 const BROKEN: Error = 5;
+/// Linux's number for what is not there.
+#[cfg(target_arch = "x86")]
+const NOT_THERE: Error = 2;
 const OUTPUT: usize = 1;
 const PAGE: usize = 4096;
 /// Pages that are touched for the first time.
@@ -18,11 +19,13 @@ const PROTECTION: usize = 3;
 const PRIVATE_ANONYMOUS: usize = 0x22;
 
 /// What measures an operation, and prints under this name what it took.
-type Measure = fn(&[u8], &CStr);
+type Measure = fn(&[u8], &Arguments);
 
 /// All of them.
-const OPERATIONS: [(&[u8], Measure); 8] = [
+const OPERATIONS: &[(&[u8], Measure)] = &[
     (b"getpid", |name, _| measure(name, 1000, || Ok(call::getpid()))),
+    #[cfg(target_arch = "x86")]
+    (b"getpid by AT_SYSINFO", getpid_through),
     (b"read of 1 byte", |name, _| read(name)),
     (b"pipe round trip", |name, _| round_trips(name, pipes)),
     (b"unix datagram round trip", |name, _| round_trips(name, || sockets(call::DATAGRAM))),
@@ -32,12 +35,22 @@ const OPERATIONS: [(&[u8], Measure); 8] = [
     (b"page fault", |name, _| page_faults(name)),
 ];
 
-/// Measures all, or the one of this name. `program` is the path of this one.
-pub fn measure_all(only: Option<&[u8]>, program: &CStr) {
-    for (name, measure) in OPERATIONS {
+/// Measures all, or the one of this name.
+pub fn measure_all(only: Option<&[u8]>, arguments: &Arguments) {
+    for &(name, measure) in OPERATIONS {
         if only.is_none_or(|only| only == name) {
-            measure(name, program);
+            measure(name, arguments);
         }
+    }
+}
+
+#[cfg(target_arch = "x86")]
+fn getpid_through(name: &[u8], arguments: &Arguments) {
+    const AT_SYSINFO: usize = 32;
+    match arguments.auxiliary(AT_SYSINFO) {
+        // SAFETY: it is that address.
+        Some(function) => measure(name, 1000, || Ok(unsafe { call::getpid_through(function) })),
+        None => absent(name, NOT_THERE),
     }
 }
 
@@ -130,12 +143,13 @@ fn echo(ends: Ends) -> ! {
 }
 
 /// From the call to the new program's first instruction, which the program itself tells.
-fn execve(name: &[u8], program: &CStr) {
+fn execve(name: &[u8], arguments: &Arguments) {
     measure(name, 50, || {
         let [from, to] = call::pipe()?;
         let Some(child) = call::fork()? else {
             let _ = call::call(number::DUP2, [to, OUTPUT]);
             let began = moment::argument(now());
+            let program = arguments.program();
             let arguments = [program.as_ptr(), c"began".as_ptr(), began.as_ptr().cast(), core::ptr::null()];
             let _ = call::execute(program, &arguments);
             call::exit(1)

@@ -24,6 +24,24 @@ impl Arguments {
         Some(unsafe { CStr::from_ptr(self.0.add(1 + number).read() as *const _) })
     }
 
+    /// An entry of the auxiliary vector, which follows the environment.
+    #[cfg(target_arch = "x86")]
+    pub fn auxiliary(&self, kind: usize) -> Option<usize> {
+        // SAFETY: behind the arguments' null pointer are pointers to the end of the environment, which is a null pointer, and pairs to a
+        // pair whose first word is zero.
+        unsafe {
+            let mut at = self.0.add(2 + self.count());
+            while at.read() != 0 {
+                at = at.add(1);
+            }
+            at = at.add(1);
+            while at.read() != 0 && at.read() != kind {
+                at = at.add(2);
+            }
+            (at.read() == kind).then(|| at.add(1).read())
+        }
+    }
+
     /// The path that the program was started by.
     pub fn program(&self) -> &CStr {
         self.get(0).unwrap_or(c"")

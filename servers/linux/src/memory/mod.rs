@@ -83,12 +83,23 @@ pub struct Memory<S> {
     mappings: Range<u64>,
     /// Where the heap begins, and where it ends now.
     pub heap: Range<u64>,
+    /// Where the page was put by which a 32-bit program makes system calls; 0 if it was not.
+    pub calls: u64,
 }
 
 impl<S: Copy> Memory<S> {
     /// Memory that holds nothing.
     pub const fn new(space: S, size: u64, mappings: Range<u64>) -> Self {
-        Self { space, size, areas: BTreeMap::new(), pages: BTreeMap::new(), recent: None, mappings, heap: 0..0 }
+        Self {
+            space,
+            size,
+            areas: BTreeMap::new(),
+            pages: BTreeMap::new(),
+            recent: None,
+            mappings,
+            heap: 0..0,
+            calls: 0,
+        }
     }
 
     /// The area that an address lies in.
@@ -317,6 +328,7 @@ impl<S: Copy> Memory<S> {
             recent: None,
             mappings: self.mappings.clone(),
             heap: self.heap.clone(),
+            calls: self.calls,
         };
         // Neighbours are withdrawn by one call. They come back as they are touched.
         let mut withdrawn = 0..0;

@@ -44,6 +44,8 @@ pub struct Layout {
     pub mappings: Range<u64>,
     /// Where the heap begins.
     pub heap: u64,
+    /// Where the page goes by which a 32-bit program makes system calls.
+    pub calls: u64,
 }
 
 /// A part of a program.
@@ -151,17 +153,20 @@ impl Image {
                 stack: WIDE_END - STACK..WIDE_END,
                 mappings: 0x1000_0000_0000..WIDE_END - 2 * STACK,
                 heap,
+                calls: 0,
             },
             // The usual case: the program is high, and everything else goes below it.
             Arch::I386 if first >= USUAL => {
                 let top = USUAL - 16 * PAGE;
                 let mappings = USUAL_HEAP + HEAP_ROOM..top - STACK - PAGE;
-                Layout { size: heap, stack: top - STACK..top, mappings, heap: USUAL_HEAP }
+                let calls = USUAL - 8 * PAGE;
+                Layout { size: heap, stack: top - STACK..top, mappings, heap: USUAL_HEAP, calls }
             }
             Arch::I386 => {
                 let size = LOW_SIZE.max((heap + (8 << 20)).next_multiple_of(1 << 20));
-                let top = size - PAGE;
-                Layout { size, stack: top - LOW_STACK..top, mappings: heap + HEAP_ROOM..top - LOW_STACK - PAGE, heap }
+                let (top, calls) = (size - 2 * PAGE, size - PAGE);
+                let mappings = heap + HEAP_ROOM..top - LOW_STACK - PAGE;
+                Layout { size, stack: top - LOW_STACK..top, mappings, heap, calls }
             }
         };
         if layout.size > limit(self.arch) { Err(Errno::ENOMEM) } else { Ok(layout) }

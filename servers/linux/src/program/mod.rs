@@ -3,6 +3,7 @@
 mod image;
 mod script;
 mod stack;
+pub mod vdso;
 
 pub use image::{Image, Layout, Segment, limit};
 pub use script::interpreter;

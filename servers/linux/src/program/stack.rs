@@ -4,12 +4,15 @@ use alloc::vec::Vec;
 
 use linux_raw_sys::auxvec::{
     AT_BASE, AT_CLKTCK, AT_EGID, AT_ENTRY, AT_EUID, AT_EXECFN, AT_FLAGS, AT_GID, AT_HWCAP, AT_NULL, AT_PAGESZ, AT_PHDR,
-    AT_PHENT, AT_PHNUM, AT_PLATFORM, AT_RANDOM, AT_SECURE, AT_UID,
+    AT_PHENT, AT_PHNUM, AT_PLATFORM, AT_RANDOM, AT_SECURE, AT_SYSINFO_EHDR, AT_UID,
 };
 
-use super::Image;
+use super::{Image, vdso};
 use crate::arch::Arch;
 use crate::memory::PAGE;
+
+/// Where a function is by which 32-bit programs make system calls.
+const AT_SYSINFO: u32 = 32;
 
 /// The strings that a program starts with.
 #[derive(Clone, Copy)]
@@ -29,6 +32,8 @@ pub struct Auxiliary {
     pub features: u32,
     /// Sixteen random bytes.
     pub random: [u8; 16],
+    /// Where the page is by which a 32-bit program makes system calls, if there is one.
+    pub calls: Option<u64>,
 }
 
 /// The bytes of a stack that ends at `end`, of which the first is where the stack pointer starts.
@@ -78,7 +83,8 @@ pub fn build(image: &Image, strings: Strings, auxiliary: Auxiliary, end: u64) ->
     words.push(0);
     words.extend((arguments..arguments + environment).map(place));
     words.push(0);
-    words.extend(vector.iter().flat_map(|&(kind, value)| [kind.into(), value]));
+    let calls = auxiliary.calls.map(|page| [(AT_SYSINFO, page + vdso::FUNCTION), (AT_SYSINFO_EHDR, page)]);
+    words.extend(calls.iter().flatten().chain(&vector).flat_map(|&(kind, value)| [kind.into(), value]));
 
     let sp = (start - words.len() as u64 * word) & !15;
     let mut bytes = Vec::new();

@@ -12,6 +12,8 @@ use crate::files::terminal::Terminal;
 use crate::files::{self, Device, Kind, Node, Refused};
 use crate::machine::Machine;
 use crate::memory::{Memories, Pool};
+use crate::program::vdso;
+use crate::way::Way;
 
 /// What the server starts with.
 pub struct Start {
@@ -21,6 +23,8 @@ pub struct Start {
     pub date: u64,
     /// What CPUID says in leaf 1, EDX.
     pub features: u32,
+    /// The instruction by which 32-bit programs make system calls the fastest.
+    pub way: Way,
     /// Where random numbers come from.
     pub seed: u64,
     /// Rows and columns of the console, if it is a terminal.
@@ -56,6 +60,8 @@ impl<M: Machine> Server<M> {
             has_terminal: start.terminal.is_some(),
             terminal: Terminal::new(start.terminal.unwrap_or_default()),
             features: start.features,
+            way: start.way,
+            calls_page: None,
             random: start.seed | 1,
             calls: Calls::new(),
             unknown: Vec::new(),
@@ -64,6 +70,7 @@ impl<M: Machine> Server<M> {
             deadline: None,
             deadline_may_be_new: true,
         };
+        server.calls_page = vdso::page(start.way).map(|page| server.fixed_file(page.leak()));
         files::fill(&root, start.tree, &mut || server.new_node())?;
         server.make_usual_files();
         Ok(server)

@@ -206,7 +206,8 @@ impl<M: Machine> Server<M> {
         }
         let mask = thread.old_mask.take().unwrap_or(thread.mask);
         let state = self.machine.vector(handle)?;
-        let frame = Frame::new(arch, (&registers, &state), mask, action, occasion, thread.signal_stack);
+        let calls = self.memories.get(thread.memory).calls;
+        let frame = Frame::new(arch, (&registers, &state), mask, action, occasion, thread.signal_stack, calls);
         thread.mask = Set::mask(thread.mask.0 | action.mask);
         if action.flags & SA_NODEFER == 0 {
             thread.mask.add(occasion.signal);

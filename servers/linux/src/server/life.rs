@@ -10,7 +10,7 @@ use syscalls::Errno;
 
 use super::threads::{Birth, Inherited};
 use super::{Outcome, Result, Server};
-use crate::arch::Registers;
+use crate::arch::{Arch, Registers};
 use crate::files::{Device, Found, Kind, Node, Open, Table, Walk, path_of};
 use crate::machine::Machine;
 use crate::memory::{Area, Memory, PAGE, Source, User};
@@ -168,14 +168,20 @@ impl<M: Machine> Server<M> {
         for half in random.chunks_mut(8) {
             half.copy_from_slice(&self.random().to_le_bytes());
         }
-        let auxiliary = Auxiliary { features: self.features, random };
+        let Layout { stack, heap, calls, .. } = &program.layout;
+        let page = self.calls_page.clone().filter(|_| program.image.arch == Arch::I386);
+        let auxiliary = Auxiliary { features: self.features, random, calls: page.as_ref().map(|_| *calls) };
         let place_of_memory = self.processes[place].as_ref().and_then(|process| process.memory).ok_or(Errno::ESRCH)?;
         let memory = self.memories.get_mut(place_of_memory);
-        let Layout { stack, heap, .. } = &program.layout;
         for segment in program.image.segments() {
             map_segment(memory, &program.node, segment)?;
         }
         memory.heap = *heap..*heap;
+        if let Some(page) = page {
+            memory.calls = *calls;
+            let (source, rights) = (Source::File(page, 0, PAGE), Rights::READ | Rights::EXECUTE);
+            memory.add(Area { start: *calls, end: *calls + PAGE, rights, shared: false, source })?;
+        }
         memory.add(Area::zero(stack.clone(), Rights::READ | Rights::WRITE))?;
         let strings = Strings { arguments: &program.arguments, environment, path: &program.path };
         let bytes = build(&program.image, strings, auxiliary, stack.end);

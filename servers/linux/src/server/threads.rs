@@ -6,7 +6,9 @@ use syscalls::Errno;
 use super::{Outcome, Result, Server};
 use crate::arch::Registers;
 use crate::machine::{Machine, Vector};
+use crate::memory::Memory;
 use crate::process::{End, Thread};
+use crate::program::vdso;
 use crate::signal::{Pending, Set};
 
 /// How many threads there can be, in all and in one process.
@@ -90,7 +92,10 @@ impl<M: Machine> Server<M> {
         if number >= MOST || process.threads.len() >= MOST_OF_ONE {
             return Err(Errno::EAGAIN);
         }
-        let handle = self.machine.create_thread(self.memories.get(memory).space, number as u32 + 1)?;
+        let Memory { space, calls, .. } = *self.memories.get(memory);
+        // Where there is no page for it, nobody is told of SYSENTER: one that makes it all the same goes on where it likes the least.
+        let after = if calls == 0 { lilliput_abi::layout::USER_START } else { calls + vdso::landing(self.way) };
+        let handle = self.machine.create_thread(space, number as u32 + 1, after)?;
         let thread = Thread {
             tid,
             pid: process.pid,

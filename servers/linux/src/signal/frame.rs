@@ -11,6 +11,7 @@ use linux_raw_sys::general::{SA_ONSTACK, SA_RESTORER, SA_SIGINFO};
 use super::{Action, Set, vector};
 use crate::arch::{Arch, Registers};
 use crate::machine::Vector;
+use crate::program::vdso;
 
 const CX: u64 = BX + 1;
 const DX: u64 = BX + 2;
@@ -86,7 +87,7 @@ impl Writer {
 }
 
 impl Frame {
-    /// A frame for a handler that interrupts these registers.
+    /// A frame for a handler that interrupts these registers. `calls`: where the page is by which a 32-bit program makes system calls, or 0.
     pub fn new(
         arch: Arch,
         (registers, state): (&Registers, &Vector),
@@ -94,6 +95,7 @@ impl Frame {
         action: &Action,
         occasion: Occasion,
         stack: (u64, u64),
+        calls: u64,
     ) -> Self {
         let (base, size) = stack;
         let sp = registers.sp();
@@ -106,7 +108,7 @@ impl Frame {
         };
         let vector = vector::place(arch, sp) & arch.narrow(u64::MAX);
         let mut frame = match arch {
-            Arch::I386 => Self::narrow(registers, mask, action, occasion, vector),
+            Arch::I386 => Self::narrow(registers, mask, action, occasion, vector, calls),
             Arch::Amd64 => Self::wide(registers, mask, action, occasion, vector, stack),
         };
         // Both may have wrapped around: then it is written nowhere.
@@ -115,7 +117,7 @@ impl Frame {
         frame
     }
 
-    fn narrow(registers: &Registers, mask: Set, action: &Action, occasion: Occasion, vector: u64) -> Self {
+    fn narrow(registers: &Registers, mask: Set, action: &Action, occasion: Occasion, vector: u64, calls: u64) -> Self {
         let mut writer = Writer { bytes: Vec::new(), word: 4 };
         let full = action.flags & SA_SIGINFO != 0;
         // Handler's address, signal, [info and context], where it returns to.
@@ -124,7 +126,11 @@ impl Frame {
         let length = if full { context_at + CONTEXT32 + 8 + 8 } else { context_at + CONTEXT32 + UNUSED32 + 4 + 8 };
         let code_at = length - 8;
         let address = (vector.wrapping_sub(length as u64).wrapping_add(4) & !15).wrapping_sub(4) & 0xffff_ffff;
-        let returns = if action.flags & SA_RESTORER != 0 { action.restorer } else { address + code_at as u64 };
+        let returns = match () {
+            () if action.flags & SA_RESTORER != 0 => action.restorer,
+            () if calls != 0 => calls + if full { vdso::RT_SIGRETURN } else { vdso::SIGRETURN },
+            () => address + code_at as u64,
+        };
         writer.words(&[returns, occasion.signal.into()]);
         if full {
             writer.words(&[address + info_at as u64, address + (info_at + INFO) as u64]);
@@ -141,10 +147,8 @@ impl Frame {
             writer.skip_to(context_at + CONTEXT32 + UNUSED32);
             writer.words(&[mask.0 >> 32]);
         }
-        // mov $rt_sigreturn, %eax; int $0x80, or pop %eax; mov $sigreturn, %eax; int $0x80
-        let code: [u8; 8] =
-            if full { [0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0] } else { [0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80] };
-        writer.bytes.extend_from_slice(&code);
+        // Debuggers know a frame by these as well.
+        writer.bytes.extend_from_slice(if full { &vdso::RT_SIGRETURN_CODE } else { &vdso::SIGRETURN_CODE });
         let mut start = *registers;
         start.set(IP, action.handler);
         start.set(SP, address);

@@ -155,7 +155,7 @@ impl Machine for Played {
         self.spaces.get_mut(&space).expect("it is there").retain(|at, _| !(page..end).contains(at));
     }
 
-    fn create_thread(&mut self, space: u32, badge: u32) -> Result<u32, Errno> {
+    fn create_thread(&mut self, space: u32, badge: u32, _: u64) -> Result<u32, Errno> {
         assert!(self.spaces.contains_key(&space) && self.by_badge(badge).is_none());
         let name = self.take_room()?;
         let registers = Registers::default();

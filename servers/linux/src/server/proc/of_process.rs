@@ -151,6 +151,7 @@ impl<M: Machine> Server<M> {
                 Source::File(node, offset, _) if Rc::ptr_eq(node, &process.program.0) => {
                     (*offset, node.number, String::from_utf8_lossy(&process.program.1))
                 }
+                Source::File(..) if memory.calls == area.start => (0, 0, "[vdso]".into()),
                 Source::File(node, offset, _) => (*offset, node.number, "(file)".into()),
                 Source::Zero if !memory.heap.is_empty() && (area.start..area.end).contains(&memory.heap.start) => {
                     (0, 0, "[heap]".into())

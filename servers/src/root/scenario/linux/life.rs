@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use lilliput_abi::Rights;
 use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability};
+use lilliput_abi::object::fact;
 use lilliput_runtime::linux::{parameter, port};
 use lilliput_runtime::object::Factory;
 use lilliput_runtime::{Word, place};
@@ -14,7 +15,7 @@ use crate::failure::{Failure, context};
 use crate::settings::Settings;
 use crate::spawn::{Child, Space};
 use crate::supervisor::{Id, Supervisor};
-use crate::{DEVICES, FACTORY, SELF};
+use crate::{DEVICES, FACTORY, SELF, SYSTEM};
 
 /// The server answers before its programs run.
 const SERVER_PRIORITY: u8 = 32;
@@ -98,6 +99,7 @@ impl Life {
             }
         }
         supervisor.child_mut(server).name_file(parameter::LINES, lines);
+        let way = context(SYSTEM.fact(fact::COMPAT_ENTRY), "how 32-bit programs enter")? as Word;
         let parameters = &mut supervisor.child_mut(server).parameters;
         parameters.insert(parameter::ISOLATION, settings.isolation as Word);
         parameters.insert(parameter::SECONDS, settings.linux_seconds);
@@ -105,6 +107,7 @@ impl Life {
         parameters.insert(parameter::DATE, settings.date as Word);
         parameters.insert(parameter::FEATURES, features() as Word);
         parameters.insert(parameter::DEATHS, deaths);
+        parameters.insert(parameter::WAY, way);
         parameters.insert(parameter::SEED, settings.seeds[0] as Word);
         let archive_pages = supervisor.programs.archive_pages;
         supervisor.child_mut(server).start(SERVER_PRIORITY, [settings.linux_pages, archive_pages])?;
