@@ -4,6 +4,7 @@ mod architecture;
 mod at_terminal;
 mod cpio;
 mod data;
+mod demo;
 mod golden;
 mod job;
 mod likeness;
@@ -57,7 +58,7 @@ const SHELL: &str = "/bin/sh";
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The program, by its path in the tree or by a name in PATH, and its arguments.
-    #[arg(last = true, value_name = "PROGRAM", required_unless_present_any = ["interactive", "lines", "golden"])]
+    #[arg(last = true, value_name = "PROGRAM", required_unless_present_any = ["interactive", "demo", "lines", "golden"])]
     program: Vec<String>,
     /// Width of the programs in /bin; those of both are in /bin32 and /bin64.
     #[arg(long, value_enum, default_value = "i386", conflicts_with = "root")]
@@ -80,6 +81,9 @@ pub struct Arguments {
     /// Give it this terminal; ^] ends the machine whatever it does. Without a program it is a shell.
     #[arg(long, short)]
     interactive: bool,
+    /// Show programs of both widths at work at once, in a minute.
+    #[arg(long, conflicts_with_all = ["program", "interactive", "root", "stdin", "lines", "golden"])]
+    demo: bool,
     /// Seconds after which the boot is ended.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, conflicts_with = "interactive")]
     timeout: u64,
@@ -175,8 +179,12 @@ impl Arguments {
         for (file, path) in &self.add {
             tree.add(file, path)?;
         }
-        let program = if self.program.is_empty() { vec![SHELL.to_owned()] } else { self.program.clone() };
+        let mut program = if self.program.is_empty() { vec![SHELL.to_owned()] } else { self.program.clone() };
         let mut environment = self.env.clone();
+        if self.demo {
+            demo::add(&mut tree)?;
+            program = vec![demo::PROGRAM.to_owned()];
+        }
         if self.interactive {
             let kind = std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned());
             environment.insert(0, ("TERM".to_owned(), kind));
@@ -195,6 +203,13 @@ pub fn terminal_job(programs: &LinePrograms, main: Architecture, size: (u16, u16
     at_terminal::add(&mut tree, &mut environment)?;
     let work = Work::Program(vec![SHELL.to_owned()]);
     Ok(Job { environment, terminal: Some(size), ..Job::new(tree, work) })
+}
+
+/// The demonstration.
+pub fn demo_job(programs: &LinePrograms, main: Architecture) -> Result<Job> {
+    let mut tree = usual_tree(&programs.usual, main)?;
+    demo::add(&mut tree)?;
+    Ok(Job::new(tree, Work::Program(vec![demo::PROGRAM.to_owned()])))
 }
 
 /// A tree that somebody names.

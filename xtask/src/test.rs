@@ -8,6 +8,7 @@ mod guest;
 mod host;
 mod linux;
 mod linux_costs;
+mod linux_demo;
 mod linux_robust;
 mod linux_terminal;
 mod program;
@@ -86,7 +87,7 @@ fn suites() -> impl Iterator<Item = &'static str> {
         .chain(experiments)
         .chain(program)
         .chain(linux)
-        .chain([linux_terminal::NAME])
+        .chain([linux_terminal::NAME, linux_demo::NAME])
         .chain(robust)
         .chain(costs)
         .chain(attack)
@@ -113,7 +114,7 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         }
         let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
         // Before the boots begin, so that two do not download at the same time.
-        let linux = linux::BOOTS.iter().map(|boot| boot.name).chain([linux_terminal::NAME]);
+        let linux = linux::BOOTS.iter().map(|boot| boot.name).chain([linux_terminal::NAME, linux_demo::NAME]);
         let linux = linux.chain(linux_robust::BOOTS.iter().map(|boot| boot.name)).any(wanted);
         let programs = if linux { LinePrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
         let mut boots: Vec<(&str, Suite)> = Vec::new();
@@ -137,6 +138,7 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         for boot in &linux_robust::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
         }
+        boots.push((linux_demo::NAME, Box::new(|tally| linux_demo::run(&prepared, &programs, limit, tally))));
         for boot in &linux_costs::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, tally))));
         }

@@ -17,15 +17,23 @@ while :; do
     uptime
     free | sed 1,2!d
     sed 1q /proc/lilliput
-    sed 1d /proc/lilliput | sort -rnk 12 | head -n 15
+    sed 1d /proc/lilliput | sort -rnk 13 | head -n 15
     sleep 2
 done
 "#;
+
+/// What an interactive busybox runs at first: it would take programs of its own before any that it had to look for.
+const PROFILE: &str = "alias ps=/usr/lilliput/bin/ps top=/usr/lilliput/bin/top\n";
+const PROFILE_PLACE: &str = "usr/lilliput/profile";
 
 /// Adds them, and lets them be found.
 pub fn add(tree: &mut Tree, environment: &mut Vec<(String, String)>) -> Result<()> {
     for (name, text) in [("ps", PS), ("top", TOP)] {
         tree.put(&format!("{FOLDER}/{name}"), Node::program(text))?;
+    }
+    tree.put(PROFILE_PLACE, Node::file(PROFILE))?;
+    if !environment.iter().any(|(name, _)| name == "ENV") {
+        environment.insert(0, ("ENV".to_owned(), format!("/{PROFILE_PLACE}")));
     }
     if !environment.iter().any(|(name, _)| name == "PATH") {
         let usual = ENVIRONMENT.iter().find(|(name, _)| *name == "PATH").map_or("", |(_, path)| path);
@@ -42,9 +50,11 @@ mod tests {
     fn they_are_found_first_unless_somebody_says_where_to_look() {
         let (mut tree, mut environment) = (Tree::default(), Vec::new());
         add(&mut tree, &mut environment).unwrap();
-        assert_eq!(environment, [("PATH".to_owned(), "/usr/lilliput/bin:/bin:/sbin:/usr/bin:/usr/sbin".to_owned())]);
-        assert!(tree.get("usr/lilliput/bin/ps").is_some());
-        let mut own = vec![("PATH".to_owned(), "/x".to_owned())];
+        let path = "/usr/lilliput/bin:/bin:/sbin:/usr/bin:/usr/sbin";
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(environment, [pair("PATH", path), pair("ENV", "/usr/lilliput/profile")]);
+        assert!(tree.get("usr/lilliput/bin/ps").is_some() && tree.get("usr/lilliput/profile").is_some());
+        let mut own = vec![pair("PATH", "/x"), pair("ENV", "/y")];
         add(&mut tree, &mut own).unwrap();
         assert_eq!(own, [("PATH".to_owned(), "/x".to_owned())]);
     }
