@@ -20,6 +20,8 @@ pub struct LinuxBoot {
     pub name: &'static str,
     /// A model of Bochs; else QEMU.
     bochs: Option<Bochs>,
+    /// Another processor model than QEMU's best.
+    cpu: Option<&'static str>,
     architecture: Architecture,
     isolation: Isolation,
     /// Whether it runs the lines about arenas, and not those that Linux runs as well.
@@ -28,56 +30,31 @@ pub struct LinuxBoot {
     allow_unenforced: bool,
 }
 
-/// All of them. In Bochs, which enforces limits, each process begins in `segment` mode.
-pub const BOOTS: [LinuxBoot; 6] = [
-    LinuxBoot {
-        name: "linux-i386",
-        bochs: None,
-        architecture: Architecture::I386,
-        isolation: Isolation::Page,
-        arenas: false,
-        allow_unenforced: false,
-    },
-    LinuxBoot {
-        name: "linux-i386-unenforced",
-        bochs: None,
-        architecture: Architecture::I386,
-        isolation: Isolation::Segment,
-        arenas: false,
-        allow_unenforced: true,
-    },
-    LinuxBoot {
-        name: "linux-amd64",
-        bochs: None,
-        architecture: Architecture::Amd64,
-        isolation: Isolation::Page,
-        arenas: false,
-        allow_unenforced: false,
-    },
-    LinuxBoot {
-        name: "linux-arenas",
-        bochs: None,
-        architecture: Architecture::I386,
-        isolation: Isolation::Page,
-        arenas: true,
-        allow_unenforced: false,
-    },
+const PLAIN: LinuxBoot = LinuxBoot {
+    name: "",
+    bochs: None,
+    cpu: None,
+    architecture: Architecture::I386,
+    isolation: Isolation::Page,
+    arenas: false,
+    allow_unenforced: false,
+};
+
+/// All of them. In Bochs, which enforces limits, each process begins in `segment` mode. The Intel model has SYSENTER for 32-bit programs, the others SYSCALL.
+pub const BOOTS: [LinuxBoot; 7] = [
+    LinuxBoot { name: "linux-i386", ..PLAIN },
+    LinuxBoot { name: "linux-i386-unenforced", isolation: Isolation::Segment, allow_unenforced: true, ..PLAIN },
+    LinuxBoot { name: "linux-i386-intel", cpu: Some("Skylake-Client"), ..PLAIN },
+    LinuxBoot { name: "linux-amd64", architecture: Architecture::Amd64, ..PLAIN },
+    LinuxBoot { name: "linux-arenas", arenas: true, ..PLAIN },
     LinuxBoot {
         name: "linux-arenas-unenforced",
-        bochs: None,
-        architecture: Architecture::I386,
         isolation: Isolation::Segment,
         arenas: true,
         allow_unenforced: true,
+        ..PLAIN
     },
-    LinuxBoot {
-        name: "linux-bochs",
-        bochs: Some(Bochs::AMD),
-        architecture: Architecture::I386,
-        isolation: Isolation::Segment,
-        arenas: false,
-        allow_unenforced: false,
-    },
+    LinuxBoot { name: "linux-bochs", bochs: Some(Bochs::AMD), isolation: Isolation::Segment, ..PLAIN },
 ];
 
 impl LinuxBoot {
@@ -126,7 +103,11 @@ impl LinuxBoot {
     fn emulator(&self) -> Emulator {
         match self.bochs {
             Some(bochs) => Emulator::Bochs(bochs),
-            None => Emulator::Qemu(Machine::of_tests()),
+            None => {
+                let usual = Machine::of_tests();
+                let cpu = self.cpu.map_or(usual.cpu.clone(), str::to_owned);
+                Emulator::Qemu(Machine { cpu, ..usual })
+            }
         }
     }
 }
