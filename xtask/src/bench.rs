@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 
 use crate::boot::Report;
 use crate::build::{Config, Scenario, feature};
+use crate::figures::Figures;
 use crate::machine::Machine;
 use crate::options::{ConfigOptions, MachineOptions, Timeout};
 use crate::prepare::Prepared;
@@ -81,6 +82,23 @@ pub struct Arguments {
 enum Other {
     Linux(linux::Arguments),
     Experiment(experiment::Arguments),
+}
+
+/// A benchmark whose figures `report` shows: its command, and how it is done.
+type Benchmark = (&'static str, fn(&Prepared, Timeout) -> Result<Figures>);
+
+/// All of these.
+pub const ALL: [Benchmark; 4] = [
+    ("bench --crossover", crossover::figures),
+    ("bench --counts", counts::figures),
+    ("bench", switches),
+    ("bench linux", linux::figures),
+];
+
+fn switches(prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
+    let options = ConfigOptions::default();
+    let measured = measure(prepared, &[Scenario::Bench], Machine::of_tests(), &options, timeout)?;
+    Figures::parse(&measured.costs.json()?)
 }
 
 /// Runs the subcommand.

@@ -4,7 +4,12 @@
 //! again and what the figures leave out, and declares the plots that it wants. A [`Row`] has values for the keys, figures for the columns, the
 //! platform, and whether segment limits were enforced. Nothing here knows any experiment: one that is new is shown without new code.
 
+mod compare;
 mod experiment;
+mod log;
+mod merge;
+mod read;
+mod records;
 mod row;
 mod table;
 
@@ -14,8 +19,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-pub use self::experiment::{Experiment, How, Plot, Shape};
-pub use self::row::{Key, Limits, Row};
+pub use self::compare::{Change, changes};
+pub use self::experiment::{Column, Experiment, How, Plot, Scale, Shape};
+pub use self::row::{Figure, Key, Limits, Row, shown};
 
 /// All that a file has.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

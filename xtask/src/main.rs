@@ -15,6 +15,7 @@ mod ipc_path;
 mod linux;
 mod machine;
 mod options;
+mod page;
 mod platform;
 mod prepare;
 mod process;
@@ -52,6 +53,7 @@ enum Command {
     Test(test::Arguments),
     Attack(attack::Arguments),
     Bench(bench::Arguments),
+    Report(page::Arguments),
     Fuzz(fuzz::Arguments),
     IpcPath(ipc_path::Arguments),
     Gdb(gdb::Arguments),
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => return test::main(arguments),
         Command::Attack(arguments) => attack::main(arguments),
         Command::Bench(arguments) => bench::main(arguments),
+        Command::Report(arguments) => page::main(arguments),
         Command::Fuzz(arguments) => fuzz::main(arguments),
         Command::IpcPath(arguments) => ipc_path::main(arguments),
         Command::Gdb(arguments) => gdb::main(arguments),

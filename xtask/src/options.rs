@@ -112,7 +112,7 @@ impl MachineOptions {
 }
 
 /// What the kernel is told at boot.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Boot configuration")]
 pub struct ConfigOptions {
     /// How small tasks are confined.

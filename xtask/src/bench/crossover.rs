@@ -17,15 +17,25 @@ use crate::report::text_table;
 
 /// Counts, and prints a table for each processor and number of tasks.
 pub fn run(prepared: &Prepared, timeout: Timeout, json: Option<&Path>) -> Result<()> {
-    let library = Library::build(&prepared.workspace)?;
     println!("--- boot `crossover`: QEMU with the counting plugin");
-    let counted = Counted::new(prepared, &library, "crossover", Scenario::Crossover, (timeout.duration(), true))?;
+    let counted = count(prepared, timeout, true)?;
     let lines = lines(&counted.records)?;
     println!("\n{}", text(&lines));
     if let Some(file) = json {
         Figures::from(figures::experiment(&lines, &counted)).write(file)?;
     }
     Ok(())
+}
+
+/// The figures alone.
+pub fn figures(prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
+    let counted = count(prepared, timeout, false)?;
+    Ok(figures::experiment(&lines(&counted.records)?, &counted).into())
+}
+
+fn count(prepared: &Prepared, timeout: Timeout, show: bool) -> Result<Counted> {
+    let library = Library::build(&prepared.workspace)?;
+    Counted::new(prepared, &library, "crossover", Scenario::Crossover, (timeout.duration(), show))
 }
 
 /// The differences that are shown: the confinement that small spaces are, less another.

@@ -16,10 +16,15 @@ pub use self::native::PARAMETERS;
 use self::side::SideFigures;
 pub use self::side::{LILLIPUT, Scope, Side, path};
 use self::table::Measured;
+use crate::figures::Figures;
 use crate::linux::Architecture;
 use crate::machine::Machine;
+use crate::options::Timeout;
 use crate::prepare::Prepared;
 use crate::setup::{LinuxKernel, LinuxPrograms, Needs};
+
+/// Seconds that a boot may take unless something else is asked for.
+const LIMIT: u64 = 600;
 
 /// Measures what Linux's system calls cost, on this system and on Debian's own kernel, and shows the ratio.
 ///
@@ -59,13 +64,30 @@ pub struct Arguments {
     #[arg(long)]
     alone: bool,
     /// Seconds after which a boot is ended.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = LIMIT)]
     timeout: u64,
 }
 
 /// Runs the subcommand.
 pub fn main(arguments: Arguments) -> Result<()> {
     let prepared = Prepared::new(Needs::EMULATOR)?;
+    let measured = measure(&prepared, &arguments)?;
+    if let Some(file) = &arguments.json {
+        std::fs::write(file, measured.json()?).with_context(|| format!("can't write {}", file.display()))?;
+    }
+    println!("\n{}", measured.text());
+    check(&measured)
+}
+
+/// The figures alone, of all that there is.
+pub fn figures(prepared: &Prepared, _: Timeout) -> Result<Figures> {
+    let all = Arguments { json: None, arch: None, calls: false, alone: false, timeout: LIMIT };
+    let measured = measure(prepared, &all)?;
+    check(&measured)?;
+    Figures::parse(&measured.json()?)
+}
+
+fn measure(prepared: &Prepared, arguments: &Arguments) -> Result<Measured> {
     let limit = Duration::from_secs(arguments.timeout);
     let is_wanted = |architecture: Architecture| arguments.arch.is_none_or(|only| only == architecture);
     let scope = match arguments.calls {
@@ -79,18 +101,17 @@ pub fn main(arguments: Arguments) -> Result<()> {
     if let Some(kernel) = &kernel {
         println!("--- Linux {} on {platform}, counting instructions", kernel.version());
         let architectures: Vec<_> = Architecture::ALL.into_iter().filter(|&width| is_wanted(width)).collect();
-        sides.extend(native::measure(&prepared, kernel, &scope, &architectures, limit)?);
+        sides.extend(native::measure(prepared, kernel, &scope, &architectures, limit)?);
     }
     for side in LILLIPUT.iter().filter(|side| is_wanted(side.architecture)) {
         println!("--- {side} on {platform}, counting instructions");
-        let figures = side.measure(&prepared, &side.boot_name(), &scope, limit)?;
+        let figures = side.measure(prepared, &side.boot_name(), &scope, limit)?;
         sides.push(SideFigures { side: *side, figures });
     }
-    let measured = Measured { sides, platform, kernel: kernel.as_ref().map(|kernel| kernel.version().to_owned()) };
-    if let Some(file) = &arguments.json {
-        std::fs::write(file, measured.json()?).with_context(|| format!("can't write {}", file.display()))?;
-    }
-    println!("\n{}", measured.text());
+    Ok(Measured { sides, platform, kernel: kernel.as_ref().map(|kernel| kernel.version().to_owned()) })
+}
+
+fn check(measured: &Measured) -> Result<()> {
     match measured.gaps() {
         gaps if gaps.is_empty() => Ok(()),
         gaps => bail!("not measured: {}", gaps.join(", ")),

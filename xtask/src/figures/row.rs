@@ -87,6 +87,22 @@ impl Row {
             None => self,
         }
     }
+
+    /// Whether both are about the same case on the same platform.
+    pub fn same_as(&self, other: &Self) -> bool {
+        (&self.platform, &self.keys) == (&other.platform, &other.keys)
+    }
+
+    /// Whether it has this value of this key.
+    pub fn is(&self, key: &str, value: impl Into<Key>) -> bool {
+        self.keys.get(key) == Some(&value.into())
+    }
+
+    /// Values of some keys in one line.
+    pub fn values<'a>(&self, keys: impl IntoIterator<Item = &'a String>) -> String {
+        let values = keys.into_iter().filter_map(|key| self.keys.get(key)).map(ToString::to_string);
+        values.collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl Limits {
@@ -105,6 +121,29 @@ impl Limits {
             Self::Enforced => "enforced",
             Self::Unenforced => UNENFORCED,
             Self::NotUsed => "not used",
+        }
+    }
+}
+
+impl Figure {
+    /// The number, the usual one of a range.
+    pub const fn usual(self) -> f64 {
+        match self {
+            Self::Exact(usual) | Self::Range { usual, .. } => usual,
+        }
+    }
+
+    /// The lower end.
+    pub const fn low(self) -> f64 {
+        match self {
+            Self::Exact(low) | Self::Range { low, .. } => low,
+        }
+    }
+
+    /// The upper end.
+    pub const fn high(self) -> f64 {
+        match self {
+            Self::Exact(high) | Self::Range { high, .. } => high,
         }
     }
 }
@@ -152,14 +191,19 @@ impl From<Cycles> for Figure {
     }
 }
 
-/// Figures have two digits behind the point at most: no experiment knows more.
+/// Figures have four digits, or as many as are in front of the point: no experiment knows more. What is whole stays so.
 fn rounded(number: f64) -> f64 {
-    // Never a zero with a sign.
-    (number * 100.0).round() / 100.0 + 0.0
+    if number == 0.0 || number.fract() == 0.0 {
+        // Never a zero with a sign.
+        return number + 0.0;
+    }
+    let behind = (3 - number.abs().log10().floor() as i32).clamp(0, 4);
+    let scale = 10_f64.powi(behind);
+    (number * scale).round() / scale + 0.0
 }
 
-/// A number as people read it: thousands apart, two digits behind the point at most.
-fn shown(number: f64) -> String {
+/// A number as people read it: rounded, thousands apart.
+pub fn shown(number: f64) -> String {
     let text = format!("{}", rounded(number).abs());
     let (whole, fraction) = text.split_once('.').map_or((&*text, None), |(whole, fraction)| (whole, Some(fraction)));
     let mut grouped = String::new();
@@ -236,10 +280,12 @@ mod tests {
     #[test]
     fn numbers_are_shown_and_written_short() {
         assert_eq!(shown(1_251_932.0), "1,251,932");
-        assert_eq!(shown(-1234.567), "-1,234.57");
-        assert_eq!((shown(999.0), shown(-0.001), shown(0.5)), ("999".into(), "0".into(), "0.5".into()));
+        assert_eq!(
+            [-1234.567, 41.256, -0.98765, -0.000_01, 0.5].map(shown),
+            ["-1,235", "41.26", "-0.9877", "0", "0.5"]
+        );
         let json = |figure: Figure| serde_json::to_string(&figure).unwrap();
-        assert_eq!((json(Figure::from(42)), json(Figure::from(0.333_3))), ("42".into(), "0.33".into()));
+        assert_eq!((json(Figure::from(42)), json(Figure::from(0.333_333))), ("42".into(), "0.3333".into()));
         let range = Figure::from(Cycles { low: -1.0, usual: 2.5, high: 3.0 });
         assert_eq!(json(range), r#"{"low":-1,"usual":2.5,"high":3}"#);
         assert_eq!(serde_json::from_str::<Figure>(&json(range)).unwrap(), range);
