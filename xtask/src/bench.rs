@@ -13,6 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
+use self::crossover::Map;
 use crate::boot::Report;
 use crate::build::{Config, Scenario, feature};
 use crate::figures::Figures;
@@ -48,7 +49,7 @@ use crate::setup::Needs;
 /// `--accounting` counts instructions by the kernel as it is and by one built without accounting in its fast path instead, and shows the
 /// difference; `--scale` what making, using and ending tasks, threads and capabilities costs beside up to thousands of others. `--counts` boots once, with a plugin of the emulator's that looks at every instruction and access, always on the machine of the
 /// tests: it counts each path's instructions, accesses, pages and lines, and models what its misses would cost on processors by name. `--crossover` boots so as well,
-/// with tasks that each touch pages or lines of their own between messages. These four write figures as `xtask/README.md` describes them.
+/// with tasks that each touch pages or lines of their own between messages, and `--many` with up to a thousand of them. These five write figures as `xtask/README.md` describes them.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
@@ -66,6 +67,9 @@ pub struct Arguments {
     /// Model what a call costs between tasks that touch memory between messages, by how much, on processors by name.
     #[arg(long, conflicts_with_all = ["accounting", "scale", "counts"])]
     crossover: bool,
+    /// The same of up to a thousand tasks.
+    #[arg(long, conflicts_with_all = ["accounting", "scale", "counts", "crossover"])]
+    many: bool,
     /// Measure what creation, use and death cost beside many others.
     #[arg(long, conflicts_with = "accounting")]
     scale: bool,
@@ -88,11 +92,12 @@ enum Other {
 type Benchmark = (&'static str, fn(&Prepared, Timeout) -> Result<Figures>);
 
 /// All of these.
-pub const ALL: [Benchmark; 4] = [
-    ("bench --crossover", crossover::figures),
+pub const ALL: [Benchmark; 5] = [
+    ("bench --crossover", crossover::few),
     ("bench --counts", counts::figures),
     ("bench", switches),
     ("bench linux", linux::figures),
+    ("bench --many", crossover::many),
 ];
 
 fn switches(prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
@@ -103,7 +108,7 @@ fn switches(prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
 
 /// Runs the subcommand.
 pub fn main(
-    Arguments { other, json, accounting, counts, crossover, scale, machine, config, timeout }: Arguments,
+    Arguments { other, json, accounting, counts, crossover, many, scale, machine, config, timeout }: Arguments,
 ) -> Result<()> {
     match other {
         Some(Other::Linux(arguments)) => return linux::main(arguments),
@@ -115,7 +120,10 @@ pub fn main(
         return counts::run(&prepared, timeout, json.as_deref());
     }
     if crossover {
-        return crossover::run(&prepared, timeout, json.as_deref());
+        return crossover::run(&prepared, Map::Few, timeout, json.as_deref());
+    }
+    if many {
+        return crossover::run(&prepared, Map::Many, timeout, json.as_deref());
     }
     if accounting || scale {
         let boots = Boots { prepared: &prepared, machine: machine.machine(), options: &config, timeout };

@@ -16,7 +16,7 @@ pub const BENCH_SERVER: Word = 5;
 pub const BENCH_CLIENT: Word = 6;
 /// A server that touches memory of its own before it answers: see [`crate::bench::touch`].
 pub const TOUCH_SERVER: Word = 48;
-/// The client that goes round among such servers; word 1 is how many they are.
+/// The client that goes round among such servers; word 1 is how many they are, and if need be [`crate::bench::touch::MANY`].
 pub const TOUCH_CLIENT: Word = 49;
 /// A client that touches much before it calls such servers; word 1 is how many they are: see [`crate::bench::disturb`].
 pub const DISTURBER: Word = 50;

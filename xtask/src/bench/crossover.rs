@@ -15,27 +15,58 @@ use crate::options::Timeout;
 use crate::prepare::Prepared;
 use crate::report::text_table;
 
+/// Of which tasks a map is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Map {
+    /// Few, and much that each touches.
+    Few,
+    /// Up to a thousand servers, and little that each touches.
+    Many,
+}
+
 /// Counts, and prints a table for each processor and number of tasks.
-pub fn run(prepared: &Prepared, timeout: Timeout, json: Option<&Path>) -> Result<()> {
-    println!("--- boot `crossover`: QEMU with the counting plugin");
-    let counted = count(prepared, timeout, true)?;
+pub fn run(prepared: &Prepared, map: Map, timeout: Timeout, json: Option<&Path>) -> Result<()> {
+    println!("--- boot `{}`: QEMU with the counting plugin", map.boot());
+    let counted = map.count(prepared, timeout, true)?;
     let lines = lines(&counted.records)?;
     println!("\n{}", text(&lines));
     if let Some(file) = json {
-        Figures::from(figures::experiment(&lines, &counted)).write(file)?;
+        Figures::from(figures::experiment(&lines, &counted, map)).write(file)?;
     }
     Ok(())
 }
 
-/// The figures alone.
-pub fn figures(prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
-    let counted = count(prepared, timeout, false)?;
-    Ok(figures::experiment(&lines(&counted.records)?, &counted).into())
+/// The figures of the crossover map alone.
+pub fn few(prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
+    Map::Few.figures(prepared, timeout)
 }
 
-fn count(prepared: &Prepared, timeout: Timeout, show: bool) -> Result<Counted> {
-    let library = Library::build(&prepared.workspace)?;
-    Counted::new(prepared, &library, "crossover", Scenario::Crossover, (timeout.duration(), show))
+/// Those of many tasks.
+pub fn many(prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
+    Map::Many.figures(prepared, timeout)
+}
+
+impl Map {
+    const fn boot(self) -> &'static str {
+        match self {
+            Self::Few => "crossover",
+            Self::Many => "many",
+        }
+    }
+
+    fn figures(self, prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
+        let counted = self.count(prepared, timeout, false)?;
+        Ok(figures::experiment(&lines(&counted.records)?, &counted, self).into())
+    }
+
+    fn count(self, prepared: &Prepared, timeout: Timeout, show: bool) -> Result<Counted> {
+        let library = Library::build(&prepared.workspace)?;
+        let scenario = match self {
+            Self::Few => Scenario::Crossover,
+            Self::Many => Scenario::Many,
+        };
+        Counted::new(prepared, &library, self.boot(), scenario, (timeout.duration(), show))
+    }
 }
 
 /// The differences that are shown: the confinement that small spaces are, less another.

@@ -13,6 +13,8 @@ pub enum Scenario {
     Bench,
     /// Tasks that touch memory between messages, for the counting plugin.
     Crossover,
+    /// The same with up to a thousand servers.
+    Many,
     /// Getting a page by the kernel alone and by servers, for the counting plugin.
     Split,
     /// Tasks beside others, with cache colours and bases of their own, for the counting plugin.
@@ -53,6 +55,7 @@ impl Scenario {
             Self::Workload => "workload",
             Self::Bench => "bench",
             Self::Crossover => "crossover",
+            Self::Many => "many",
             Self::Split => "split",
             Self::Colours => "colours",
             Self::Tests => "tests",

@@ -19,9 +19,10 @@ pub struct CountedBoot {
 }
 
 /// All of them.
-pub const BOOTS: [CountedBoot; 2] = [
+pub const BOOTS: [CountedBoot; 3] = [
     CountedBoot { name: "counts", scenario: Scenario::Bench, checks: |counted| Ok(checks(counted)) },
     CountedBoot { name: "crossover", scenario: Scenario::Crossover, checks: of_crossover },
+    CountedBoot { name: "many", scenario: Scenario::Many, checks: of_crossover },
 ];
 
 fn of_crossover(counted: &Counted) -> Result<Vec<Check>> {

@@ -16,13 +16,25 @@ use crate::{parent, place};
 pub const GRID: [(Word, Word); 11] =
     [(0, 0), (1, 0), (4, 0), (16, 0), (64, 0), (256, 0), (512, 0), (0, 8), (0, 32), (0, 128), (0, 512)];
 
+/// The same where there may be a thousand tasks, each in a slot of the smallest size.
+pub const MANY_GRID: [(Word, Word); 3] = [(0, 0), (1, 0), (4, 0)];
+/// Beside the number of servers, tells the client that there may be many, of which each has little to touch.
+pub const MANY: Word = 1 << 16;
+/// Pages of what one of many touches.
+pub const MANY_PAGES: u16 = 8;
+/// Where it has them, if it is small: behind its program.
+pub const MANY_START: Word = 0xc_0000;
+/// How large it is then.
+pub const MANY_SIZE: u32 = 0x10_0000;
+
 /// Touch so much from now on: `(pages, KiB) -> ()`
 pub const SET: u16 = 1;
 /// A message that is counted: `() -> ()`
 pub const PASS: u16 = 2;
 
-/// Rounds of a batch, of which a quarter warms up.
+/// Rounds of a batch, of which a quarter warms up; and of many.
 const ROUNDS: usize = 16;
+const MANY_ROUNDS: usize = 8;
 /// From one page's line to the next one's: they lie in different sets of a cache.
 const PAGE_STEP: Word = 4096 + LINE;
 /// From line to line.
@@ -41,14 +53,16 @@ fn touch<K: Machine>(start: Word, pages: Word, kib: Word) {
     K::touch(start + LINES, LINE, kib * 1024 / LINE);
 }
 
-/// Goes round among so many servers, by each point of the grid; what it touches begins where its parameter `ADDRESS` says. Messages are
+/// Goes round among so many servers, by each point of a grid; what it touches begins where its parameter `ADDRESS` says. Messages are
 /// made once, by the stub alone: their copies would be most of what a round without memory takes.
 ///
 /// # Errors
 /// What the kernel says where something does not work.
-pub fn run<K: Machine>(servers: Word) -> Result<(), Error> {
+pub fn run<K: Machine>(argument: Word) -> Result<(), Error> {
     let start = parent::parameter::<K>(parameter::ADDRESS)?;
-    for (pages, kib) in GRID {
+    let servers = argument % MANY;
+    let (grid, rounds): (&[_], _) = if argument < MANY { (&GRID, ROUNDS) } else { (&MANY_GRID, MANY_ROUNDS) };
+    for &(pages, kib) in grid {
         for number in SERVERS..SERVERS + servers as u32 {
             Endpoint::<K>::at(number).request(SET, &[pages, kib])?;
         }
@@ -56,7 +70,7 @@ pub fn run<K: Machine>(servers: Word) -> Result<(), Error> {
         let digits = digits.map(|digit| b'0' + digit as u8);
         mark::say::<K>(core::str::from_utf8(&digits).unwrap_or_default(), Mark::Start);
         let mut message = Message::new(PASS, &[]);
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             K::mark(Mark::Begin);
             for number in SERVERS..SERVERS + servers as u32 {
                 touch::<K>(start, pages, kib);

@@ -9,7 +9,7 @@ use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_runtime::bench::bulk;
 use lilliput_runtime::mark::{self, Mark};
 use lilliput_runtime::object::Arena;
-use lilliput_runtime::{Endpoint, parent};
+use lilliput_runtime::{Endpoint, Word, parent};
 use lilliput_user64::Native;
 
 use crate::FACTORY;
@@ -26,6 +26,8 @@ pub const CLIENT_PRIORITY: u8 = 28;
 pub struct Stage {
     arena: Arena<Native>,
     mode: Isolation,
+    /// Bytes of a small task.
+    size: u32,
     members: Vec<Id>,
     objects: Vec<u32>,
 }
@@ -33,25 +35,42 @@ pub struct Stage {
 impl Stage {
     /// An empty one, whose small tasks are confined so. None where this boot refuses that mode.
     pub fn new(mode: Isolation) -> Result<Option<Self>, Failure> {
+        Self::sized(mode, bulk::SMALL_SIZE)
+    }
+
+    /// The same with small tasks of so many bytes.
+    pub fn sized(mode: Isolation, size: u32) -> Result<Option<Self>, Failure> {
         let arena = context(FACTORY.create_arena(), "an arena")?;
-        match FACTORY.create_small(arena, bulk::SMALL_SIZE, mode, 0) {
+        match FACTORY.create_small(arena, size, mode, 0) {
             Ok((task, _)) => context(FACTORY.destroy(task.place()), "destroying a task")?,
             Err(Error::Unsupported) => {
                 return context(FACTORY.destroy(arena.place()), "destroying an arena").map(|()| None);
             }
             Err(error) => return Err(Failure::new(format!("a small task: {}", error.name()))),
         }
-        Ok(Some(Self { arena, mode, members: Vec::new(), objects: Vec::new() }))
+        Ok(Some(Self { arena, mode, size, members: Vec::new(), objects: Vec::new() }))
     }
 
     /// Another task, with the program that measures.
     pub fn task(&mut self, supervisor: &mut Supervisor, kind: u64, name: &str) -> Result<Id, Failure> {
+        self.task_for(supervisor, kind, name, 0)
+    }
+
+    /// The same, with so many places for capabilities at least.
+    pub fn task_for(
+        &mut self,
+        supervisor: &mut Supervisor,
+        kind: u64,
+        name: &str,
+        places: Word,
+    ) -> Result<Id, Failure> {
         let (program, space) = match kind {
-            SMALL => ("32/bench", Space::Small(self.arena, bulk::SMALL_SIZE, self.mode, 0)),
+            SMALL => ("32/bench", Space::Small(self.arena, self.size, self.mode, 0)),
             HOST => ("host", Space::Host(self.arena)),
             _ => ("64/bench", Space::Wide),
         };
-        let id = supervisor.create(program, name, space)?;
+        let id = supervisor.create_for(name, space, places)?;
+        supervisor.load(id, program)?;
         self.members.push(id);
         Ok(id)
     }

@@ -72,12 +72,12 @@ fn modelled() -> Experiment {
     let experiment =
         misses.into_iter().fold(experiment, |experiment, name| experiment.column(name, "each", How::Modelled));
     let plot = Plot::new(
-        "What modelled cycles of a switch go to",
+        "What modelled cycles of a call go to",
         Shape::Bars,
         &["operation", "from", "to", "isolation", "entries"],
         &PARTS,
     );
-    experiment.plot(plot.only("operation", ["call", "reply"]).only("words", [4_u64]).panels(&["processor"]))
+    experiment.plot(plot.only("operation", ["call"]).only("words", [4_u64]).panels(&["processor"]))
 }
 
 fn modelled_rows(counted: &Counted, record: &Record) -> Vec<Row> {

@@ -1,28 +1,57 @@
 //! The crossover map as an experiment.
 
+use super::Map;
 use crate::counts::Counted;
 use crate::counts::crossover::{Cell, Confinement, Line};
 use crate::figures::{Experiment, How, Limits, Plot, Row, Shape};
 
 /// All cells, each with what it costs more than others at the same point.
-pub fn experiment(lines: &[Line], counted: &Counted) -> Experiment {
+pub fn experiment(lines: &[Line], counted: &Counted, map: Map) -> Experiment {
     let limits = |confinement: Confinement| counted.limits(confinement.isolation());
     let rows = lines.iter().flat_map(|line| line.cells.iter().map(|cell| row(line, cell, &counted.platform, limits)));
-    empty().rows(rows)
+    let empty = match map {
+        Map::Few => few(),
+        Map::Many => many(),
+    };
+    empty.rows(rows)
 }
 
-fn empty() -> Experiment {
+const KEYS: [&str; 5] = ["processor", "tasks", "pages", "kib", "confinement"];
+
+fn few() -> Experiment {
     let pages = |title, y| {
         let plot = Plot::new(title, Shape::Lines, &["pages"], &[y]).only("kib", [0_u64]);
         plot.series(&["confinement"]).panels(&["processor", "tasks"])
     };
-    Experiment::new("crossover", "Where small spaces pay", &["processor", "tasks", "pages", "kib", "confinement"])
-        .about(
-            "A client goes round among servers, one or seven, and each task touches memory of its own before it passes a message on: so many pages, a line in \
-             each, or so many KiB of lines beside each other. A figure is a call and its answer, with the user's instructions and what both touch. What one costs \
-             more than another leaves out what both pay equally often, so that its range is narrower than the ranges of both.",
-            "cargo xtask bench --crossover --json FILE",
-        )
+    let experiment = Experiment::new("crossover", "Where small spaces pay", &KEYS).about(
+        "A client goes round among servers, one or seven, and each task touches memory of its own before it passes a message on: so many pages, a line in \
+         each, or so many KiB of lines beside each other. A figure is a call and its answer, with the user's instructions and what both touch. What one costs \
+         more than another leaves out what both pay equally often, so that its range is narrower than the ranges of both.",
+        "cargo xtask bench --crossover --json FILE",
+    );
+    let more = "What a call costs more than in segment mode, by pages that each task touches";
+    columns(experiment)
+        .plot(pages(more, "over_segment_percent"))
+        .plot(pages("What a call and its answer cost, by pages that each task touches", "cycles").log())
+}
+
+fn many() -> Experiment {
+    let tasks = |title, y| {
+        let plot = Plot::new(title, Shape::Lines, &["tasks"], &[y]);
+        plot.series(&["confinement"]).panels(&["processor", "pages"])
+    };
+    let experiment = Experiment::new("many", "Many spaces", &KEYS).about(
+        "A client goes round among servers, up to a thousand, each a task of its own; each touches so many pages of its own, a line in each, before it passes a message on. \
+         A figure is a call and its answer, as in the crossover map. Small tasks are all in one arena.",
+        "cargo xtask bench --many --json FILE",
+    );
+    columns(experiment)
+        .plot(tasks("What a call costs more than in segment mode, by how many tasks take part", "over_segment_percent"))
+        .plot(tasks("What a call and its answer cost, by how many tasks take part", "cycles").log())
+}
+
+fn columns(experiment: Experiment) -> Experiment {
+    experiment
         .modelled_by_the_plugin()
         .column("cycles", "cycles", How::Modelled)
         .column("over_segment", "cycles", How::Modelled)
@@ -31,8 +60,6 @@ fn empty() -> Experiment {
         .column("walks", "walks", How::Modelled)
         .column("instructions", "instructions", How::Counted)
         .column("cr3_writes", "writes", How::Counted)
-        .plot(pages("What a call costs more than in segment mode, by pages that each task touches", "over_segment_percent"))
-        .plot(pages("What a call and its answer cost, by pages that each task touches", "cycles").log())
 }
 
 fn row(line: &Line, cell: &Cell, platform: &str, limits: impl Fn(Confinement) -> Limits) -> Row {
@@ -55,4 +82,16 @@ fn row(line: &Line, cell: &Cell, platform: &str, limits: impl Fn(Confinement) ->
         .figure("walks", cell.walks)
         .figure("instructions", cell.instructions)
         .figure("cr3_writes", cell.cr3_writes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_maps_plot_what_they_have() {
+        for experiment in [few(), many()] {
+            experiment.check().unwrap();
+        }
+    }
 }
