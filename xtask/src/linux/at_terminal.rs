@@ -54,8 +54,9 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(environment, [pair("PATH", path), pair("ENV", "/usr/lilliput/profile")]);
         assert!(tree.get("usr/lilliput/bin/ps").is_some() && tree.get("usr/lilliput/profile").is_some());
-        let mut own = vec![pair("PATH", "/x"), pair("ENV", "/y")];
+        let said = [pair("PATH", "/x"), pair("ENV", "/y")];
+        let mut own = said.to_vec();
         add(&mut tree, &mut own).unwrap();
-        assert_eq!(own, [("PATH".to_owned(), "/x".to_owned())]);
+        assert_eq!(own, said);
     }
 }
