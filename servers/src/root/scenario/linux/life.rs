@@ -25,9 +25,10 @@ const PORT_COUNT: u32 = 8;
 /// Objects and frames beside the pool that the server and its processes can have.
 const OBJECTS: usize = 4096;
 const EXTRA_FRAMES: usize = 28 << 10;
-/// What is made beside them, at most: the pool and that factory themselves, endpoint, arena, ports, interrupt, notification, and the tables of these.
+/// What is made beside them, at most: the pool and that factory themselves, endpoint, arena, ports, interrupt, notification, and the tables of these. In `segment` mode
+/// the tables that map its programs are the arena's: 4 GiB take 2,052.
 const OWN_OBJECTS: usize = 64;
-const OWN_FRAMES: usize = 64;
+const OWN_FRAMES: usize = 64 + 2052;
 /// Places of its table of capabilities.
 const PLACES: Word = 2048;
 /// The folder of the archive that says what to run.

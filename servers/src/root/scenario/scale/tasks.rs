@@ -84,7 +84,10 @@ impl Village {
         let Self { isolation, page, endpoint, ref arenas, ref mut tenants, .. } = *self;
         let arena = arenas[arenas.len() - 1];
         let mut costs = [Word::MAX; 8];
+        let mut held = Vec::new();
         for _ in 0..super::TRIES {
+            // What a table costs depends on how large a block of frames has to be split for it: each try finds another state of these.
+            held.push(FACTORY.create_frames(1)?);
             let (making, (task, thread)) = tenant(arena, isolation, page)?;
             costs[..3].iter_mut().zip(making).for_each(|(least, cost)| *least = cost.min(*least));
             let more = [
@@ -95,6 +98,7 @@ impl Village {
             ];
             costs[3..7].iter_mut().zip(more).for_each(|(least, cost)| *least = cost.min(*least));
         }
+        held.into_iter().try_for_each(|frames| FACTORY.destroy(frames.place()))?;
         // Somewhere in the middle of all tables.
         costs[7] = least(|| {
             let middle = tenants.len() / 2;
