@@ -1,6 +1,6 @@
 //! Where 32-bit processes are: in the server's own arena as long as that has room, then in further ones, which are there while somebody is.
 //!
-//! A process of a further arena is served like a 64-bit one: by the general path, with a change of root either way.
+//! A process of a further arena is served by the general path, with a change of root either way.
 
 use alloc::vec::Vec;
 
