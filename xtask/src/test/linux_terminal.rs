@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::tally::Tally;
-use crate::boot::{Ending, LinuxEnd, Outcome, Record, Step};
+use crate::boot::{LinuxEnd, Outcome, Record, Step};
 use crate::linux::{Architecture, LinePrograms, terminal_job};
 use crate::machine::Machine;
 use crate::prepare::Prepared;
@@ -43,12 +43,6 @@ const STEPS: &[Step] = &[
     Step { name: "what ran is gone", after: "nothing is left", send: "exit 5\r" },
 ];
 
-/// Longer than it takes, four times over on a busy machine.
-const LIMIT: Duration = Duration::from_secs(100);
-
-/// How often it boots at most, if all but the last stood still.
-const BOOTS: usize = 4;
-
 /// Boots and counts. Without programs there is nothing to boot for, and that is a failure.
 pub fn run(prepared: &Prepared, programs: &Result<LinePrograms>, limit: Duration, tally: &mut Tally) {
     tally.suite(NAME, |tally| {
@@ -62,15 +56,7 @@ pub fn run(prepared: &Prepared, programs: &Result<LinePrograms>, limit: Duration
 
 fn boot(prepared: &Prepared, programs: &LinePrograms, limit: Duration, tally: &mut Tally) -> Result<()> {
     let config = terminal_job(programs, Architecture::I386, (24, 80))?.config()?;
-    let limit = limit.min(LIMIT);
-    let mut report = prepared.boot_terminal_typing(NAME, &Machine::of_tests(), &config, limit, STEPS)?;
-    for _ in 1..BOOTS {
-        if !matches!(report.ending, Ending::TimedOut { .. }) {
-            break;
-        }
-        println!("{NAME}: stood still for {} s, which kernel64/docs/caveats.md knows of; once more", limit.as_secs());
-        report = prepared.boot_terminal_typing(NAME, &Machine::of_tests(), &config, limit, STEPS)?;
-    }
+    let report = prepared.boot_terminal_typing(NAME, &Machine::of_tests(), &config, limit, STEPS)?;
     for record in &report.records {
         if let Record::Test { name, outcome } = record {
             tally.count(NAME, name, outcome);

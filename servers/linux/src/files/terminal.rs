@@ -30,7 +30,6 @@ pub struct Terminal {
     line: Vec<u8>,
     /// What can be read: lines, an empty one for the end of input; or keys one by one.
     ready: VecDeque<Vec<u8>>,
-    waiting: usize,
 }
 
 /// What typing something leads to.
@@ -57,15 +56,7 @@ impl Terminal {
         let mut size = [0; 8];
         size[..2].copy_from_slice(&rows.to_le_bytes());
         size[2..4].copy_from_slice(&columns.to_le_bytes());
-        Self {
-            settings: super::TERMINAL,
-            size,
-            session: 0,
-            foreground: 0,
-            line: Vec::new(),
-            ready: VecDeque::new(),
-            waiting: 0,
-        }
+        Self { settings: super::TERMINAL, size, session: 0, foreground: 0, line: Vec::new(), ready: VecDeque::new() }
     }
 
     /// The settings.
@@ -90,7 +81,6 @@ impl Terminal {
     pub fn forget(&mut self) {
         self.line.clear();
         self.ready.clear();
-        self.waiting = 0;
     }
 
     /// Whether a flag is set, of input, output, control or local flags.
@@ -163,7 +153,7 @@ impl Terminal {
                 let line = core::mem::take(&mut self.line);
                 self.push(line);
             }
-            _ if self.line.len() + self.waiting < MOST - 1 => {
+            _ if self.line.len() + self.waiting() < MOST - 1 => {
                 self.line.push(byte);
                 self.echo(byte, effect);
             }
@@ -174,10 +164,14 @@ impl Terminal {
 
     fn push(&mut self, chunk: Vec<u8>) {
         // Ends of input count as well: they are entries.
-        if self.waiting + chunk.len() <= MOST && self.ready.len() < MOST {
-            self.waiting += chunk.len();
+        if self.waiting() + chunk.len() <= MOST && self.ready.len() < MOST {
             self.ready.push_back(chunk);
         }
+    }
+
+    /// How many bytes can be read, in all.
+    fn waiting(&self) -> usize {
+        self.ready.iter().map(Vec::len).sum()
     }
 
     /// Takes so many letters from the end of the line.
@@ -244,7 +238,7 @@ impl Terminal {
 
     /// How many bytes can be read at once.
     pub fn next(&self) -> usize {
-        if self.is(3, ICANON) { self.ready.front().map_or(0, Vec::len) } else { self.waiting }
+        if self.is(3, ICANON) { self.ready.front().map_or(0, Vec::len) } else { self.waiting() }
     }
 
     /// Reads at most so many bytes.
@@ -256,7 +250,7 @@ impl Terminal {
         if !by_lines {
             let (least, tenths) = (self.key(VMIN), self.key(VTIME));
             let enough = usize::from(least).min(most);
-            if self.waiting < enough.max(1) && (least != 0 || tenths != 0) {
+            if self.waiting() < enough.max(1) && (least != 0 || tenths != 0) {
                 let limit = (least == 0).then(|| u64::from(tenths) * 100_000_000);
                 return Read::Wait(limit);
             }
@@ -274,7 +268,6 @@ impl Terminal {
                 break;
             }
         }
-        self.waiting -= bytes.len();
         Read::Bytes(bytes)
     }
 }
@@ -294,7 +287,10 @@ mod tests {
     }
 
     fn raw(least: u8, tenths: u8) -> Terminal {
-        let mut terminal = terminal();
+        make_raw(terminal(), least, tenths)
+    }
+
+    fn make_raw(mut terminal: Terminal, least: u8, tenths: u8) -> Terminal {
         let mut settings = *terminal.settings();
         // No lines, no echo, no signals.
         settings[12..16].fill(0);
@@ -317,6 +313,19 @@ mod tests {
         assert_eq!(typed(&mut terminal, "\x7f\x17\x15"), "");
         typed(&mut terminal, "a\u{e4}\x7f\n");
         assert_eq!(terminal.read(100), Read::Bytes(b"a\n".to_vec()));
+    }
+
+    #[test]
+    fn a_line_that_is_begun_counts_key_by_key_once_there_are_no_lines() {
+        let mut terminal = terminal();
+        typed(&mut terminal, "half");
+        let mut terminal = make_raw(terminal, 1, 0);
+        typed(&mut terminal, " a line\r");
+        assert_eq!(terminal.next(), 12);
+        for key in b"half a line\n" {
+            assert_eq!(terminal.read(1), Read::Bytes([*key].to_vec()));
+        }
+        assert_eq!(terminal.read(1), Read::Wait(None));
     }
 
     #[test]
