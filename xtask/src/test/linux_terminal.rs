@@ -23,11 +23,17 @@ const STEPS: &[Step] = &[
         after: "built-in commands",
         send: "ehco\x7f\x7f\x7fcho both | /bin64/tr a-z A-Z | /bin32/rev\r",
     },
-    Step { name: "both widths are in one pipe", after: "HTOB", send: "sh -c 'echo st''arted; exec sleep 100'\r" },
+    // It tells how often it was let go on: what is typed before it has the terminal is somebody else's.
+    Step {
+        name: "both widths are in one pipe",
+        after: "HTOB",
+        send: "sh -c 'trap \"n=\\$((n+1)); echo go\"\"es on \\$n\" CONT; echo st''arted; while :; do sleep 1; done'\r",
+    },
     Step { name: "something runs long", after: "started", send: "\x1a" },
-    Step { name: "^Z stops it", after: "Stopped", send: "bg; jobs\r" },
-    Step { name: "it goes on in the background", after: "Running", send: "fg\r" },
-    Step { name: "it comes to the foreground", after: "exec sleep 100", send: "\x03echo status $?\r" },
+    Step { name: "^Z stops it", after: "Stopped", send: "bg; sleep 3; jobs\r" },
+    Step { name: "it goes on in the background", after: "goes on 1", send: "" },
+    Step { name: "and is known to", after: "Running", send: "fg\r" },
+    Step { name: "it comes to the foreground", after: "goes on 2", send: "\x03echo status $?\r" },
     Step {
         name: "^C ends it",
         after: "status 130",
