@@ -27,99 +27,52 @@ const PAGES_OF_SMALL: u64 = 1 << 27;
 /// Pages of the lower half.
 const PAGES_OF_HALF: u64 = PAGES_OF_SMALL * UPPER_HALF as u64;
 
-/// What is done with a table, in the order of the end.
-type Stage = fn(&mut Kernel, &mut PerCpu, Index<Factory>, &mut Ending) -> bool;
+/// What is done with a table.
+enum Stage {
+    /// The objects in it that were made end, by their numbers: a step of the end of each is true when it is gone.
+    Ends(fn(&Kernel) -> &dyn Headers, fn(&mut Kernel, &mut PerCpu, u32) -> bool),
+    /// This. True when the stage is over.
+    Does(fn(&mut Kernel, &mut PerCpu, Index<Factory>, &mut Ending) -> bool),
+}
 
+use Stage::{Does, Ends};
+
+/// All of it, in the order of the end.
 const STAGES: [Stage; 15] = [
     // From here on nothing new is made by any of them, or mapped, or put into their arenas.
-    |kernel, _, of, at| retire_all(&mut kernel.factories, at, |factories, it| factories.is_within(it.number(), of)),
-    |kernel, _, of, at| retire_all(&mut kernel.arenas, at, |arenas, it| made(&kernel.factories, of, &arenas[it])),
-    |kernel, _, of, at| retire_all(&mut kernel.frame_sets, at, |sets, it| made(&kernel.factories, of, &sets[it])),
-    |kernel, this, of, at| {
+    Does(|kernel, _, of, at| {
+        retire_all(&mut kernel.factories, at, |factories, it| factories.is_within(it.number(), of))
+    }),
+    Does(|kernel, _, of, at| retire_all(&mut kernel.arenas, at, |arenas, it| made(&kernel.factories, of, &arenas[it]))),
+    Does(|kernel, _, of, at| retire_all(&mut kernel.frame_sets, at, |sets, it| made(&kernel.factories, of, &sets[it]))),
+    Does(|kernel, this, of, at| {
         let Some(task) = find(&kernel.machine.tasks, at, |tasks, it| is_doomed(kernel, of, &tasks[it])) else {
             return has_passed(&kernel.machine.tasks, at);
         };
         kernel.machine.tasks.retire(task);
         destroy::end_task(kernel, this, task);
         false
-    },
-    |kernel, this, of, at| {
-        end_made(
-            kernel,
-            this,
-            of,
-            at,
-            |kernel| &kernel.machine.threads,
-            |kernel, this, it| destroy::end_thread(kernel, this, Index::new(it)),
-        )
-    },
-    |kernel, this, of, at| {
-        end_made(
-            kernel,
-            this,
-            of,
-            at,
-            |kernel| &kernel.arenas,
-            |kernel, this, it| destroy::end_arena(kernel, this, Index::new(it)),
-        )
-    },
-    |kernel, this, of, at| {
-        end_made(
-            kernel,
-            this,
-            of,
-            at,
-            |kernel| &kernel.machine.endpoints,
-            |kernel, this, it| {
-                kernel.machine.endpoints.retire(Index::new(it));
-                destroy::end_endpoint(kernel, this, Index::new(it))
-            },
-        )
-    },
-    |kernel, this, of, at| {
-        end_made(
-            kernel,
-            this,
-            of,
-            at,
-            |kernel| &kernel.machine.notifications,
-            |kernel, this, it| {
-                kernel.machine.notifications.retire(Index::new(it));
-                destroy::end_notification(kernel, this, Index::new(it))
-            },
-        )
-    },
-    |kernel, this, of, at| {
-        end_made(
-            kernel,
-            this,
-            of,
-            at,
-            |kernel| &kernel.machine.replies,
-            |kernel, this, it| destroy::end_reply(kernel, this, Index::new(it)),
-        )
-    },
-    |kernel, this, of, at| {
-        end_made(
-            kernel,
-            this,
-            of,
-            at,
-            |kernel| &kernel.devices.interrupts,
-            |kernel, _, it| destroy::end_interrupt(kernel, Index::new(it)),
-        )
-    },
-    |kernel, this, of, at| {
-        end_made(
-            kernel,
-            this,
-            of,
-            at,
-            |kernel| &kernel.devices.ports,
-            |kernel, _, it| destroy::end_ports(kernel, Index::new(it)),
-        )
-    },
-    |kernel, _, of, at| {
+    }),
+    Ends(|kernel| &kernel.machine.threads, |kernel, this, it| destroy::end_thread(kernel, this, Index::new(it))),
+    Ends(|kernel| &kernel.arenas, |kernel, this, it| destroy::end_arena(kernel, this, Index::new(it))),
+    Ends(
+        |kernel| &kernel.machine.endpoints,
+        |kernel, this, it| {
+            kernel.machine.endpoints.retire(Index::new(it));
+            destroy::end_endpoint(kernel, this, Index::new(it))
+        },
+    ),
+    Ends(
+        |kernel| &kernel.machine.notifications,
+        |kernel, this, it| {
+            kernel.machine.notifications.retire(Index::new(it));
+            destroy::end_notification(kernel, this, Index::new(it))
+        },
+    ),
+    Ends(|kernel| &kernel.machine.replies, |kernel, this, it| destroy::end_reply(kernel, this, Index::new(it))),
+    Ends(|kernel| &kernel.devices.interrupts, |kernel, _, it| destroy::end_interrupt(kernel, Index::new(it))),
+    Ends(|kernel| &kernel.devices.ports, |kernel, _, it| destroy::end_ports(kernel, Index::new(it))),
+    Does(|kernel, _, of, at| {
         let mapped = |all: &Slab<Frames>, it| all[it].set.is_mapped() && made(&kernel.factories, of, &all[it]);
         let stage = if find(&kernel.frame_sets, at, mapped).is_some() {
             UNMAP
@@ -130,20 +83,11 @@ const STAGES: [Stage; 15] = [
         };
         *at = Ending { stage, ..Ending::default() };
         false
-    },
-    unmap,
-    |kernel, this, of, at| {
-        end_made(
-            kernel,
-            this,
-            of,
-            at,
-            |kernel| &kernel.frame_sets,
-            |kernel, _, it| destroy::end_frames(kernel, Index::new(it)),
-        )
-    },
+    }),
+    Does(unmap),
+    Ends(|kernel| &kernel.frame_sets, |kernel, _, it| destroy::end_frames(kernel, Index::new(it))),
     // Those first that made no others, or whose others are gone: pass by pass, until the factory itself is.
-    |kernel, _, of, at| {
+    Does(|kernel, _, of, at| {
         let empty =
             |all: &Slab<Factory>, it: Index<Factory>| all[it].objects.used == 0 && all.is_within(it.number(), of);
         match find(&kernel.factories, at, empty) {
@@ -152,7 +96,7 @@ const STAGES: [Stage; 15] = [
             None => {}
         }
         false
-    },
+    }),
 ];
 
 /// The stage at which frames are unmapped: after it comes again the one that looks for such, which goes on behind it.
@@ -167,7 +111,11 @@ pub(super) fn step(kernel: &mut Kernel, this: &mut PerCpu, of: Index<Factory>) -
     }
     let mut at = core::mem::take(&mut kernel.factories[of].ending);
     let Some(stage) = STAGES.get(usize::from(at.stage)) else { return true };
-    if stage(kernel, this, of, &mut at) {
+    let is_over = match *stage {
+        Ends(table, end) => end_made(kernel, this, of, &mut at, table, end),
+        Does(step) => step(kernel, this, of, &mut at),
+    };
+    if is_over {
         at = Ending { stage: at.stage + 1, ..Ending::default() };
     }
     if !kernel.factories[of].header().is_live() {

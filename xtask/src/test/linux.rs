@@ -57,8 +57,24 @@ pub const BOOTS: [LinuxBoot; 7] = [
     LinuxBoot { name: "linux-bochs", bochs: Some(Bochs::AMD), isolation: Isolation::Segment, ..PLAIN },
 ];
 
+/// A suite that is one boot of Linux programs, which counts what it sees; whether it went well is counted as well. Without programs there is nothing to boot for, and that is a failure.
+pub fn suite(
+    name: &'static str,
+    programs: &Result<LinePrograms>,
+    tally: &mut Tally,
+    boot: impl FnOnce(&LinePrograms, &mut Tally) -> Result<()>,
+) {
+    tally.suite(name, |tally| {
+        let result = match programs {
+            Ok(programs) => boot(programs, tally).map_err(|error| format!("{error:#}")),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        tally.count(name, "boot", &result.map_or_else(Outcome::Failed, |()| Outcome::Passed));
+    });
+}
+
 impl LinuxBoot {
-    /// Boots and counts. Without programs there is nothing to boot for, and that is a failure.
+    /// Boots and counts.
     pub fn run(
         &self,
         prepared: &Prepared,
@@ -67,15 +83,7 @@ impl LinuxBoot {
         verbose: bool,
         tally: &mut Tally,
     ) {
-        tally.suite(self.name, |tally| {
-            let result = match programs {
-                Ok(programs) => {
-                    self.boot(prepared, programs, limit, verbose, tally).map_err(|error| format!("{error:#}"))
-                }
-                Err(error) => Err(format!("{error:#}")),
-            };
-            tally.count(self.name, "boot", &result.map_or_else(Outcome::Failed, |()| Outcome::Passed));
-        });
+        suite(self.name, programs, tally, |programs, tally| self.boot(prepared, programs, limit, verbose, tally));
     }
 
     fn boot(

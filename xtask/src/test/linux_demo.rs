@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::linux::suite;
 use super::tally::Tally;
-use crate::boot::{Outcome, Show};
+use crate::boot::Show;
 use crate::linux::{Architecture, LinePrograms, demo_job, status};
 use crate::machine::{Machine, serial};
 use crate::prepare::Prepared;
@@ -28,15 +29,9 @@ const SHOWN: &[&[&str]] = &[
     &["2 small tasks are left"],
 ];
 
-/// Boots and counts. Without programs there is nothing to boot for, and that is a failure.
+/// Boots and counts.
 pub fn run(prepared: &Prepared, programs: &Result<LinePrograms>, limit: Duration, tally: &mut Tally) {
-    tally.suite(NAME, |tally| {
-        let outcome = match programs {
-            Ok(programs) => boot(prepared, programs, limit).map_err(|error| format!("{error:#}")),
-            Err(error) => Err(format!("{error:#}")),
-        };
-        tally.count(NAME, "it shows what it should", &outcome.map_or_else(Outcome::Failed, |()| Outcome::Passed));
-    });
+    suite(NAME, programs, tally, |programs, _| boot(prepared, programs, limit));
 }
 
 fn boot(prepared: &Prepared, programs: &LinePrograms, limit: Duration) -> Result<()> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::linux::suite;
 use super::tally::Tally;
 use crate::boot::{LinuxEnd, Outcome};
 use crate::build::Config;
@@ -104,7 +105,7 @@ const CASES: &[Case] = &[
 ];
 
 impl RobustBoot {
-    /// Boots and counts. Without programs there is nothing to boot for, and that is a failure.
+    /// Boots and counts.
     pub fn run(
         &self,
         prepared: &Prepared,
@@ -113,15 +114,7 @@ impl RobustBoot {
         verbose: bool,
         tally: &mut Tally,
     ) {
-        tally.suite(self.name, |tally| {
-            let result = match programs {
-                Ok(programs) => {
-                    self.boot(prepared, programs, limit, verbose, tally).map_err(|error| format!("{error:#}"))
-                }
-                Err(error) => Err(format!("{error:#}")),
-            };
-            tally.count(self.name, "boot", &result.map_or_else(Outcome::Failed, |()| Outcome::Passed));
-        });
+        suite(self.name, programs, tally, |programs, tally| self.boot(prepared, programs, limit, verbose, tally));
     }
 
     fn boot(

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::linux::suite;
 use super::tally::Tally;
-use crate::boot::{LinuxEnd, Outcome, Record, Step};
+use crate::boot::{LinuxEnd, Record, Step};
 use crate::linux::{Architecture, LinePrograms, terminal_job};
 use crate::machine::Machine;
 use crate::prepare::Prepared;
@@ -49,15 +50,9 @@ const STEPS: &[Step] = &[
     Step { name: "what ran is gone", after: "nothing is left", send: "exit 5\r" },
 ];
 
-/// Boots and counts. Without programs there is nothing to boot for, and that is a failure.
+/// Boots and counts.
 pub fn run(prepared: &Prepared, programs: &Result<LinePrograms>, limit: Duration, tally: &mut Tally) {
-    tally.suite(NAME, |tally| {
-        let outcome = match programs {
-            Ok(programs) => boot(prepared, programs, limit, tally).map_err(|error| format!("{error:#}")),
-            Err(error) => Err(format!("{error:#}")),
-        };
-        tally.count(NAME, "boot", &outcome.map_or_else(Outcome::Failed, |()| Outcome::Passed));
-    });
+    suite(NAME, programs, tally, |programs, tally| boot(prepared, programs, limit, tally));
 }
 
 fn boot(prepared: &Prepared, programs: &LinePrograms, limit: Duration, tally: &mut Tally) -> Result<()> {
