@@ -17,6 +17,9 @@ impl Default for Alarm {
 }
 
 impl Alarm {
+    /// Where it is what the timer is set to, for the assembly of the fast path.
+    pub const SET_OFFSET: usize = core::mem::offset_of!(Self, set);
+
     /// A timer that is not set.
     pub const fn new() -> Self {
         Self { set: NEVER }

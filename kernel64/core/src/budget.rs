@@ -55,6 +55,9 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// Where the length of a period is, for the assembly of the fast path: 0 where the budget has no end.
+    pub const PERIOD_OFFSET: usize = core::mem::offset_of!(Self, period);
+
     /// A budget whose first period begins at `now`.
     pub fn new(share: Share, clock: Clock, now: u64) -> Self {
         // 2^32 microseconds are less than 2^56 ticks of any counter.

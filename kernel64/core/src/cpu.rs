@@ -62,14 +62,14 @@ pub struct Cpu {
     pub turn_end: u64,
     /// What a turn has that begins when the kernel is left; 0 where none does.
     begins: u64,
-    /// On whose time the CPU goes on.
-    payer: Index<Thread>,
+    /// On whose time the CPU goes on. Public, as the next three, for the assembly of the fast path.
+    pub payer: Index<Thread>,
     /// On whose time it has been running since [`Cpu::charged_at`].
-    paying: Index<Thread>,
+    pub paying: Index<Thread>,
     /// Until when time is charged.
-    charged_at: u64,
+    pub charged_at: u64,
     /// When the budget of who pays is used up; or renewed, where it is used up and a server goes on.
-    budget_end: u64,
+    pub budget_end: u64,
 }
 
 impl Default for Cpu {

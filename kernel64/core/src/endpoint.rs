@@ -16,6 +16,9 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// Where the last is, for the assembly of the fast path.
+    pub const TAIL_OFFSET: usize = core::mem::offset_of!(Self, tail);
+
     /// A queue of nobody.
     pub const EMPTY: Self = Self { head: Index::NONE, tail: Index::NONE };
 

@@ -6,7 +6,7 @@
 use lilliput_abi::ObjectType;
 
 use crate::machine::Machine;
-use crate::slab::{Header, Index, Object};
+use crate::slab::{ENDPOINT_BYTES, Header, Index, Object};
 use crate::task::Task;
 use crate::thread::{State, Thread};
 
@@ -26,8 +26,15 @@ pub struct Reply {
     pub previous: Index<Reply>,
 }
 
+/// Low half of the address of the table of reply objects, in the last 2 GiB.
+pub const REPLIES: u32 = 0xf700_0000;
+
+// So that the index of an endpoint leads to the reply object of the same number by a displacement.
+const _: () = assert!(size_of::<Reply>() == ENDPOINT_BYTES as usize);
+
 impl Object for Reply {
     const TYPE: ObjectType = ObjectType::Reply;
+    const BASE: u32 = REPLIES;
     fn header(&self) -> &Header {
         &self.header
     }

@@ -74,10 +74,15 @@ impl ReadyQueue {
         }
     }
 
+    /// The first thread of the highest priority.
+    pub fn first(&self) -> Option<Index<Thread>> {
+        let highest = 63_u32.checked_sub(self.occupied.leading_zeros())?;
+        self.queues[highest as usize].head.some()
+    }
+
     /// Takes the first thread of the highest priority.
     pub fn pop(&mut self, threads: &mut Slab<Thread>) -> Option<Index<Thread>> {
-        let highest = 63_u32.checked_sub(self.occupied.leading_zeros())?;
-        let thread = self.queues[highest as usize].head;
+        let thread = self.first()?;
         debug_assert_eq!(threads[thread].state, State::Ready);
         self.remove(threads, thread);
         Some(thread)

@@ -15,7 +15,7 @@ use lilliput_core::timers::{Entry, Timers};
 use crate::devices::Devices;
 use crate::facts::Facts;
 use crate::invoke::Revocations;
-use crate::mm::layout::{ENDPOINTS, NOTIFICATIONS, THREADS};
+use crate::mm::layout::{ENDPOINTS, NOTIFICATIONS, REPLIES, THREADS};
 use crate::mm::physmap;
 use crate::mm::tables::Tables;
 use crate::objects::{ArenaObject, Frames};
@@ -49,6 +49,7 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
     endpoints[Index::NONE] = Endpoint::nowhere();
     make.tables.advance(NOTIFICATIONS);
     let notifications = make.slab::<Notification>(2 * threads);
+    make.tables.advance(REPLIES);
     let replies = make.slab::<Reply>(2 * threads);
     let machine = Machine {
         threads: thread_slab,

@@ -1,5 +1,5 @@
 //! The fast path: a call to a server that waits, its answer, and the null call; messages of up to eight words; a page fault, which is a
-//! call as well, and its answer; a signal that wakes a thread of a higher priority.
+//! call as well, and its answer; a signal that wakes a thread of a higher priority; a caller that is put aside, and its answer.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -9,6 +9,7 @@
 //! | `fast/signal.s` | a signal |
 //! | `fast/fault.s` | a page fault and its answer |
 //! | `fast/foreign.s` | a foreign thread's system call, and its answer |
+//! | `fast/kept.s` | a foreign thread that its host puts aside, and its answer |
 //!
 //! This is what `lilliput_core::ipc::fast` says, in assembly: all checks first, a marked point of no return, then the
 //! commit. A check that fails leaves everything as it was and goes to the general path, which decides by the
@@ -49,12 +50,15 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use lilliput_abi::fault::FAULT_LABEL;
-use lilliput_abi::foreign::{self, INTERRUPT_LABEL, SYSCALL_LABEL, SYSENTER_LABEL};
+use lilliput_abi::foreign::{self, ANSWER, INTERRUPT_LABEL, SYSCALL_LABEL, SYSENTER_LABEL};
+use lilliput_abi::layout::TLS_SELECTOR;
 use lilliput_abi::operation::{LONG, OPERATION_SHIFT};
 use lilliput_abi::tag::{LONG_WORDS, SHORT_WORDS};
 use lilliput_abi::{ObjectType, Operation, Rights, Tag};
 use lilliput_compat32::descriptor::Descriptor;
-use lilliput_compat32::gdt::{USER_CODE_ENTRY, USER_DATA_ENTRY};
+use lilliput_compat32::gdt::{TLS_ENTRY, USER_CODE_ENTRY, USER_DATA_ENTRY};
+use lilliput_core::alarm::{Alarm, NEVER};
+use lilliput_core::budget::Budget;
 use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Cpu;
 use lilliput_core::endpoint::{Endpoint, NOTIFICATIONS, Notification, Queue};
@@ -62,7 +66,9 @@ use lilliput_core::ipc::fast::FAULTED;
 use lilliput_core::plan::Loaded;
 use lilliput_core::registers::{FLAGS, NEVER_OF_A_USER};
 use lilliput_core::scheduler::ReadyQueue;
+use lilliput_core::reply::{REPLIES, Reply};
 use lilliput_core::slab::Object;
+use lilliput_core::task::Task;
 use lilliput_core::thread::{
     Account, Fault, Frame, Gate, Home, Interrupted, Kind, LOCAL_ROOT, Obstacles, Registers, State, Thread, Ways, class,
 };
@@ -103,6 +109,8 @@ const _: () = {
     // A capability's place, scaled; a call's selector is the bare index, and a long message's none.
     assert!(size_of::<Capability>() == 1 << 4);
     assert!(Operation::Call as u32 == 0 && LONG == 1 << 31);
+    // A host's long answer to who is kept is compared with a null call without an overflow, and is less.
+    assert!(operation(Operation::ReplyKept) >= operation(Operation::Null));
     // What a signal's selector has above its place is taken off by one subtraction.
     assert!(operation(Operation::Signal) < LONG as u64);
     // What comes after a null call is told from what is before by a signed comparison.
@@ -122,6 +130,8 @@ const _: () = {
     assert!(offset_of!(Cpu, vector_enabled) == offset_of!(Cpu, attention) + 1);
     assert!(offset_of!(Cpu, has_local) == offset_of!(Cpu, attention) + 2);
     assert!(offset_of!(Cpu, preempted) == offset_of!(Cpu, attention) + 4);
+    // Looked at together.
+    assert!(size_of::<lilliput_core::local::Local>() == 2 * 8);
     // Classes by which exits are picked.
     assert!(ANY_SMALL < class(Kind::Host, 0) && class(Kind::Host, u8::MAX) < class(Kind::Wide, 0));
 };
@@ -133,6 +143,7 @@ global_asm!(
     include_str!("fast/signal.s"),
     include_str!("fast/fault.s"),
     include_str!("fast/foreign.s"),
+    include_str!("fast/kept.s"),
     counting = const cfg!(feature = "count-switches") as u8,
     accounting = const !cfg!(feature = "without-accounting") as u8,
     current = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, current),
@@ -246,6 +257,44 @@ global_asm!(
     sysenter_tag = const Tag::new(SYSENTER_LABEL, foreign::WORDS).0,
     foreign_stub = sym trap::foreign_stub,
     page_fault_stub = sym trap::page_fault_stub,
+    reply = const REPLIES as i64 - Endpoint::BASE as i64,
+    reply_key = const offset_of!(Reply, header),
+    reply_caller = const offset_of!(Reply, caller),
+    keeper = const offset_of!(Reply, keeper),
+    reply_next = const offset_of!(Reply, next),
+    reply_previous = const offset_of!(Reply, previous),
+    no_reply = const Reply::BASE,
+    no_task = const Task::BASE,
+    type_reply = const ObjectType::Reply as u8,
+    right_receive = const Rights::RECEIVE.bits(),
+    // What is left over of 2^32 is added in place of taking it off: a displacement is signed.
+    reply_kept = const (1 << 32) - LONG as u64 - operation(Operation::ReplyKept),
+    keep_receive = const operation(Operation::KeepReceive),
+    answer_tag = const Tag::new(ANSWER, foreign::WORDS).0,
+    kept = const offset_of!(Thread, kept),
+    task_kept = const offset_of!(Task, kept) as i64 - offset_of!(Task, fault_handler) as i64,
+    budget_period = const offset_of!(Thread, budget) + Budget::PERIOD_OFFSET,
+    late = const offset_of!(Thread, late),
+    turn = const offset_of!(Thread, turn),
+    previous = const offset_of!(Thread, previous),
+    charged = const offset_of!(Thread, charged),
+    local = const offset_of!(Thread, local),
+    messages = const offset_of!(Thread, account) + offset_of!(Account, messages),
+    queue_tail = const Queue::TAIL_OFFSET,
+    alarm = const offset_of!(PerCpu, alarm) + Alarm::SET_OFFSET,
+    never = const NEVER as i64,
+    whole_turn = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, whole_turn),
+    turn_end = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, turn_end),
+    payer = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, payer),
+    paying = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, paying),
+    charged_at = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, charged_at),
+    budget_end = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, budget_end),
+    has_local = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, has_local),
+    loaded_local = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, loaded) + offset_of!(Loaded, local),
+    gdt_tls = const offset_of!(PerCpu, gdt) + 8 * TLS_ENTRY,
+    tls_selector = const TLS_SELECTOR,
+    msr_fs_base = const 0xc000_0100_u32,
+    msr_kernel_gs_base = const 0xc000_0102_u32,
     leave = sym exit::leave,
     general32 = sym system_call::general32,
     general64 = sym system_call::general64,

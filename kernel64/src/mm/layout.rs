@@ -18,13 +18,15 @@ pub const PHYSMAP_SIZE: u64 = 0x7f80_0000_0000;
 pub const TABLES: u64 = 0xffff_ffff_c000_0000;
 /// The upper half of addresses in the last 4 GiB.
 const UPPER: u64 = 0xffff_ffff_0000_0000;
-/// Where the table of threads starts. The two tables of the fast path have fixed addresses in the last 2 GiB, so that 32 bits are a
+/// Where the table of threads starts. The tables of the fast path have fixed addresses in the last 2 GiB, so that 32 bits are a
 /// pointer to one of their entries.
 pub const THREADS: u64 = UPPER | lilliput_core::thread::THREADS as u64;
 /// Where the table of endpoints starts.
 pub const ENDPOINTS: u64 = UPPER | lilliput_core::slab::ENDPOINTS as u64;
 /// Where the table of notifications starts.
 pub const NOTIFICATIONS: u64 = UPPER | lilliput_core::endpoint::NOTIFICATIONS as u64;
+/// Where the table of reply objects starts.
+pub const REPLIES: u64 = UPPER | lilliput_core::reply::REPLIES as u64;
 /// End of the tables of kernel objects: the last page of the address space stays empty.
 pub const TABLES_END: u64 = 0xffff_ffff_ffff_f000;
 /// Bytes of a page.

@@ -1,19 +1,20 @@
 //! The cases that pay, as the kernel's assembly does them: a call to a server that waits alone, and its answer; a page fault, which is a
 //! call as well, and its answer; a signal that wakes a thread of a higher priority; a foreign thread's system call, by a small one to the host of its arena, by a 64-bit one
-//! to any host or another 64-bit thread, and the answer.
+//! to any host or another 64-bit thread, and the answer; such a thread that its host puts aside, and its answer.
 //!
 //! Each is all checks first, then a marked point of no return, then the commit. `None` means "not
 //! this case": nothing was changed, and the general path decides. What is done here, the general path
 //! would have done as well; the model tests run the same traces through both. Nothing in the kernel calls this: it says in safe code
 //! what `entry/fast.rs` does, down to the states that it does not store.
 
-use lilliput_abi::fault;
 use lilliput_abi::tag::{LONG_WORDS, SHORT_WORDS};
+use lilliput_abi::{Tag, fault, foreign};
 
 use super::message::Message;
 use crate::cpu::{Cpu, Decision};
 use crate::endpoint::{Endpoint, Notification};
 use crate::machine::Machine;
+use crate::reply::Reply;
 use crate::slab::Index;
 use crate::thread::{Fault, Kind, Obstacles, State, Thread};
 
@@ -121,6 +122,75 @@ pub fn return_receive(machine: &mut Machine, cpu: &mut Cpu) -> Option<Decision> 
     machine.endpoints[home].queue.head = server;
     machine.threads[server].caller = Index::NONE;
     Some(Decision::Donate(caller))
+}
+
+/// A host puts its guest, which waits for the answer to a fault or a foreign system call, into a reply object that is free, and waits at its home, where nobody is. Who
+/// is ready first runs: no host, nobody's server, and no time is to be counted for either.
+pub fn keep_receive(machine: &mut Machine, cpu: &mut Cpu, reply: Index<Reply>) -> Option<Decision> {
+    let server = cpu.current;
+    let Thread { caller, fast_home: home, kind, task, .. } = machine.threads[server];
+    let next = cpu.ready.first()?;
+    let (from, to) = (&machine.threads[caller], &machine.threads[next]);
+    let has_end = to.budget.is_bounded() || machine.threads[cpu.paying].budget.is_bounded();
+    if kind != Kind::Host
+        || caller.is_none()
+        || from.obstacles != FAULTED
+        || home.is_none()
+        || !machine.endpoints[home].queue.head.is_none()
+        || !machine.replies[reply].caller.is_none()
+        || cpu.attention
+        || to.kind == Kind::Host
+        || !to.caller.is_none()
+        || to.late
+        || has_end
+    {
+        return None;
+    }
+
+    // Point of no return.
+    machine.release(caller);
+    machine.put_aside(caller, reply, task);
+    machine.endpoints[home].queue.head = server;
+    Some(Decision::Block)
+}
+
+/// A host that serves a guest answers the foreign system call of a thread that its task keeps, and goes on: the thread, of which no time is to be counted,
+/// outranks neither.
+pub fn reply_kept(machine: &mut Machine, cpu: &mut Cpu, reply: Index<Reply>) -> Option<Decision> {
+    let server = cpu.current;
+    let Reply { caller, keeper, .. } = machine.replies[reply];
+    let (from, to) = (&machine.threads[server], &machine.threads[caller]);
+    let guest = &machine.threads[from.caller];
+    let selector = from.selector();
+    if from.kind != Kind::Host
+        || from.caller.is_none()
+        || caller.is_none()
+        || keeper != from.task
+        || !selector.is_long()
+        || selector.carries()
+        || from.tag() != Tag::new(foreign::ANSWER, foreign::WORDS)
+        || cpu.attention
+        || to.obstacles != FAULTED
+        || !to.raised.is_foreign_call()
+        || to.budget.is_bounded()
+        || to.priority > from.priority.min(guest.priority)
+        || guest.late
+        || !guest.caller.is_none()
+    {
+        return None;
+    }
+
+    // Point of no return.
+    let words = from.registers.words;
+    machine.threads[server].account.delivered();
+    machine.threads[server].finish(Ok(()));
+    machine.release(caller);
+    let thread = &mut machine.threads[caller];
+    thread.set_fault(None);
+    thread.set_arguments(&words);
+    thread.state = State::Ready;
+    cpu.ready.push_back(&mut machine.threads, caller);
+    Some(Decision::Stay)
 }
 
 /// The receiver, alone, runs, and the sender waits for its answer.

@@ -13,8 +13,8 @@ pub struct Account {
     pub kernel: u64,
     /// Times it gave way to another thread, but for exchanges. Public for the assembly of the fast path.
     pub switches: u64,
-    /// Messages of its that were delivered, but for exchanges.
-    messages: u64,
+    /// Messages of its that were delivered, but for exchanges. Public for the assembly of the fast path.
+    pub messages: u64,
     /// Exceptions it raised.
     pub faults: u64,
 }

@@ -209,12 +209,12 @@ fn traces_reach_all_of_it() {
     }
 }
 
-/// Foreign calls of both widths and their answers take the fast path often, and the general one as well.
+/// Foreign calls of both widths and their answers take the fast path often, and the general one as well; so do those that are put aside.
 #[test]
 fn traces_of_foreign_threads_reach_both_paths() {
     let mut runner = TestRunner::deterministic();
-    let mut counts = [[[0; 2]; 2]; 2];
-    for _ in 0..250 {
+    let mut counts = [[[0; 2]; 2]; 4];
+    for _ in 0..350 {
         let mut world = World::new(true);
         for step in foreign_trace().new_tree(&mut runner).unwrap().current() {
             let step = step.settled(&world);
@@ -223,7 +223,11 @@ fn traces_of_foreign_threads_reach_both_paths() {
             let (way, foreign) = match step {
                 Step::Foreign => (0, running),
                 Step::ReturnHome(_) => (1, &world.machine.threads[running.caller]),
-                _ => (2, running),
+                Step::KeepHome(_) => (2, &world.machine.threads[running.caller]),
+                Step::ReplyKept { reply, .. } if world.kept(reply).is_some() => {
+                    (3, world.thread(world.kept(reply).unwrap_or_default()))
+                }
+                _ => (4, running),
             };
             let wide = usize::from(foreign.kind.is_wide());
             let _ = world.step(&step);

@@ -182,12 +182,22 @@ impl Step {
     pub fn settled(self, world: &World) -> Self {
         let foreign = world.running().is_some_and(|running| world.thread(running).is_foreign());
         match self {
-            // Others serve such where they can.
+            // Others serve such where they can: some at once, some are put aside, and answered before others.
             Self::Foreign if !foreign => {
                 let host = world.running().filter(|&running| world.thread(running).kind == Kind::Host);
+                let calls = |name: usize| world.thread(name).fault().is_some_and(|raised| raised.is_foreign_call());
+                let kept = (0..REPLIES).find(|&reply| world.kept(reply).is_some_and(calls));
+                // Where nobody else can go on, somebody must not wait.
+                let others = world.cpu.ready.occupied != 0;
+                let free = (0..REPLIES).find(|&reply| others && world.kept(reply).is_none());
                 return match host {
                     Some(host) if !world.thread(host).caller.is_none() => {
-                        Self::ReturnHome(Message::new(0, &[host as u64; 7]))
+                        let words = [host as u64; 7];
+                        match (world.thread(host).account.messages() % 4, kept, free) {
+                            (0, _, Some(reply)) => Self::KeepHome(reply),
+                            (1 | 2, Some(reply), _) => Self::ReplyKept { reply, message: Message::new(ANSWER, &words) },
+                            _ => Self::ReturnHome(Message::new(0, &words)),
+                        }
                     }
                     Some(_) if world.endpoint(0).is_some() => Self::Receive { endpoint: 0, blocking: true },
                     _ => Self::Yield,
@@ -368,9 +378,19 @@ pub fn foreign_trace() -> impl Strategy<Value = Vec<Step>> {
     };
     let steps =
         prop_oneof![12 => step(), 8 => Just(Step::Foreign), 3 => message().prop_map(Step::ReturnHome), 1 => makes()];
-    (trace(), vec(makes(), 1..6), vec(steps, 1..150)).prop_map(|(mut start, foreign, rest)| {
+    let busy = vec(prop_oneof![1 => step(), 12 => Just(Step::Foreign)], 1..150).prop_map(|steps| (true, steps));
+    let rest = prop_oneof![vec(steps, 1..150).prop_map(|steps| (false, steps)), busy];
+    (trace(), vec(makes(), 1..6), rest).prop_map(|(mut start, foreign, (plain, rest))| {
         start.truncate(THREADS);
-        start[0] = Step::Start { thread: 0, new: New { kind: Kind::Host, task: 0, priority: 30, budget: None } };
+        // Where they do little else the host outranks all others, which are equals, nobody's budget has an end, and there are no other hosts.
+        let priority = if plain { 63 } else { 30 };
+        start[0] = Step::Start { thread: 0, new: New { kind: Kind::Host, task: 0, priority, budget: None } };
+        for step in start.iter_mut().skip(1).filter(|_| plain) {
+            if let Step::Start { new, .. } = step {
+                (new.budget, new.priority) = (None, 7);
+                new.kind = if new.kind == Kind::Host { Kind::Small } else { new.kind };
+            }
+        }
         start.extend(foreign);
         start.extend(rest);
         start

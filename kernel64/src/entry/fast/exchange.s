@@ -165,7 +165,7 @@ lilliput_wide_entry:
     jb lilliput_signal64
 lilliput_host_call:
     cmp eax, [rsp + {places}]
-    jae lilliput_general64_long
+    jae lilliput_reply_kept
     cmp dword ptr gs:[{attention}], 0
     jne lilliput_general64_long
     CHECK_CALL lilliput_general64
@@ -189,7 +189,7 @@ lilliput_host_call:
 
 62: cmp eax, {return_receive}
     je lilliput_return64
-    jmp lilliput_general64_long
+    jmp lilliput_keep_receive
 
 # SYSENTER keeps nothing and clears IF only (Intel SDM vol. 2, SYSENTER): the entry page passes the stack pointer in ECX, the
 # return address is fixed, and NT, TF, AC and DF arrive as the user left them. A single step that was pending is

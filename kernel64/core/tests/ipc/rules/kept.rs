@@ -1,6 +1,8 @@
 //! Callers that are put aside.
 
 use lilliput_abi::Error;
+use lilliput_abi::fault::RESUME;
+use lilliput_abi::foreign::ANSWER;
 use lilliput_core::thread::{Kind, State};
 
 use super::{NONE, call, receive, server_and_client, words, world};
@@ -106,4 +108,61 @@ fn a_kept_callers_deadline_and_end_free_the_object() {
     world.run(Step::KeepHome(0));
     world.run(Step::DestroyReply(0));
     assert_eq!((world.running(), world.status(2)), (Some(2), Err(Error::Gone)));
+}
+
+/// A host that serves thread 1 and keeps thread 2, both foreign, of the same priority.
+fn host_with_guest(kind: Kind) -> World {
+    let mut world = world(&[(Kind::Host, 20), (kind, 10), (kind, 10)]);
+    world.run(receive());
+    world.run(Step::MakeForeign { thread: 2, handler: 0, badge: 2 });
+    world.run(Step::Yield);
+    world.run(Step::MakeForeign { thread: 1, handler: 0, badge: 1 });
+    world.run(Step::Foreign);
+    assert_eq!((world.running(), world.status(0)), (Some(0), Ok(2)));
+    let before = world.fast_taken;
+    world.run(Step::KeepHome(0));
+    assert_eq!((world.running(), world.kept(0), world.fast_taken), (Some(1), Some(2), before + 1));
+    world.run(Step::Foreign);
+    assert_eq!((world.running(), world.status(0)), (Some(0), Ok(1)));
+    world
+}
+
+#[test]
+fn a_host_puts_foreign_threads_aside_and_answers_them_on_the_fast_path() {
+    for kind in [Kind::Small, Kind::Wide] {
+        let mut world = host_with_guest(kind);
+        let before = world.fast_taken;
+        world.run(answer(0, Message::new(ANSWER, &[3; 7])));
+        assert_eq!((world.running(), world.status(0), world.kept(0)), (Some(0), Ok(0), None));
+        assert_eq!((world.state(2), world.thread(2).registers.status), (State::Ready, 3));
+        world.run(Step::ReturnHome(Message::new(0, &[4; 7])));
+        assert_eq!((world.running(), world.fast_taken), (Some(1), before + 2));
+    }
+}
+
+#[test]
+fn who_outranks_the_guest_is_not_answered_on_the_fast_path_and_runs_before_it() {
+    let mut world = host_with_guest(Kind::Small);
+    world.run(Step::SetPriority { thread: 2, priority: 11 });
+    let before = world.fast_taken;
+    world.run(answer(0, Message::new(ANSWER, &[3; 7])));
+    assert_eq!((world.running(), world.status(0), world.fast_taken), (Some(0), Ok(0), before));
+    world.run(Step::ReturnHome(Message::new(0, &[4; 7])));
+    assert_eq!((world.running(), world.state(1)), (Some(2), State::Ready));
+}
+
+#[test]
+fn an_answer_to_who_is_kept_that_sets_no_registers_goes_the_general_way() {
+    for (message, result) in [
+        (Message::new(ANSWER, &[3; 4]), Err(Error::BadMessage)),
+        (Message::new(ANSWER, &[3; 8]), Err(Error::BadMessage)),
+        (Message::new(RESUME, &[3; 7]), Ok(0)),
+        (Message::new(RESUME, &[]), Ok(0)),
+    ] {
+        let mut world = host_with_guest(Kind::Small);
+        let (before, registers) = (world.fast_taken, world.thread(2).registers);
+        world.run(answer(0, message));
+        assert_eq!((world.status(0), world.kept(0).is_none(), world.fast_taken), (result, result.is_ok(), before));
+        assert_eq!(world.thread(2).registers, registers);
+    }
 }

@@ -44,6 +44,17 @@ impl World {
                 }
                 taken
             }
+            Step::KeepHome(reply) => {
+                self.load(&Message::default());
+                // By a right to receive, which all capabilities here have.
+                let reply = admit(&self.machine.replies, self.replies[reply])?;
+                fast::keep_receive(&mut self.machine, &mut self.cpu, reply)
+            }
+            Step::ReplyKept { reply, message } => {
+                self.load(&message);
+                let reply = admit(&self.machine.replies, self.replies[reply])?;
+                fast::reply_kept(&mut self.machine, &mut self.cpu, reply)
+            }
             Step::Signal { notification, bits } => {
                 self.load(&Message::default());
                 let notification = admit(&self.machine.notifications, self.notifications[notification])?;
