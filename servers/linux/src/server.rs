@@ -147,9 +147,6 @@ impl<M: Machine> Server<M> {
     /// place of the call's number.
     #[inline(always)]
     pub fn call(&mut self, badge: u32, words: &mut Words) -> Answer {
-        if let Some(result) = self.call_simple(badge, words) {
-            return Answer::Result(result);
-        }
         let me = (badge as usize).wrapping_sub(1);
         let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
         let arch = thread.arch;
@@ -170,15 +167,22 @@ impl<M: Machine> Server<M> {
         let number = number as u32 as usize;
         let outcome = match self.calls.get(arch, number) {
             Some(call) => call(self, &arguments),
-            None => self.is_unknown(number),
+            None => self.call_other(number),
         };
+        let nothing_else = self.events.is_empty() && self.later.is_empty() && !self.has_signals(me);
         match outcome {
-            // The usual way out: nothing happened that others wait for, and no signal.
-            Ok(Outcome::Done(value)) if self.events.is_empty() && self.later.is_empty() && !self.has_signals(me) => {
+            // The usual ways out: nothing happened that others wait for, and no signal.
+            Ok(Outcome::Done(value)) if nothing_else => {
                 // It may have ended itself, by what it did to its process.
                 let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
                 thread.runs = true;
                 Answer::Result(value)
+            }
+            Ok(Outcome::Wait(channel)) if nothing_else => {
+                let Some(Some(thread)) = self.threads.get_mut(me) else { return Answer::Nobody };
+                thread.is_kept = true;
+                self.begin_wait(me, Waiting { number, arguments, channel });
+                Answer::Keep
             }
             outcome => {
                 let answer = self.conclude(me, number, &arguments, outcome);
@@ -187,8 +191,12 @@ impl<M: Machine> Server<M> {
         }
     }
 
-    fn is_unknown(&mut self, number: usize) -> Result {
+    /// A call that is simple, and was not tried as such, or none.
+    fn call_other(&mut self, number: usize) -> Result {
         let arch = self.thread().arch;
+        if let Some(call) = self.calls.simple(arch, number) {
+            return Ok(Outcome::Done(call(self.thread())));
+        }
         let is_new = !self.unknown.contains(&(arch, number)) && self.unknown.len() < MOST_UNKNOWN;
         if is_new {
             self.unknown.push((arch, number));
@@ -201,7 +209,7 @@ impl<M: Machine> Server<M> {
     /// What is left to do about a thread after its call: waiting, signals.
     fn conclude(&mut self, me: usize, number: usize, arguments: &[u64; 6], outcome: Result) -> Answer {
         self.catch_up();
-        let mut result = match outcome {
+        let result = match outcome {
             Ok(Outcome::Done(value)) => Some(value),
             Err(error) => Some(-i64::from(error.into_raw()) as u64),
             Ok(Outcome::Registers) => None,
@@ -214,11 +222,16 @@ impl<M: Machine> Server<M> {
                 return self.interrupt(me, number, channel);
             }
         };
-        self.end_wait(me);
-        if self.has_signals(me) {
-            return self.deliver(me, result.take());
+        self.leave_wait(me);
+        self.end_call(me, result)
+    }
+
+    /// A thread's call, which waits no more, is over; whatever its signals do comes first.
+    fn end_call(&mut self, me: usize, result: Option<u64>) -> Answer {
+        if let Some(thread) = &mut self.threads[me] {
+            thread.end_call();
         }
-        self.go_on(me, result)
+        if self.has_signals(me) { self.deliver(me, result) } else { self.go_on(me, result) }
     }
 
     /// When the first wait ends by time.

@@ -151,7 +151,7 @@ impl Waits {
     /// Puts whoever called last aside, into the reply object at this place, and waits for the next message, until then and no longer; its badge.
     fn keep(&mut self, until: u64, place: u32, message: &mut Message) -> Result<u32, Error> {
         let ends = self.set(until);
-        *message = Message::default();
+        message.tag = Tag::default();
         match wait(Operation::KeepReceive, place, ends, message) {
             // Who is not there any more is not put anywhere.
             Err(error) if error != Error::TimedOut => wait(Operation::Receive, place::SERVICE, ends, message),
@@ -166,7 +166,7 @@ impl Waits {
             Answer::Result(_) => message.tag = Tag::new(foreign::ANSWER, foreign::WORDS),
             Answer::Resume => *message = Message::new(fault::RESUME, &[]),
             Answer::Keep | Answer::Nobody => {
-                *message = Message::default();
+                message.tag = Tag::default();
                 return wait(Operation::Receive, place::SERVICE, ends, message);
             }
         }

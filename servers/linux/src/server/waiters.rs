@@ -54,10 +54,14 @@ impl<M: Machine> Server<M> {
         let thread = self.threads[place].as_mut()?;
         let waiting = thread.waiting.take()?;
         self.deadline_may_be_new |= thread.deadline.is_some();
-        if let Some(list) = Waiters::list(waiting.channel)
-            && let Some(at) = self.waiters.0[list].iter().position(|&other| other == place)
-        {
-            self.waiters.0[list].remove(at);
+        if let Some(list) = Waiters::list(waiting.channel) {
+            let waiters = &mut self.waiters.0[list];
+            // Who came first is the usual one.
+            if waiters.front() == Some(&place) {
+                waiters.pop_front();
+            } else if let Some(at) = waiters.iter().position(|&other| other == place) {
+                waiters.remove(at);
+            }
         }
         Some(waiting)
     }
@@ -94,10 +98,10 @@ impl<M: Machine> Server<M> {
 
     /// A call that waited is done, with this result.
     pub(crate) fn finish(&mut self, place: usize, value: u64) {
-        if let Some(waiting) = self.threads[place].as_ref().and_then(|thread| thread.waiting) {
-            let answer = self.conclude(place, waiting.number, &waiting.arguments, Ok(Outcome::Done(value)));
-            self.answer(place, answer, &waiting);
-        }
+        self.catch_up();
+        let Some(waiting) = self.leave_wait(place) else { return };
+        let answer = self.end_call(place, Some(value));
+        self.answer(place, answer, &waiting);
     }
 
     /// A call that waited is tried again.
