@@ -10,6 +10,7 @@
 //! | `fast/fault.s` | a page fault and its answer |
 //! | `fast/foreign.s` | a foreign thread's system call, and its answer |
 //! | `fast/kept.s` | a foreign thread that its host puts aside, and its answer |
+//! | `fast/vector.s` | the use of vector registers that hold the thread's state already |
 //!
 //! This is what `lilliput_core::ipc::fast` says, in assembly: all checks first, a marked point of no return, then the
 //! commit. A check that fails leaves everything as it was and goes to the general path, which decides by the
@@ -65,8 +66,8 @@ use lilliput_core::endpoint::{Endpoint, NOTIFICATIONS, Notification, Queue};
 use lilliput_core::ipc::fast::FAULTED;
 use lilliput_core::plan::Loaded;
 use lilliput_core::registers::{FLAGS, NEVER_OF_A_USER};
-use lilliput_core::scheduler::ReadyQueue;
 use lilliput_core::reply::{REPLIES, Reply};
+use lilliput_core::scheduler::ReadyQueue;
 use lilliput_core::slab::Object;
 use lilliput_core::task::Task;
 use lilliput_core::thread::{
@@ -86,6 +87,8 @@ unsafe extern "C" {
     pub safe fn lilliput_sysenter();
     /// The gate of page faults.
     pub safe fn lilliput_page_fault();
+    /// The gate of #NM.
+    pub safe fn lilliput_device_not_available();
     /// The gate of `int 0x80`.
     pub safe fn lilliput_foreign_interrupt();
 }
@@ -144,6 +147,7 @@ global_asm!(
     include_str!("fast/fault.s"),
     include_str!("fast/foreign.s"),
     include_str!("fast/kept.s"),
+    include_str!("fast/vector.s"),
     counting = const cfg!(feature = "count-switches") as u8,
     accounting = const !cfg!(feature = "without-accounting") as u8,
     current = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, current),
@@ -257,6 +261,10 @@ global_asm!(
     sysenter_tag = const Tag::new(SYSENTER_LABEL, foreign::WORDS).0,
     foreign_stub = sym trap::foreign_stub,
     page_fault_stub = sym trap::page_fault_stub,
+    device_stub = sym trap::device_stub,
+    virtual_8086 = const trap::VM,
+    vector_owner = const offset_of!(PerCpu, cpu) + offset_of!(Cpu, vector_owner),
+    nowhere = const Endpoint::BASE,
     reply = const REPLIES as i64 - Endpoint::BASE as i64,
     reply_key = const offset_of!(Reply, header),
     reply_caller = const offset_of!(Reply, caller),

@@ -12,8 +12,8 @@ use lilliput_core::thread::Registers;
 use x86_64::VirtAddr;
 
 use super::exit;
-use super::fast::{lilliput_foreign_interrupt, lilliput_page_fault};
-use crate::cpu::idt::vector::PAGE_FAULT;
+use super::fast::{lilliput_device_not_available, lilliput_foreign_interrupt, lilliput_page_fault};
+use crate::cpu::idt::vector::{DEVICE_NOT_AVAILABLE, PAGE_FAULT};
 use crate::panic;
 use crate::trap;
 
@@ -74,7 +74,7 @@ impl TrapFrame {
 }
 
 /// The flag of virtual-8086 mode.
-const VM: u64 = 1 << 17;
+pub(super) const VM: u64 = 1 << 17;
 
 /// Bytes of a stub: a push and a short jump.
 const STUB_SIZE: u64 = 4;
@@ -89,10 +89,11 @@ const fn stub_offset(vector: u8) -> u64 {
     STUB_SIZE * vector + WAY_OUT * (vector / GROUP)
 }
 
-/// Where a vector's gate leads: to its stub, but for page faults and foreign system calls, which have a faster way.
+/// Where a vector's gate leads: to its stub, but for page faults, foreign system calls, and what wants vector registers, which have a faster way.
 pub fn gate(vector: u8) -> VirtAddr {
     VirtAddr::new(match vector {
         PAGE_FAULT => lilliput_page_fault as *const () as u64,
+        DEVICE_NOT_AVAILABLE => lilliput_device_not_available as *const () as u64,
         foreign::VECTOR => lilliput_foreign_interrupt as *const () as u64,
         _ => stubs as *const () as u64 + stub_offset(vector),
     })
@@ -102,6 +103,12 @@ pub fn gate(vector: u8) -> VirtAddr {
 #[unsafe(naked)]
 pub extern "C" fn page_fault_stub() {
     naked_asm!("jmp {stubs} + {offset}", stubs = sym stubs, offset = const stub_offset(PAGE_FAULT))
+}
+
+/// The stub of #NM.
+#[unsafe(naked)]
+pub extern "C" fn device_stub() {
+    naked_asm!("jmp {stubs} + {offset}", stubs = sym stubs, offset = const stub_offset(DEVICE_NOT_AVAILABLE))
 }
 
 /// The stub of foreign system calls.

@@ -47,6 +47,19 @@ pub mod result {
     pub const OVERTIME: Word = 3;
 }
 
+/// Bits of the notification that the server hears of where it receives messages.
+pub mod signal {
+    use crate::message::Word;
+
+    /// Somebody typed.
+    pub const TYPED: Word = 1;
+    /// A time has come that its clock was set to.
+    pub const TIME_CAME: Word = 2;
+}
+
+/// The server answers before its programs run.
+pub const SERVER_PRIORITY: u8 = 32;
+
 /// The first I/O ports of the two UARTs that programs print by.
 pub mod port {
     /// Standard output: COM2.

@@ -64,8 +64,10 @@ pub mod linux {
     pub const ERRORS: u32 = 20;
     /// The interrupt of the first of these ports, if somebody types there.
     pub const INTERRUPT: u32 = 21;
-    /// Signalled by it.
-    pub const INTERRUPTED: u32 = 22;
+    /// What the server hears of where it receives messages: [`crate::linux::signal`].
+    pub const SIGNALS: u32 = 22;
+    /// Signals that a time has come.
+    pub const TIME_CAME: u32 = 23;
 }
 
 /// More places of the console server: those of its input.

@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod arenas;
+mod clock;
 mod kernel;
 mod memory;
 mod serial;
@@ -14,15 +15,16 @@ mod work;
 
 use lilliput_abi::error::CARRIED;
 use lilliput_abi::tag::carried;
-use lilliput_abi::{Error, Operation, Tag, fault, foreign};
+use lilliput_abi::{Error, Operation, Tag, fault};
 use lilliput_linux::memory::Pool;
 use lilliput_linux::{Answer, Machine, Server, Stream, Way};
-use lilliput_runtime::invoke::{invoke, invoke_timed};
-use lilliput_runtime::place::linux::INTERRUPTED;
-use lilliput_runtime::time::{Deadline, set_deadline};
+use lilliput_runtime::invoke::invoke;
+use lilliput_runtime::linux::signal;
+use lilliput_runtime::place::linux::SIGNALS;
 use lilliput_runtime::{Message, Notification, Word, place};
 use lilliput_user64::{Native, entry, return_receive_while};
 
+use crate::clock::Clock;
 use crate::kernel::Kernel;
 use crate::work::{Outcome, Work};
 
@@ -40,12 +42,11 @@ fn main(pool: Word, archive: Word) -> Word {
     let work = Work::read(archive);
     let types = work.start().terminal.is_some();
     serial::start(types);
+    let clock = Notification::<Native>::at(SIGNALS).bind().and_then(|()| Clock::new());
+    let clock = clock.unwrap_or_else(|error| panic!("the clock: {error:?}"));
     if types {
-        Notification::<Native>::at(INTERRUPTED)
-            .bind()
-            // What was typed before there was a program is nobody's; only from now on does the port interrupt.
-            .and_then(|()| serial::take_typed(|_| ()))
-            .unwrap_or_else(|error| panic!("the terminal's keys: {error:?}"));
+        // What was typed before there was a program is nobody's; only from now on does the port interrupt.
+        serial::take_typed(|_| ()).unwrap_or_else(|error| panic!("the terminal's keys: {error:?}"));
     }
     if types && work.deaths > 0 {
         // Whoever types sees no log.
@@ -63,7 +64,7 @@ fn main(pool: Word, archive: Word) -> Word {
         serial::mark(job.mark);
         let before = server.machine.in_use();
         let outcome = match server.run(job.arguments, &work.environment, work.input) {
-            Ok(()) => serve(&mut server, work.seconds),
+            Ok(()) => serve(&mut server, &clock, work.seconds),
             Err(error) => Outcome::Refused(error),
         };
         server.end_all();
@@ -76,34 +77,39 @@ fn main(pool: Word, archive: Word) -> Word {
 }
 
 /// Serves the programs until the first has ended, or has run for so many seconds, if that is not 0.
-fn serve(server: &mut Server<Kernel>, seconds: u64) -> Outcome {
+fn serve(server: &mut Server<Kernel>, clock: &Clock, seconds: u64) -> Outcome {
     let end = if seconds == 0 { u64::MAX } else { server.machine.now() + seconds * 1_000_000_000 };
     // What came last and from whom, and what is to be answered to it.
     let (mut message, mut badge, mut answer) = (Message::default(), 0, Answer::Nobody);
-    let mut waits = Waits::default();
     loop {
         if let Some(end) = server.ended() {
             return Outcome::Ended(end);
         }
-        let received = match (server.deadline().unwrap_or(u64::MAX).min(end), answer) {
-            (u64::MAX, Answer::Result(_)) => answer_calls(server, &mut message),
-            (at, Answer::Keep) => waits.keep(at, server.machine.place_of_kept(badge), &mut message),
-            (at, _) => waits.next(at, answer, &mut message),
+        clock.set(server.deadline().unwrap_or(u64::MAX).min(end));
+        let received = match answer {
+            Answer::Result(_) => answer_calls(server, &mut message),
+            Answer::Keep => keep(server.machine.place_of_kept(badge), &mut message),
+            Answer::Resume => resume(&mut message),
+            Answer::Nobody => receive(&mut message),
         };
         answer = match received {
             Ok(status) if is_signal(status, &message) => {
-                serial::take_typed(|bytes| server.typed(bytes))
-                    .unwrap_or_else(|error| panic!("the terminal's interrupt: {error:?}"));
+                let signals = message.words[0];
+                if signals & signal::TYPED != 0 {
+                    serial::take_typed(|bytes| server.typed(bytes))
+                        .unwrap_or_else(|error| panic!("the terminal's interrupt: {error:?}"));
+                }
+                if signals & signal::TIME_CAME != 0 {
+                    if server.machine.now() >= end {
+                        return Outcome::Overtime(seconds);
+                    }
+                    server.tick();
+                }
                 Answer::Nobody
             }
             Ok(status) => {
                 badge = status;
                 serve_one(server, badge, &mut message)
-            }
-            Err(Error::TimedOut) if server.machine.now() >= end => return Outcome::Overtime(seconds),
-            Err(Error::TimedOut) => {
-                server.tick();
-                Answer::Nobody
             }
             Err(error) => panic!("the Linux server's endpoint: {error:?}"),
         };
@@ -119,10 +125,10 @@ fn answer_calls(server: &Server<Kernel>, message: &mut Message) -> Result<u32, E
             && message.words.first_chunk_mut().is_some_and(|words| server.call_simple(status, words).is_some())
     });
     // Who is not there any more needs no answer.
-    Error::from_status(received).or_else(|_| wait(Operation::Receive, place::SERVICE, false, message))
+    Error::from_status(received).or_else(|_| receive(message))
 }
 
-/// Whether it is no message, but the signal of the terminal's interrupt.
+/// Whether it is no message, but signals.
 fn is_signal(status: u32, message: &Message) -> bool {
     status & CARRIED != 0 && message.tag.flags() & carried::SIGNALS != 0
 }
@@ -131,58 +137,24 @@ fn is_call(message: &Message) -> bool {
     Way::from_label(message.label()).is_some()
 }
 
-/// Waits that may have an end.
-#[derive(Default)]
-struct Waits {
-    /// The deadline that the thread has.
-    deadline: u64,
+/// Waits for the next message; its badge.
+fn receive(message: &mut Message) -> Result<u32, Error> {
+    message.tag = Tag::default();
+    invoke::<Native>(Operation::Receive, place::SERVICE, message)
 }
 
-impl Waits {
-    /// Whether a wait ends, at this time, for which the deadline is set.
-    fn set(&mut self, until: u64) -> bool {
-        if until != u64::MAX && until != self.deadline {
-            set_deadline::<Native>(Deadline::SinceBoot(until));
-            self.deadline = until;
-        }
-        until != u64::MAX
-    }
-
-    /// Puts whoever called last aside, into the reply object at this place, and waits for the next message, until then and no longer; its badge.
-    fn keep(&mut self, until: u64, place: u32, message: &mut Message) -> Result<u32, Error> {
-        let ends = self.set(until);
-        message.tag = Tag::default();
-        match wait(Operation::KeepReceive, place, ends, message) {
-            // Who is not there any more is not put anywhere.
-            Err(error) if error != Error::TimedOut => wait(Operation::Receive, place::SERVICE, ends, message),
-            received => received,
-        }
-    }
-
-    /// Answers what came last, and waits for the next message, until then and no longer; its badge.
-    fn next(&mut self, until: u64, answer: Answer, message: &mut Message) -> Result<u32, Error> {
-        let ends = self.set(until);
-        match answer {
-            Answer::Result(_) => message.tag = Tag::new(foreign::ANSWER, foreign::WORDS),
-            Answer::Resume => *message = Message::new(fault::RESUME, &[]),
-            Answer::Keep | Answer::Nobody => {
-                message.tag = Tag::default();
-                return wait(Operation::Receive, place::SERVICE, ends, message);
-            }
-        }
-        // Where it received last. Who is not there any more needs no answer.
-        match wait(Operation::ReplyReceive, 0, ends, message) {
-            Err(error) if error != Error::TimedOut => wait(Operation::Receive, place::SERVICE, ends, message),
-            received => received,
-        }
-    }
+/// Puts whoever called last aside, into the reply object at this place, and waits for the next message; its badge.
+fn keep(place: u32, message: &mut Message) -> Result<u32, Error> {
+    message.tag = Tag::default();
+    // Who is not there any more is not put anywhere.
+    invoke::<Native>(Operation::KeepReceive, place, message).or_else(|_| receive(message))
 }
 
-fn wait(operation: Operation, index: u32, ends: bool, message: &mut Message) -> Result<u32, Error> {
-    match ends {
-        true => invoke_timed::<Native>(operation, index, message),
-        false => invoke::<Native>(operation, index, message),
-    }
+/// Lets whoever called last go on with the registers that it has, and waits for the next message; its badge.
+fn resume(message: &mut Message) -> Result<u32, Error> {
+    message.tag = Tag::new(fault::RESUME, 0);
+    // Where it received last. Who is not there any more needs no answer.
+    invoke::<Native>(Operation::ReplyReceive, 0, message).or_else(|_| receive(message))
 }
 
 /// Serves a message; how it is to be answered. Words that are a system call's become those of its answer.

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use core::mem;
 
-use super::{Outcome, Server};
+use super::Server;
 use crate::machine::Machine;
 use crate::process::{Channel, Waiting};
 

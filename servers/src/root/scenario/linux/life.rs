@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use lilliput_abi::Rights;
 use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability};
 use lilliput_abi::object::fact;
-use lilliput_runtime::linux::{parameter, port};
+use lilliput_runtime::linux::{SERVER_PRIORITY, parameter, port, signal};
 use lilliput_runtime::object::Factory;
 use lilliput_runtime::{Word, place};
 use lilliput_user64::Native;
@@ -17,8 +17,6 @@ use crate::spawn::{Child, Space};
 use crate::supervisor::{Id, Supervisor};
 use crate::{DEVICES, FACTORY, SELF, SYSTEM};
 
-/// The server answers before its programs run.
-const SERVER_PRIORITY: u8 = 32;
 /// The ports of programs' output and errors.
 const PORTS: [(u32, u16); 2] = [(place::linux::OUTPUT, port::OUTPUT), (place::linux::ERRORS, port::ERRORS)];
 const PORT_COUNT: u32 = 8;
@@ -79,14 +77,16 @@ impl Life {
             names.push(ports.place());
             child.grant(place, ports.place(), Rights::SEND, 0)?;
         }
+        let signals = context(maker.create_notification(), "what the Linux server hears of")?;
+        names.push(signals.place());
+        child.grant(place::linux::SIGNALS, signals.place(), Rights::RECEIVE, 0)?;
+        child.grant(place::linux::TIME_CAME, signals.place(), Rights::SEND, signal::TIME_CAME as u32)?;
         // An interrupt that waits for keys keeps the kernel from telling a deadlock: so it is there only if somebody types.
         if settings.linux_terminal != 0 {
             let interrupt = context(maker.create_interrupt(DEVICES, port::OUTPUT_LINE), "the terminal's interrupt")?;
-            let interrupted = context(maker.create_notification(), "a notification of the terminal's")?;
-            names.extend([interrupt.place(), interrupted.place()]);
-            context(interrupt.bind(interrupted, 1), "binding the terminal's interrupt")?;
+            names.push(interrupt.place());
+            context(interrupt.bind(signals, signal::TYPED as u32), "binding the terminal's interrupt")?;
             child.grant(place::linux::INTERRUPT, interrupt.place(), Rights::SEND, 0)?;
-            child.grant(place::linux::INTERRUPTED, interrupted.place(), Rights::RECEIVE, 0)?;
         }
         for (number, name) in [
             (parameter::TREE, "tree.cpio"),
