@@ -17,15 +17,16 @@ use crate::state::Kernel;
 
 const INVALID_OPCODE: u8 = 6;
 
-/// The running thread raised an exception, or made a foreign system call: its handler is told, and its answer decides. Without a handler the
-/// task's threads stop.
+/// The running thread raised an exception, or made a foreign system call: its handler is told, and its answer decides.
+/// Without a handler it stops.
 pub fn raise(kernel: &mut Kernel, this: &mut PerCpu, raised: Fault) -> Decision {
     let machine = &mut kernel.machine;
     let running = this.cpu.current;
     machine.threads[running].account.faults += u64::from(!raised.is_foreign_call());
     let Some((endpoint, badge)) = machine.handler(running) else {
         report(&machine.threads[running], running, raised, "no handler");
-        return stop_task(kernel, this, running);
+        lilliput_core::ipc::end::detach(machine, &mut this.cpu, running);
+        return Decision::Block;
     };
     let decision = general::raise(machine, &mut this.cpu, endpoint, badge, raised);
     if machine.threads[running].state == State::Stopped {
@@ -42,17 +43,6 @@ pub fn wrong_mode(kernel: &mut Kernel, this: &mut PerCpu) -> Decision {
     let Frame { ip, sp, .. } = thread.frame;
     thread.interrupt(Interrupted { ip, sp, flags: FLAGS, ..Interrupted::default() });
     raise(kernel, this, Fault { vector: INVALID_OPCODE, code: 0, address: 0 })
-}
-
-/// Stops all threads of the running thread's task.
-fn stop_task(kernel: &mut Kernel, this: &mut PerCpu, running: Index<Thread>) -> Decision {
-    let machine = &mut kernel.machine;
-    let mut thread = machine.tasks[machine.threads[running].task].threads;
-    while !thread.is_none() {
-        lilliput_core::ipc::end::detach(machine, &mut this.cpu, thread);
-        thread = machine.threads[thread].sibling;
-    }
-    Decision::Block
 }
 
 fn report(thread: &Thread, index: Index<Thread>, raised: Fault, why: &str) {

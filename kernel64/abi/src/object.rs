@@ -154,7 +154,7 @@ methods! {
         /// Copies a capability of the caller's, which needs [`Rights::GRANT`], into this task:
         /// `(capability, rights, badge, place or 0 for any) -> (place)`. A badge other than zero can't be changed.
         Grant = 3,
-        /// Deletes a capability from this task's table; the object stays: `(place)`
+        /// Deletes a capability from this task's table; the object stays: `(place)`. Word 1 is what the kernel goes on by.
         Delete = 4,
         /// Sets who is told of this task's faults: `(endpoint or 0, badge)`
         SetFaultHandler = 5,

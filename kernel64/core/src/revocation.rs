@@ -8,7 +8,7 @@ use lilliput_abi::Rights;
 
 use crate::capability::Capability;
 use crate::cpu::Cpu;
-use crate::ipc::end;
+use crate::ipc::evict::{Eviction, evict_sender};
 use crate::machine::Machine;
 use crate::slab::Index;
 use crate::task::Task;
@@ -29,6 +29,8 @@ pub struct Revocation {
     /// Number of the task or thread that is next, and place in the task's table.
     next: u32,
     place: u32,
+    /// The threads of a task that lost what they wait by, where these are many.
+    evicts: Option<Eviction>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,13 @@ impl Revocation {
         let taken = of.with_badge(if of.badge == 0 { badge } else { of.badge });
         // Who waits to send does so under the badge; who waits to receive has none.
         let spared_rights = if taken == of { of.rights() } else { of.rights() - Rights::SEND };
-        Self { of: taken, spared: (task, place), spared_rights, stage: Stage::Tasks, next: 1, place: 0 }
+        Self { of: taken, spared: (task, place), spared_rights, stage: Stage::Tasks, next: 1, place: 0, evicts: None }
+    }
+
+    /// One that takes nothing, and has these threads left.
+    pub fn rest(evicts: Eviction) -> Self {
+        let none = Self::new(Capability::NULL, 0, Index::NONE, 0);
+        Self { stage: Stage::Over, evicts: Some(evicts), ..none }
     }
 
     /// Whether this capability is one of those.
@@ -58,12 +66,17 @@ impl Revocation {
 
     /// Looks at up to `work` places or threads. True when it has looked at all.
     pub fn step(&mut self, machine: &mut Machine, cpu: &mut Cpu, work: u32) -> bool {
-        match self.stage {
-            Stage::Tasks => self.sweep_tables(machine, cpu, work),
-            Stage::Threads => self.sweep_threads(machine, cpu, work),
-            Stage::Over => {}
+        match (&mut self.evicts, self.stage) {
+            (Some(evicts), _) => {
+                if evicts.step(machine, cpu) {
+                    self.evicts = None;
+                }
+            }
+            (None, Stage::Tasks) => self.sweep_tables(machine, work),
+            (None, Stage::Threads) => self.sweep_threads(machine, cpu, work),
+            (None, Stage::Over) => {}
         }
-        self.stage == Stage::Over
+        self.stage == Stage::Over && self.evicts.is_none()
     }
 
     /// Whether a task has a capability left by which its threads wait.
@@ -71,9 +84,9 @@ impl Revocation {
         task == self.spared.0 && self.spared_rights.contains(right)
     }
 
-    fn sweep_tables(&mut self, machine: &mut Machine, cpu: &mut Cpu, work: u32) {
+    fn sweep_tables(&mut self, machine: &mut Machine, work: u32) {
         let mut left = work;
-        while left > 0 && self.next < machine.tasks.end() {
+        while left > 0 && self.evicts.is_none() && self.next < machine.tasks.end() {
             let Some(task) = machine.tasks.among(self.next..self.next + 1).next() else {
                 (self.next, left) = (self.next + 1, left - 1);
                 continue;
@@ -81,7 +94,7 @@ impl Revocation {
             let places = machine.tasks[task].capabilities.places();
             // It may be another table since the last step, and a shorter one.
             let end = places.min(self.place + left).max(self.place);
-            let seen = self.sweep_table(machine, cpu, task, end);
+            let seen = self.sweep_table(machine, task, end);
             left = left.saturating_sub(seen - self.place + TABLE_WORK);
             self.place = seen;
             if seen >= places || seen < end {
@@ -97,7 +110,7 @@ impl Revocation {
     }
 
     /// Up to a place of a task's table, or up to the last capability in it; says which. Who can't wait for messages or signals any more doesn't.
-    fn sweep_table(&self, machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, end: u32) -> u32 {
+    fn sweep_table(&mut self, machine: &mut Machine, task: Index<Task>, end: u32) -> u32 {
         let mut lost = Rights::empty();
         let table = &mut machine.tasks[task].capabilities;
         // Tables are filled from the front, so that most of one holds nothing. In a later step it is not known what was seen of it.
@@ -113,22 +126,10 @@ impl Revocation {
             }
             at += 1;
         }
-        self.evict(machine, cpu, task, lost);
+        if lost.contains(Rights::RECEIVE) && !self.goes_on(task, Rights::RECEIVE) {
+            self.evicts = Some(Eviction::new(machine, task, self.of));
+        }
         at
-    }
-
-    /// A task lost capabilities with these rights.
-    fn evict(&self, machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, lost: Rights) {
-        if !lost.contains(Rights::RECEIVE) || self.goes_on(task, Rights::RECEIVE) {
-            return;
-        }
-        let (number, key) = (self.of.number(), self.of.key);
-        if let Some(endpoint) = machine.endpoints.admit(number, key, Rights::empty()) {
-            end::evict(machine, cpu, task, endpoint);
-        }
-        if let Some(notification) = machine.notifications.admit(number, key, Rights::empty()) {
-            end::evict_waiters(machine, cpu, task, notification);
-        }
     }
 
     fn sweep_threads(&mut self, machine: &mut Machine, cpu: &mut Cpu, work: u32) {
@@ -140,7 +141,7 @@ impl Revocation {
                 machine.set_handler(thread, Capability::NULL);
             }
             if let Some(endpoint) = endpoint.filter(|_| !self.goes_on(machine.threads[thread].task, Rights::SEND)) {
-                end::evict_sender(machine, cpu, thread, endpoint, self.of.badge);
+                evict_sender(machine, cpu, thread, endpoint, self.of.badge);
             }
         }
         self.next = end;

@@ -66,8 +66,8 @@ pub struct Task {
     pub share: Share,
     /// Its threads, linked by `sibling`.
     pub threads: Index<Thread>,
-    /// How many these are: [`MOST_THREADS`](lilliput_abi::layout::MOST_THREADS) at most, since some of what is done to a task goes through
-    /// all of them at once.
+    /// How many these are: [`MOST_THREADS`](lilliput_abi::layout::MOST_THREADS) at most, since all of them move at once
+    /// where its space does.
     pub thread_count: u32,
     /// The first of the reply objects that have callers which it keeps: see [`Reply`].
     pub kept: Index<Reply>,

@@ -236,7 +236,8 @@ fn shrink(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, size: u64) 
 /// running thread, whoever it is, gets loaded what it needs when the kernel is left.
 fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space) {
     let machine = &mut kernel.machine;
-    machine.tasks[task].space = space;
+    let old = core::mem::replace(&mut machine.tasks[task].space, space);
+    let has_other_peers = (old.arena, old.owns_root) != (space.arena, space.owns_root);
     let mut next = machine.tasks[task].threads;
     while let Some(index) = next.some() {
         let thread = &mut machine.threads[index];
@@ -244,8 +245,13 @@ fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space
         // There are fewer arenas than that.
         thread.base = space.base as u32;
         (thread.cr3, thread.arena) = (space.cr3, space.arena as u8);
-        let below = Descriptor(thread.local.descriptor(Kind::Small)).is_below();
-        thread.set_local(local(&space, thread.local.storage(), below), space.owns_root);
+        let storage = thread.local.storage();
+        if !storage.is_none() {
+            let below = Descriptor(thread.local.descriptor(Kind::Small)).is_below();
+            thread.set_local(local(&space, storage, below), space.owns_root);
+        } else if has_other_peers {
+            thread.set_peers(space.owns_root);
+        }
         next = thread.sibling;
     }
     this.cpu.loaded.forget(task);

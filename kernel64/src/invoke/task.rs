@@ -3,7 +3,6 @@
 use lilliput_abi::object::{TaskMethod, kind};
 use lilliput_abi::{Error, Rights};
 use lilliput_core::capability::Capability;
-use lilliput_core::ipc::end;
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
 use lilliput_core::thread::Kind;
@@ -25,7 +24,7 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
         TaskMethod::Unmap => memory::unmap(kernel, this, task, call),
         TaskMethod::Move => memory::move_pages(kernel, this, task, call),
         TaskMethod::Grant => grant(kernel, this, task, call),
-        TaskMethod::Delete => delete(kernel, this, task, call.small(0)?).map(|()| DONE),
+        TaskMethod::Delete => revoke::delete(kernel, this, task, call),
         TaskMethod::SetFaultHandler => {
             let Some(handler) = fault_handler(kernel, this, call)? else { return Ok(call.again()) };
             kernel.machine.tasks[task].fault_handler = handler;
@@ -83,19 +82,6 @@ pub fn make_places(kernel: &mut Kernel, index: Index<Task>, places: u32) -> Resu
         unsafe { grow_table(capabilities) };
     }
     Ok(capabilities.places() == all)
-}
-
-/// Takes a capability from a task. If that was to receive from an endpoint, the task's threads don't any more.
-fn delete(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, place: u32) -> Result<(), Error> {
-    let machine = &mut kernel.machine;
-    let deleted = machine.tasks[task].capabilities.remove(place)?;
-    if let Some(endpoint) = machine.endpoints.admit(deleted.number(), deleted.key, Rights::RECEIVE) {
-        end::evict(machine, &mut this.cpu, task, endpoint);
-    }
-    if let Some(notification) = machine.notifications.admit(deleted.number(), deleted.key, Rights::RECEIVE) {
-        end::evict_waiters(machine, &mut this.cpu, task, notification);
-    }
-    Ok(())
 }
 
 fn grant(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, call: &Call) -> Answer {

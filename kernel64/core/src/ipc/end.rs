@@ -8,7 +8,6 @@ use crate::endpoint::{Endpoint, Notification};
 use crate::ipc::carry::Transfer;
 use crate::machine::Machine;
 use crate::slab::Index;
-use crate::task::Task;
 use crate::thread::{Obstacles, State, Thread};
 
 /// Takes a thread out of everything it is part of: its queue, the call that it makes, the call that it owes an
@@ -71,54 +70,6 @@ pub fn close_endpoint(machine: &mut Machine, cpu: &mut Cpu, endpoint: Index<Endp
     }
     let Endpoint { queue, residents, .. } = &machine.endpoints[endpoint];
     queue.head.is_none() && residents.is_none()
-}
-
-/// A task lost a capability to receive from an endpoint: its threads don't, unless they come by another one.
-pub fn evict(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, endpoint: Index<Endpoint>) {
-    let mut at = machine.tasks[task].threads;
-    while let Some(thread) = at.some() {
-        at = machine.threads[thread].sibling;
-        if machine.threads[thread].home.endpoint != endpoint {
-            continue;
-        }
-        if machine.state(cpu, thread) == State::Receiving {
-            machine.take_from(endpoint, thread);
-            release_caller(machine, cpu, thread, Error::Gone);
-        }
-        machine.leave_home(thread);
-    }
-}
-
-/// A task lost a capability to wait for a notification: its threads that do, or have its signals where they receive, don't any more.
-pub fn evict_waiters(machine: &mut Machine, cpu: &mut Cpu, task: Index<Task>, notification: Index<Notification>) {
-    let mut at = machine.tasks[task].threads;
-    while let Some(thread) = at.some() {
-        at = machine.threads[thread].sibling;
-        if machine.state(cpu, thread) == State::Waiting && machine.threads[thread].notification == notification {
-            withdraw(machine, cpu, thread, State::Waiting);
-            release_caller(machine, cpu, thread, Error::Gone);
-        }
-    }
-    let bound = machine.notifications[notification].bound;
-    if machine.threads[bound].task == task {
-        machine.unbind(bound);
-    }
-}
-
-/// Ends a thread's wait to send to an endpoint by a capability with this badge, or with any if that is 0, if that is what it does.
-pub fn evict_sender(
-    machine: &mut Machine,
-    cpu: &mut Cpu,
-    thread: Index<Thread>,
-    endpoint: Index<Endpoint>,
-    badge: u32,
-) {
-    let Thread { endpoint: at, badge: by, .. } = machine.threads[thread];
-    let sends = matches!(machine.state(cpu, thread), State::Sending | State::Calling);
-    if sends && at == endpoint && (badge == 0 || badge == by) {
-        machine.take_from(endpoint, thread);
-        release_caller(machine, cpu, thread, Error::Gone);
-    }
 }
 
 /// Ends the wait of up to `most` threads at a notification with `Gone`. True when nobody is left.

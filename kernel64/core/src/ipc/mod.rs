@@ -8,6 +8,7 @@
 
 pub mod carry;
 pub mod end;
+pub mod evict;
 pub mod fast;
 pub mod general;
 pub mod kept;

@@ -290,12 +290,8 @@ impl World {
         if let Some(at) = handler.and_then(|name| admit(&machine.endpoints, self.endpoints[name])) {
             return general::raise(machine, cpu, at, badge, fault);
         }
-        // Nobody is told: all threads of the task stop.
-        let mut thread = machine.tasks[thread.task].threads;
-        while let Some(index) = thread.some() {
-            end::detach(machine, cpu, index);
-            thread = machine.threads[index].sibling;
-        }
+        // Nobody is told: it stops.
+        end::detach(machine, cpu, cpu.current);
         Decision::Block
     }
 

@@ -251,6 +251,8 @@ pub const TRIALS: &[Trial] = &[
     beyond_limit("limit-old-slot"),
     // The last one: the kernel's table of threads is long afterwards, and whoever checks all of it at each entry is slow.
     alone("factory-threads", BOTH),
+    alone("crowd-loses-capability", BOTH),
+    alone("crowd-moves", NARROW),
 ];
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod partner;
 
 mod carrying;
 mod control;
+mod crowd;
 mod death;
 mod devices;
 mod errors;
@@ -90,6 +91,8 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "usage-returns" => objects::usage_returns::<K>,
         "factory-quotas" => factories::quotas::<K>,
         "factory-threads" => factories::threads_of_a_task::<K>,
+        "crowd-loses-capability" => crowd::capability_lost::<K>,
+        "crowd-moves" => crowd::space_changes::<K>,
         "factory-takes-all" => factories::takes_all::<K>,
         "factory-refusals" => factories::refusals::<K>,
         "factories-balance" => factories::balance::<K>,

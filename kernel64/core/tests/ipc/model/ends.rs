@@ -31,8 +31,7 @@ impl Model {
     pub(super) fn fault(&mut self, me: usize, raised: Raised, handler: Option<usize>, badge: u32) {
         let Raised { vector, code, address, ip, sp } = raised;
         let Some(endpoint) = handler.filter(|&name| self.endpoints[name].is_some()) else {
-            let task = self.thread(me).new.task;
-            self.tasks[task].clone().into_iter().for_each(|name| self.end(name));
+            self.end(me);
             return self.run_first();
         };
         self.thread(me).fault = Some([u64::from(vector) | u64::from(code & 0xff_ffff) << 8, address, ip, sp]);

@@ -1,8 +1,10 @@
 //! Answers.
 
-use lilliput_abi::Error;
+use lilliput_abi::{Error, Rights};
+use lilliput_core::capability::Capability;
 use lilliput_core::cpu::Decision;
-use lilliput_core::ipc::end;
+use lilliput_core::ipc::evict::Eviction;
+use lilliput_core::slab::Object;
 use lilliput_core::thread::{Kind, State};
 
 use super::{NONE, call, receive, reply_receive, server_and_client, words, world};
@@ -163,7 +165,9 @@ fn whoever_may_not_receive_any_more_has_no_home() {
     let mut world = server_and_client(Kind::Host, Kind::Small);
     let evict = |world: &mut World, name: usize| {
         let (task, endpoint) = (world.thread(name).task, world.thread(name).home.endpoint);
-        end::evict(&mut world.machine, &mut world.cpu, task, endpoint);
+        let header = world.machine.endpoints[endpoint].header();
+        let lost = Capability::new(endpoint.number(), header, Rights::RECEIVE);
+        assert!(Eviction::new(&mut world.machine, task, lost).step(&mut world.machine, &mut world.cpu));
         assert_eq!(world.machine.check(&world.cpu), Ok(()));
     };
     world.run(call(NONE));
