@@ -6,6 +6,7 @@ mod crossover;
 pub mod experiment;
 pub mod linux;
 mod scale;
+pub mod stretches;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -86,6 +87,7 @@ pub struct Arguments {
 enum Other {
     Linux(linux::Arguments),
     Experiment(experiment::Arguments),
+    Stretches(stretches::Arguments),
 }
 
 /// A benchmark whose figures `report` shows: its command, and how it is done.
@@ -113,6 +115,7 @@ pub fn main(
     match other {
         Some(Other::Linux(arguments)) => return linux::main(arguments),
         Some(Other::Experiment(arguments)) => return experiment::main(arguments),
+        Some(Other::Stretches(arguments)) => return stretches::main(arguments),
         None => (),
     }
     let prepared = Prepared::new(Needs::EMULATOR)?;

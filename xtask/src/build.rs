@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 pub use self::archive::Archive;
+pub use self::boot_text::boot_code;
 pub use self::cargo::{run as run_cargo, without_escapes};
 pub use self::config::{Config, Scenario};
 pub use self::kind::ALL as KINDS;

@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use self::accelerator::Accelerator;
 pub use self::emulator::Emulator;
 pub use self::firmware::Firmware;
-pub use self::plugin::Plugin;
+pub use self::plugin::{Plugin, Watched};
 use self::serial::Console;
 use crate::process;
 

@@ -13,6 +13,7 @@ mod linux_robust;
 mod linux_terminal;
 mod program;
 mod side_by_side;
+mod stretches;
 mod tally;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ use clap::Args;
 
 use self::side_by_side::Suite;
 use self::tally::Tally;
+use crate::bench;
 use crate::boot::Outcome;
 use crate::build::{Build, TextSize, text_size};
 use crate::ipc_path;
@@ -79,10 +81,12 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let costs = linux_costs::BOOTS.iter().map(|boot| boot.name);
     let counted = counts::BOOTS.iter().map(|boot| boot.name);
     let experiments = experiments::TRIALS.iter().map(|trial| trial.name);
+    let stretches = bench::stretches::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
     let own = [host::NAME, SIZE, PATHS].into_iter();
     own.chain(guest)
         .chain([disk::NAME])
+        .chain(stretches)
         .chain(counted)
         .chain(experiments)
         .chain(program)
@@ -122,6 +126,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
         }
         boots.push((disk::NAME, Box::new(|tally| disk::run(&prepared, limit, verbose, tally))));
+        for boot in &bench::stretches::BOOTS {
+            boots.push((boot.name, Box::new(|tally| stretches::run(boot, &prepared, limit, tally))));
+        }
         for boot in &counts::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
         }

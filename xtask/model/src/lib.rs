@@ -5,7 +5,8 @@
 //! modelled is a model, and says so wherever it appears.
 //!
 //! Reading order: [`mark`] (what the guest tells), [`class`] (kinds of instructions), [`count`], [`sets`], [`tlb`], [`cache`],
-//! [`memory`] (one processor's), [`processor`] (geometries and costs, with their sources), [`batch`], [`observer`], [`record`].
+//! [`memory`] (one processor's), [`processor`] (geometries and costs, with their sources), [`batch`], [`observer`], [`record`];
+//! and by itself [`passes`] (how long the kernel keeps interrupts off).
 #![forbid(unsafe_code)]
 
 pub mod batch;
@@ -15,6 +16,7 @@ pub mod count;
 pub mod mark;
 pub mod memory;
 pub mod observer;
+pub mod passes;
 pub mod processor;
 pub mod record;
 pub mod sets;

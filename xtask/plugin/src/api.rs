@@ -33,9 +33,14 @@ pub const NO_REGISTERS: c_int = 0;
 /// Reads and writes.
 pub const READ_WRITE: c_int = 3;
 
+/// As the emulator ends.
+pub type OnExit = extern "C" fn(Id, *mut c_void);
+/// The operation on a counter that the emulator does without a call: it adds.
+pub const ADD: c_int = 0;
+
 /// What is called when a block is translated.
 pub type OnTranslate = unsafe extern "C" fn(Id, *mut Block);
-/// Before an instruction is executed.
+/// Before an instruction, or a block, is executed.
 pub type OnExecute = unsafe extern "C" fn(c_uint, *mut c_void);
 /// After an access: with its virtual address.
 pub type OnAccess = unsafe extern "C" fn(c_uint, MemoryInfo, u64, *mut c_void);
@@ -49,6 +54,15 @@ unsafe extern "C" {
     pub fn qemu_plugin_insn_vaddr(instruction: *const Instruction) -> u64;
     /// In this version, where the emulator itself has the instruction's memory.
     pub fn qemu_plugin_insn_haddr(instruction: *const Instruction) -> *const c_void;
+    pub fn qemu_plugin_register_atexit_cb(id: Id, callback: OnExit, data: *mut c_void);
+    pub fn qemu_plugin_register_vcpu_tb_exec_cb(
+        block: *mut Block,
+        callback: OnExecute,
+        registers: c_int,
+        data: *mut c_void,
+    );
+    /// The counter is one of 64 bits.
+    pub fn qemu_plugin_register_vcpu_tb_exec_inline(block: *mut Block, operation: c_int, counter: *mut c_void, by: u64);
     pub fn qemu_plugin_register_vcpu_insn_exec_cb(
         instruction: *mut Instruction,
         callback: OnExecute,

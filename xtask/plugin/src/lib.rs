@@ -1,12 +1,14 @@
 //! A plugin of QEMU's TCG that shows a [`lilliput_model::Observer`] what the guest executes, and writes what it makes of that.
 //!
 //! Arguments: `out=FILE` for a line of JSON for each way of each batch, `descriptors=START-END`, in hexadecimal, for where the
-//! kernel's table of descriptors is, and `layout=lilliput` or `linux` for whose kernel it is. `cargo xtask bench --counts` builds and loads it.
+//! kernel's table of descriptors is, and `layout=lilliput` or `linux` for whose kernel it is. Or `passes=FILE`, for a line for each kind of the
+//! kernel's long passes, and `boot=START-END` for the code that only boot executes. `cargo xtask bench --counts` and `bench stretches` build and load it.
 //!
 //! One processor, and one thread of the emulator that runs it: everything is called from there, the state is behind a lock that nobody
 //! waits for. What goes wrong ends the emulator with a message: figures of which a part is missing are worse than none.
 
 mod api;
+mod passes;
 mod state;
 mod translate;
 
@@ -17,7 +19,7 @@ use std::slice;
 use anyhow::{Context, Result};
 use lilliput_model::tlb::Layout;
 
-use self::api::{Argument, Id, Info};
+use self::api::{Argument, Id, Info, OnTranslate};
 
 /// What the emulator looks at before it loads a plugin.
 #[unsafe(no_mangle)]
@@ -44,9 +46,12 @@ pub unsafe extern "C" fn qemu_plugin_install(
         arguments.iter().map(|&text| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()).collect()
     };
     match install(&texts) {
-        Ok(()) => {
-            // SAFETY: the emulator asks for just this, and the function is one for this purpose.
-            unsafe { api::qemu_plugin_register_vcpu_tb_trans_cb(id, translate::block) };
+        Ok(on_translate) => {
+            // SAFETY: the emulator asks for just this, and the functions are ones for this purpose.
+            unsafe {
+                api::qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+                api::qemu_plugin_register_atexit_cb(id, passes::end, std::ptr::null_mut());
+            }
             0
         }
         Err(error) => {
@@ -56,13 +61,19 @@ pub unsafe extern "C" fn qemu_plugin_install(
     }
 }
 
-fn install(arguments: &[String]) -> Result<()> {
-    let value = |name: &str| {
+fn install(arguments: &[String]) -> Result<OnTranslate> {
+    let given = |name: &str| {
         let value = arguments.iter().find_map(|text| text.split_once('=').filter(|(key, _)| *key == name));
-        value.map(|(_, value)| value).with_context(|| format!("it needs `{name}=`"))
+        value.map(|(_, value)| value)
     };
+    let value = |name: &str| given(name).with_context(|| format!("it needs `{name}=`"));
+    if let Some(out) = given("passes") {
+        passes::begin(out, range(value("boot")?).context("boot")?)?;
+        return Ok(passes::block);
+    }
     let layout = Layout::of_name(value("layout")?).context("there is no such layout")?;
-    state::begin(value("out")?, range(value("descriptors")?).context("descriptors")?, layout)
+    state::begin(value("out")?, range(value("descriptors")?).context("descriptors")?, layout)?;
+    Ok(translate::block)
 }
 
 /// A range such as `ffff0000-ffff0040`.

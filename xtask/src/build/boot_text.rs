@@ -38,6 +38,20 @@ struct Reference {
     to: u64,
 }
 
+/// Where the code is that only boot executes.
+///
+/// # Errors
+/// If the kernel's file is not one, or has no such section.
+pub fn boot_code(kernel: &Path) -> Result<Range<u64>> {
+    let bytes = fs::read(kernel).with_context(|| format!("can't read {}", kernel.display()))?;
+    bounds(&object::File::parse(&*bytes)?, BOOT)
+}
+
+fn bounds(file: &object::File, name: &str) -> Result<Range<u64>> {
+    let section = file.section_by_name(name).with_context(|| format!("the kernel has no section {name}"))?;
+    Ok(section.address()..section.address() + section.size())
+}
+
 /// Checks the kernel's file.
 ///
 /// # Errors
@@ -45,11 +59,7 @@ struct Reference {
 pub fn check(kernel: &Path) -> Result<()> {
     let bytes = fs::read(kernel).with_context(|| format!("can't read {}", kernel.display()))?;
     let file = object::File::parse(&*bytes).with_context(|| format!("{} is no ELF file", kernel.display()))?;
-    let bounds = |name| {
-        let section = file.section_by_name(name).with_context(|| format!("the kernel has no section {name}"))?;
-        anyhow::Ok(section.address()..section.address() + section.size())
-    };
-    let (boot, checks) = (bounds(BOOT)?, bounds(CHECKS)?);
+    let (boot, checks) = (bounds(&file, BOOT)?, bounds(&file, CHECKS)?);
     let (references, starts) = read(&file);
     ensure!(
         references.iter().any(|reference| boot.contains(&reference.to)),

@@ -6,9 +6,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use lilliput_compat32::gdt;
 
-use crate::build::run_cargo;
+use crate::build::{boot_code, run_cargo};
 use crate::ipc_path::Code;
-use crate::machine::Plugin;
+use crate::machine::{Plugin, Watched};
 use crate::prepare::Prepared;
 use crate::progress::Step;
 use crate::workspace::{Workspace, cargo};
@@ -44,11 +44,17 @@ impl Library {
         let code = Code::read(&prepared.build.kernel).context("the kernel's symbols")?;
         let start = code.symbol("lilliput_boot_cpu")? + code.symbol("lilliput_layout_gdt")?;
         let descriptors = start..start + 8 * gdt::ENTRIES as u64;
-        Ok(Plugin { library: self.0.clone(), descriptors, layout: "lilliput" })
+        Ok(Plugin { library: self.0.clone(), watched: Watched::All { descriptors, layout: "lilliput" } })
     }
 
     /// For Debian's own kernel, whose stores to its descriptors are not told from others.
     pub fn plugin_of_linux(&self) -> Plugin {
-        Plugin { library: self.0.clone(), descriptors: 0..0, layout: "linux" }
+        Plugin { library: self.0.clone(), watched: Watched::All { descriptors: 0..0, layout: "linux" } }
+    }
+
+    /// That looks at a kernel's passes.
+    pub fn passes(&self, prepared: &Prepared) -> Result<Plugin> {
+        let boot = boot_code(&prepared.build.kernel)?;
+        Ok(Plugin { library: self.0.clone(), watched: Watched::Passes { boot } })
     }
 }

@@ -31,13 +31,18 @@ struct World {
 
 /// Some tasks; the first has the original capability to the first endpoint at place 1.
 fn world() -> World {
+    world_of(8)
+}
+
+/// The same with room for so many threads.
+fn world_of(threads: usize) -> World {
     let mut machine = Machine {
-        threads: slab(8),
+        threads: slab(threads),
         tasks: slab(4),
         endpoints: slab(2),
         notifications: slab(2),
         replies: slab(1),
-        timers: Timers::for_tests(8),
+        timers: Timers::for_tests(threads),
         pages: crate::ipc::carry::Pages::NONE,
     };
     let table = || CapabilityTable::new(std::vec![Capability::NULL; PLACES].leak());
@@ -207,4 +212,51 @@ fn the_next_object_in_the_place_is_another() {
     let capability = full(&world.machine.endpoints, next);
     assert_eq!(capability.number(), old.number());
     assert!(!Revocation::new(old, 0, world.tasks[0], 1).takes(&capability));
+}
+
+/// Threads of a task beyond what a step goes through, the thread that is next among those that end meanwhile.
+#[test]
+fn many_threads_lose_what_they_wait_by_in_steps() {
+    const MANY: usize = 40;
+    for ended in 0..MANY {
+        let mut world = world_of(MANY);
+        let threads: Vec<_> = (0..MANY).map(|_| world.waiting(1, State::Receiving, 0)).collect();
+        let Machine { endpoints, .. } = &world.machine;
+        let lost = Capability::new(world.endpoint().number(), endpoints[world.endpoint()].header(), Rights::RECEIVE);
+        let mut eviction = Eviction::new(&mut world.machine, world.tasks[1], lost);
+        let mut steps = 1;
+        while !eviction.step(&mut world.machine, &mut world.cpu) {
+            world.machine.check(&world.cpu).unwrap();
+            if steps == 1 {
+                crate::ipc::end::detach(&mut world.machine, &mut world.cpu, threads[ended]);
+                world.machine.leave_home(threads[ended]);
+                world.machine.part(threads[ended]);
+                world.machine.threads.remove(threads[ended]);
+            }
+            steps += 1;
+        }
+        assert!(steps > 2, "{steps} steps");
+        let others = threads.iter().filter(|&&thread| thread != threads[ended]);
+        assert!(others.into_iter().all(|&thread| world.ended(thread)), "{ended} ended");
+    }
+}
+
+#[test]
+fn an_eviction_ends_with_its_task_or_object() {
+    for task_ends in [true, false] {
+        let mut world = world_of(40);
+        for _ in 0..40 {
+            world.waiting(1, State::Receiving, 0);
+        }
+        let endpoint = world.endpoint();
+        let lost = Capability::new(endpoint.number(), world.machine.endpoints[endpoint].header(), Rights::RECEIVE);
+        let mut eviction = Eviction::new(&mut world.machine, world.tasks[1], lost);
+        assert!(!eviction.step(&mut world.machine, &mut world.cpu));
+        if task_ends {
+            world.machine.tasks.remove(world.tasks[1]);
+        } else {
+            world.machine.endpoints.remove(endpoint);
+        }
+        assert!(eviction.step(&mut world.machine, &mut world.cpu));
+    }
 }
