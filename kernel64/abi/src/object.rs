@@ -123,9 +123,10 @@ methods! {
         /// Destroys the object of a capability of the caller's, which must have [`Rights::DESTROY`]: `(capability)`.
         /// Threads that wait on it get [`Error::Gone`](crate::Error::Gone).
         Destroy = 9,
-        /// What is charged to this factory and what it may be: `() -> (frames in use, frames allowed, objects in use, objects allowed)`
+        /// What is charged to this factory and what it may be: `() -> (frames in use, frames allowed, objects in use, objects allowed)`, and
+        /// `(1) -> (arenas in use, arenas allowed)`
         Usage = 10,
-        /// A factory whose quotas are taken from this one's: `(frames, objects) -> (capability)`. To destroy it is to destroy all that was
+        /// A factory whose quotas are taken from this one's: `(frames, objects, arenas among these) -> (capability)`. To destroy it is to destroy all that was
         /// made by it and by the factories that it made.
         CreateFactory = 11,
         /// A reply object, which is free: `() -> (capability)`

@@ -47,6 +47,8 @@ pub struct Factory {
     pub frames: Quota,
     /// Kernel objects, and the quotas of factories that it made.
     pub objects: Quota,
+    /// Arenas among these, of which there are few: a quota that the table of arenas can't keep is given to nobody.
+    pub arenas: Quota,
     /// How many factories are above it.
     pub depth: u8,
     /// How far its end has come, once that has begun.
@@ -79,27 +81,30 @@ impl Slab<Factory> {
     ///
     /// # Errors
     /// `NoMemory` where the other has not so much left, or no factory is; `BadArgument` where it would lie too deep.
-    pub fn make(&mut self, maker: Index<Factory>, frames: u64, objects: u64) -> Result<Index<Factory>, Error> {
-        let Factory { frames: mut of_frames, objects: mut of_objects, depth, .. } = self[maker];
+    pub fn make(&mut self, maker: Index<Factory>, [frames, objects, arenas]: [u64; 3]) -> Result<Index<Factory>, Error> {
+        let Factory { frames: mut of_frames, objects: mut of_objects, arenas: mut of_arenas, depth, .. } = self[maker];
         if depth == MAX_DEPTH {
             return Err(Error::BadArgument);
         }
         of_frames.charge(frames)?;
         of_objects.charge(objects)?;
-        let quota = |limit| Quota { used: 0, limit };
-        let new = Factory { frames: quota(frames), objects: quota(objects), depth: depth + 1, ..Factory::default() };
+        of_arenas.charge(arenas)?;
+        let [frames, objects, arenas] = [frames, objects, arenas].map(|limit| Quota { used: 0, limit });
+        let new = Factory { frames, objects, arenas, depth: depth + 1, ..Factory::default() };
         let made = self.insert(maker.number(), new).ok_or(Error::NoMemory)?;
-        (self[maker].frames, self[maker].objects) = (of_frames, of_objects);
+        let maker = &mut self[maker];
+        (maker.frames, maker.objects, maker.arenas) = (of_frames, of_objects, of_arenas);
         Ok(made)
     }
 
     /// Ends a factory that nothing is charged to: its quotas, and what it takes as an object, are its maker's again.
     pub fn unmake(&mut self, index: Index<Factory>) {
-        let Factory { header, frames, objects, .. } = self[index];
-        debug_assert!(frames.used == 0 && objects.used == 0, "all that a factory made is gone");
+        let Factory { header, frames, objects, arenas, .. } = self[index];
+        debug_assert!(frames.used + objects.used + arenas.used == 0, "all that a factory made is gone");
         let maker = &mut self[Index::new(header.factory)];
         maker.frames.refund(frames.limit);
         maker.objects.refund(objects.limit + 1);
+        maker.arenas.refund(arenas.limit);
         self.remove(index);
     }
 

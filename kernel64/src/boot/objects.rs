@@ -67,6 +67,8 @@ pub fn build(mut frames: FrameAllocator, tables: &mut Tables, devices: Devices, 
     let all = Factory {
         frames: Quota { used: 0, limit: frames.free_count() },
         objects: Quota { used: 0, limit: u64::from(u32::MAX) },
+        // The first entry is none.
+        arenas: Quota { used: 0, limit: ARENAS as u64 - 1 },
         ..Factory::default()
     };
     let root_factory = factories.insert(0, all);

@@ -41,8 +41,17 @@ pub enum NewTask {
     },
 }
 
-/// An arena without host or tasks.
+/// An arena without host or tasks, charged to a factory as one of its arenas.
 pub fn new_arena(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Index<ArenaObject>, Error> {
+    kernel.factories[factory].arenas.charge(1)?;
+    let made = insert_arena(kernel, factory);
+    if made.is_err() {
+        kernel.factories[factory].arenas.refund(1);
+    }
+    made
+}
+
+fn insert_arena(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Index<ArenaObject>, Error> {
     let index = kernel.arenas.insert(factory.number(), ArenaObject::default()).ok_or(Error::NoMemory)?;
     let kernel_root = kernel.facts.kernel_root;
     match Arena::new(&mut kernel.memory(factory), kernel_root) {

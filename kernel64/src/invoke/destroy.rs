@@ -350,6 +350,7 @@ pub(super) fn end_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<Are
     }
     kernel.pcids.release(cr3);
     kernel.arenas.remove(index);
+    kernel.factories[Index::new(header.factory)].arenas.refund(1);
     refund_object(kernel, &header);
     true
 }

@@ -26,8 +26,12 @@ pub(super) fn invoke(kernel: &mut Kernel, this: &mut PerCpu, factory: Index<Fact
         FactoryMethod::Destroy => return destroy::destroy(kernel, this, factory, call),
         FactoryMethod::CreateFrames if call.words[1] != 0 => return more_frames(kernel, call),
         FactoryMethod::Usage => {
-            let Factory { frames, objects, .. } = kernel.factories[factory];
-            return Ok([frames.used, frames.limit, objects.used, objects.limit].into());
+            let Factory { frames, objects, arenas, .. } = kernel.factories[factory];
+            return match call.words[0] {
+                0 => Ok([frames.used, frames.limit, objects.used, objects.limit].into()),
+                1 => Ok([arenas.used, arenas.limit].into()),
+                _ => Err(Error::BadArgument),
+            };
         }
         _ => {}
     }
@@ -66,7 +70,7 @@ fn create(
         }
         FactoryMethod::CreateReply => plain(insert(&mut kernel.machine.replies, number, Reply::default())?),
         FactoryMethod::CreateFactory => {
-            let made = kernel.factories.make(factory, call.words[0], call.words[1])?;
+            let made = kernel.factories.make(factory, [call.words[0], call.words[1], call.words[2]])?;
             plain(full(&kernel.factories, made))
         }
         FactoryMethod::CreateFrames => {

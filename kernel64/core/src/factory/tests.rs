@@ -20,7 +20,7 @@ fn factories(entries: usize) -> (Slab<Factory>, Index<Factory>) {
 /// What invocation does: the factory is an object of its maker's.
 fn make(slab: &mut Slab<Factory>, maker: Index<Factory>, frames: u64, objects: u64) -> Result<Index<Factory>, Error> {
     slab[maker].objects.charge(1)?;
-    slab.make(maker, frames, objects).inspect_err(|_| slab[maker].objects.refund(1))
+    slab.make(maker, [frames, objects, 0]).inspect_err(|_| slab[maker].objects.refund(1))
 }
 
 #[test]
@@ -35,6 +35,20 @@ fn a_quota_is_taken_as_a_whole_and_comes_back() {
     assert_eq!((slab[first].frames.used, slab[first].objects.used), (900, 51), "what failed is charged nothing");
     slab.unmake(sub);
     assert_eq!((slab[first].frames.used, slab[first].objects.used), (0, 0));
+}
+
+#[test]
+fn arenas_are_promised_to_one_only() {
+    let (mut slab, first) = factories(4);
+    slab[first].arenas.limit = 3;
+    let sub = slab.make(first, [0, 0, 2]).unwrap();
+    assert_eq!(slab.make(first, [0, 0, 2]), Err(Error::NoMemory));
+    assert_eq!((slab[first].arenas.charge(2), slab[first].arenas.charge(1)), (Err(Error::NoMemory), Ok(())));
+    assert_eq!((slab[sub].arenas.charge(2), slab[sub].arenas.charge(1)), (Ok(()), Err(Error::NoMemory)));
+    slab[sub].arenas.refund(2);
+    slab[first].objects.charge(1).unwrap();
+    slab.unmake(sub);
+    assert_eq!(slab[first].arenas.used, 1);
 }
 
 #[test]

@@ -12,12 +12,20 @@ capability! {
 }
 
 impl<K: Invoke> Factory<K> {
-    /// Makes a factory whose quotas are taken from this one's.
+    /// Makes a factory whose quotas are taken from this one's, and which makes no arenas.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn create_factory(self, frames: usize, objects: usize) -> Result<Self, Error> {
-        self.create(FactoryMethod::CreateFactory, &[frames, objects]).map(Self::at)
+        self.create_factory_with_arenas(frames, objects, 0)
+    }
+
+    /// The same; of the objects so many can be arenas.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn create_factory_with_arenas(self, frames: usize, objects: usize, arenas: usize) -> Result<Self, Error> {
+        self.create(FactoryMethod::CreateFactory, &[frames, objects, arenas]).map(Self::at)
     }
 
     /// Makes an endpoint.
@@ -173,6 +181,14 @@ impl<K: Invoke> Factory<K> {
     /// What the kernel says.
     pub fn objects(self) -> Result<(Word, Word), Error> {
         self.method(FactoryMethod::Usage, &[]).map(|answer| (answer.words[2], answer.words[3]))
+    }
+
+    /// Arenas in use and arenas allowed.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn arenas(self) -> Result<(Word, Word), Error> {
+        self.method(FactoryMethod::Usage, &[1]).map(|answer| (answer.words[0], answer.words[1]))
     }
 
     fn create(self, method: FactoryMethod, words: &[Word]) -> Result<u32, Error> {

@@ -12,10 +12,15 @@ use crate::object::Factory;
 use crate::random::Random;
 
 /// All accounts of a factory.
-type Usage = ((usize, usize), (usize, usize));
+type Usage = [(usize, usize); 3];
 
 fn usage<K: Machine>(factory: Factory<K>) -> Result<Usage, Error> {
-    Ok((factory.usage()?, factory.objects()?))
+    Ok([factory.usage()?, factory.objects()?, factory.arenas()?])
+}
+
+/// What is in use of each.
+fn used(usage: Usage) -> [usize; 3] {
+    usage.map(|(used, _)| used)
 }
 
 /// Makes tasks, threads, memory and factories until nothing can be made; the errors are its own.
@@ -39,14 +44,25 @@ fn exhaust<K: Machine>(factory: Factory<K>) -> Outcome {
 pub fn quotas<K: Machine>() -> Outcome {
     let root = kit::factory::<K>();
     let before = usage(root)?;
-    let sub = root.create_factory(40, 30)?;
-    assert_eq!(usage(sub)?, ((0, 40), (0, 30)), "the accounts of a new factory");
+    let sub = root.create_factory_with_arenas(40, 30, 2)?;
+    assert_eq!(usage(sub)?, [(0, 40), (0, 30), (0, 2)], "the accounts of a new factory");
     let taken = usage(root)?;
-    assert_eq!((taken.0.0, taken.1.0), (before.0.0 + 40, before.1.0 + 31), "what it takes of its maker's");
+    let [frames, objects, arenas] = used(before);
+    assert_eq!(used(taken), [frames + 40, objects + 31, arenas + 2], "what it takes of its maker's");
     assert_eq!(sub.create_frames(41).err(), Some(Error::NoMemory), "frames beyond the quota");
     assert_eq!(sub.create_factory(41, 0).err(), Some(Error::NoMemory), "a quota beyond the quota");
     assert_eq!(sub.create_factory(0, 30).err(), Some(Error::NoMemory), "objects beyond the quota");
-    assert_eq!(usage(sub)?, ((0, 40), (0, 30)), "what failed is charged nothing");
+    assert_eq!(sub.create_factory_with_arenas(0, 0, 3).err(), Some(Error::NoMemory), "arenas beyond the quota");
+    assert_eq!(usage(sub)?, [(0, 40), (0, 30), (0, 2)], "what failed is charged nothing");
+    let arenas = [sub.create_arena()?, sub.create_arena()?];
+    assert_eq!(sub.create_arena().err(), Some(Error::NoMemory), "an arena beyond the quota");
+    assert_eq!((sub.arenas()?, sub.objects()?), ((2, 2), (2, 30)), "what failed is charged nothing");
+    // What one may have is there, whatever others have of theirs.
+    root.destroy(root.create_arena()?.place())?;
+    for arena in arenas {
+        root.destroy(arena.place())?;
+    }
+    assert_eq!(usage(sub)?, [(0, 40), (0, 30), (0, 2)], "what is gone is charged nothing");
     exhaust(sub)?;
     // Its exhaustion is nobody else's.
     assert_eq!(usage(root)?, taken, "the maker's accounts");
@@ -86,7 +102,7 @@ pub fn threads_of_a_task<K: Machine>() -> Outcome {
 pub fn takes_all<K: Machine>() -> Outcome {
     let (root, task) = (kit::factory::<K>(), kit::task::<K>());
     let before = usage(root)?;
-    let sub = root.create_factory(400, 200)?;
+    let sub = root.create_factory_with_arenas(400, 200, 1)?;
     let below = sub.create_factory(100, 50)?;
     let service = below.create_endpoint()?;
     let frames = below.create_frames(4)?;
@@ -120,10 +136,10 @@ pub fn takes_all<K: Machine>() -> Outcome {
     task.unmap(kit::SCRATCH, 4)?;
     root.destroy(wide.place())?;
     root.destroy(own.place())?;
-    let ((frames, _), (objects, _)) = usage(root)?;
+    let ([frames, objects, arenas], [frames_before, objects_before, arenas_before]) = (used(usage(root)?), used(before));
     // The thread that called, and page tables that the task has kept.
-    assert_eq!(objects, before.1.0 + 1, "objects in use");
-    assert!(frames <= before.0.0 + 2, "frames in use were {}, are {frames}", before.0.0);
+    assert_eq!((objects, arenas), (objects_before + 1, arenas_before), "objects and arenas in use");
+    assert!(frames <= frames_before + 2, "frames in use were {frames_before}, are {frames}");
     Ok(())
 }
 
@@ -158,7 +174,7 @@ pub fn many_arenas<K: Machine>() -> Outcome {
     const ARENAS: usize = 150;
     let root = kit::factory::<K>();
     let before = usage(root)?;
-    let sub = root.create_factory(2 * ARENAS, ARENAS)?;
+    let sub = root.create_factory_with_arenas(2 * ARENAS, ARENAS + 1, ARENAS)?;
     for number in 0..ARENAS {
         let arena = sub.create_arena()?;
         // The last one works as the first did.
@@ -181,7 +197,7 @@ pub fn balance<K: Machine>() -> Outcome {
     let mut random = Random::new(4);
     let before = usage(root)?;
     for round in 0..ROUNDS {
-        let top = root.create_factory(600, 300)?;
+        let top = root.create_factory_with_arenas(600, 300, 20)?;
         let mut factories = [top; 4];
         let mut tasks = [top.create_wide()?; 3];
         let mut frames = top.create_frames(3)?;
@@ -191,7 +207,7 @@ pub fn balance<K: Machine>() -> Outcome {
             let factory = factories[which];
             // Some of these fail: the factory may be gone, or have nothing left.
             match choice {
-                0 => drop(factory.create_factory(50, 20).map(|made| factories[which] = made)),
+                0 => drop(factory.create_factory_with_arenas(50, 20, 3).map(|made| factories[which] = made)),
                 1 | 2 => drop(factory.create_wide().map(|made| tasks[which % 3] = made)),
                 3 => drop(factory.create_thread(tasks[which % 3], 1)),
                 4 => drop(factory.create_frames(1 + which).map(|made| frames = made)),

@@ -26,7 +26,7 @@ const LOAD: (usize, usize) = (1500, 60);
 
 /// A task that makes all that it can, and threads that do the same. Its factory is used up, and nobody else's.
 pub fn bomb(supervisor: &mut Supervisor, kind: u64) -> Result<(), Failure> {
-    let maker = context(FACTORY.create_factory(BOMB.0, BOMB.1), "a fork bomb's factory")?;
+    let maker = context(FACTORY.create_factory_with_arenas(BOMB.0, BOMB.1, 1), "a fork bomb's factory")?;
     let arena: Arena<Native> = context(maker.create_arena(), "a fork bomb's arena")?;
     let wanted = Wanted { maker, arena, kind, isolation: Isolation::Auto, places: BOMB_PLACES };
     let mortal = Mortal::new(supervisor, wanted, [role::BOMB, 0])?;
@@ -66,7 +66,7 @@ fn bystander() -> Result<(), Failure> {
 
 /// Clients and servers of all kinds call one another until their factory ends; a client that is not its gets an error.
 pub fn load(supervisor: &mut Supervisor, number: u64) -> Result<(), Failure> {
-    let maker = context(FACTORY.create_factory(LOAD.0, LOAD.1), "a factory under load")?;
+    let maker = context(FACTORY.create_factory_with_arenas(LOAD.0, LOAD.1, 1), "a factory under load")?;
     let arena: Arena<Native> = context(maker.create_arena(), "an arena under load")?;
     let outside: Arena<Native> = context(FACTORY.create_arena(), "an arena beside the load")?;
     let mut doomed = Vec::new();

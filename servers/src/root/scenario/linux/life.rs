@@ -22,6 +22,8 @@ const PORTS: [(u32, u16); 2] = [(place::linux::OUTPUT, port::OUTPUT), (place::li
 const PORT_COUNT: u32 = 8;
 /// Objects and frames beside the pool that the server and its processes can have.
 const OBJECTS: usize = 4096;
+/// Arenas beside the server's own that its processes can be in.
+const FURTHER_ARENAS: usize = 64;
 const EXTRA_FRAMES: usize = 28 << 10;
 /// What is made beside them, at most: the pool and that factory themselves, endpoint, arena, ports, interrupt, notification, and the tables of these. In `segment` mode
 /// the tables that map its programs are the arena's: 4 GiB take 2,052.
@@ -55,10 +57,13 @@ impl Life {
         let mut names = Vec::new();
         let programs_frames = settings.linux_pages + EXTRA_FRAMES;
         let frames = settings.linux_pages + programs_frames + OWN_FRAMES;
-        let maker = context(FACTORY.create_factory(frames, OBJECTS + OWN_OBJECTS), "a factory for the Linux server")?;
+        let maker =
+            FACTORY.create_factory_with_arenas(frames, OBJECTS + OWN_OBJECTS, FURTHER_ARENAS + 1);
+        let maker = context(maker, "a factory for the Linux server")?;
         let endpoint = context(maker.create_endpoint(), "the Linux server's endpoint")?;
         let pool = context(maker.create_frames(settings.linux_pages), "memory for Linux programs")?;
-        let factory = context(maker.create_factory(programs_frames, OBJECTS), "a factory for Linux programs")?;
+        let factory = maker.create_factory_with_arenas(programs_frames, OBJECTS, FURTHER_ARENAS);
+        let factory = context(factory, "a factory for Linux programs")?;
         let arena = context(maker.create_arena(), "an arena for Linux programs")?;
         names.extend([endpoint.place(), pool.place(), factory.place(), arena.place()]);
         // Apart it does the same, over there: what its clients' calls cost then is what is compared.
