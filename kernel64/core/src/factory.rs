@@ -81,7 +81,11 @@ impl Slab<Factory> {
     ///
     /// # Errors
     /// `NoMemory` where the other has not so much left, or no factory is; `BadArgument` where it would lie too deep.
-    pub fn make(&mut self, maker: Index<Factory>, [frames, objects, arenas]: [u64; 3]) -> Result<Index<Factory>, Error> {
+    pub fn make(
+        &mut self,
+        maker: Index<Factory>,
+        [frames, objects, arenas]: [u64; 3],
+    ) -> Result<Index<Factory>, Error> {
         let Factory { frames: mut of_frames, objects: mut of_objects, arenas: mut of_arenas, depth, .. } = self[maker];
         if depth == MAX_DEPTH {
             return Err(Error::BadArgument);

@@ -136,7 +136,8 @@ pub fn takes_all<K: Machine>() -> Outcome {
     task.unmap(kit::SCRATCH, 4)?;
     root.destroy(wide.place())?;
     root.destroy(own.place())?;
-    let ([frames, objects, arenas], [frames_before, objects_before, arenas_before]) = (used(usage(root)?), used(before));
+    let ([frames, objects, arenas], [frames_before, objects_before, arenas_before]) =
+        (used(usage(root)?), used(before));
     // The thread that called, and page tables that the task has kept.
     assert_eq!((objects, arenas), (objects_before + 1, arenas_before), "objects and arenas in use");
     assert!(frames <= frames_before + 2, "frames in use were {frames_before}, are {frames}");

@@ -57,8 +57,7 @@ impl Life {
         let mut names = Vec::new();
         let programs_frames = settings.linux_pages + EXTRA_FRAMES;
         let frames = settings.linux_pages + programs_frames + OWN_FRAMES;
-        let maker =
-            FACTORY.create_factory_with_arenas(frames, OBJECTS + OWN_OBJECTS, FURTHER_ARENAS + 1);
+        let maker = FACTORY.create_factory_with_arenas(frames, OBJECTS + OWN_OBJECTS, FURTHER_ARENAS + 1);
         let maker = context(maker, "a factory for the Linux server")?;
         let endpoint = context(maker.create_endpoint(), "the Linux server's endpoint")?;
         let pool = context(maker.create_frames(settings.linux_pages), "memory for Linux programs")?;
