@@ -34,7 +34,7 @@ use crate::setup::Needs;
 use crate::workspace::Workspace;
 
 /// What the kernel's machine code that stays while user code runs may take: little more than it does. 100 KiB are wanted: see the caveats.
-const KERNEL_TEXT: u64 = 116 * 1024;
+const KERNEL_TEXT: u64 = 118 * 1024;
 
 /// Runs all tests.
 ///
