@@ -67,7 +67,8 @@ pub fn note_loaded(this: &mut PerCpu, machine: &Machine) {
 }
 
 /// If the running thread is a host, and its caller a small thread of its arena whose segments and root are still loaded, or a 64-bit one that made a foreign call and whose
-/// segments are, whom nobody outranks: the fast path can answer it, and nobody else while something is loaded that is the caller's alone.
+/// segments are, whom nobody outranks: the fast path can answer it, and nobody else while something is loaded that is the caller's alone. One that raised an exception stays
+/// a caller, and can be answered as well.
 #[inline(always)]
 pub fn welcome_guest(this: &PerCpu, machine: &mut Machine) {
     let Thread { kind: Kind::Host, caller, arena, cr3, .. } = machine.threads[this.cpu.current] else { return };
@@ -80,9 +81,11 @@ pub fn welcome_guest(this: &PerCpu, machine: &mut Machine) {
         Kind::Host => return,
     };
     let at_hand = loaded.segments == guest.task && loaded.cr3 == root && loaded.local == guest.local;
-    if plain && at_hand && !this.cpu.attention {
+    if at_hand && !this.cpu.attention {
         let host = &mut machine.threads[this.cpu.current];
-        (host.caller, host.guest) = (Index::NONE, caller);
+        if plain {
+            (host.caller, host.guest) = (Index::NONE, caller);
+        }
         host.set_gate(!this.cpu.vector_enabled);
     }
 }

@@ -46,7 +46,7 @@ pub fn raise(
     let (from, to) = (&machine.threads[sender], &machine.threads[receiver]);
     let has_path = match from.kind {
         Kind::Small => to.class() == from.host_peer || to.kind == Kind::Wide,
-        Kind::Wide => to.kind == Kind::Wide,
+        Kind::Wide => to.kind == Kind::Wide || to.kind == Kind::Host && from.is_foreign(),
         Kind::Host => false,
     };
     if receiver.is_none() || cpu.attention || !has_path || !to.obstacles.is_empty() {

@@ -18,13 +18,6 @@
     .endif
 .endm
 
-# If the thread's gate is closed because it can use vector registers: whoever is next can't (CR0.TS). R9 is lost.
-.macro IF_VECTORS otherwise
-    cmp word ptr gs:[{attention}], {only_vectors}
-    jne \otherwise
-    FORBID_VECTORS r9
-.endm
-
 # R9 = endpoint, RSP = who is first in its queue.
 .macro FOREIGN_RECEIVER otherwise
     STAGE receiver

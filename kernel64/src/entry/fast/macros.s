@@ -122,6 +122,13 @@ lilliput_stage_\name\()_\@:
     mov cr0, \scratch
 .endm
 
+# If the thread's gate is closed because it can use vector registers: whoever is next can't (CR0.TS). R9 is lost.
+.macro IF_VECTORS otherwise
+    cmp word ptr gs:[{attention}], {only_vectors}
+    jne \otherwise
+    FORBID_VECTORS r9
+.endm
+
 # ---- A page fault as a message ----------------------------------------------------------------------------------
 
 # The registers of the thread in RAX go into its block, from those that stand on the stack and those that don't; the frame becomes where it goes
