@@ -26,6 +26,7 @@ const OPERATIONS: &[(&[u8], Measure)] = &[
     (b"getpid", |name, _| measure(name, 1000, || Ok(call::getpid()))),
     #[cfg(target_arch = "x86")]
     (b"getpid by AT_SYSINFO", getpid_through),
+    (b"getpid before an alarm", |name, _| getpid_before_alarm(name)),
     (b"read of 1 byte", |name, _| read(name)),
     (b"pipe round trip", |name, _| round_trips(name, pipes)),
     (b"unix datagram round trip", |name, _| round_trips(name, || sockets(call::DATAGRAM))),
@@ -52,6 +53,17 @@ fn getpid_through(name: &[u8], arguments: &Arguments) {
         Some(function) => measure(name, 1000, || Ok(unsafe { call::getpid_through(function) })),
         None => absent(name, NOT_THERE),
     }
+}
+
+/// While the system has a time to wait for, which is not soon.
+fn getpid_before_alarm(name: &[u8]) {
+    const SECONDS: usize = 1000;
+    let set = |seconds| call::call(number::ALARM, [seconds]);
+    if let Err(error) = set(SECONDS) {
+        return absent(name, error);
+    }
+    measure(name, 1000, || Ok(call::getpid()));
+    let _ = set(0);
 }
 
 fn expect(well: bool) -> Result<(), Error> {

@@ -13,7 +13,8 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::clock::Time;
 use crate::model::{Doing, Model};
-use crate::step::{ENDPOINTS, NOTIFICATIONS, REPLIES, Step, THREADS, foreign_trace, trace};
+use crate::step::{ENDPOINTS, NOTIFICATIONS, REPLIES, Step, THREADS};
+use crate::trace::{foreign_trace, trace};
 use crate::world::World;
 
 fn names(world: &World, queue: Queue) -> Vec<usize> {

@@ -7,4 +7,5 @@ mod memory;
 mod model;
 mod rules;
 mod step;
+mod trace;
 mod world;

@@ -18,6 +18,7 @@ pub mod number {
     pub const CLOSE: usize = 6;
     pub const EXECVE: usize = 11;
     pub const GETPID: usize = 20;
+    pub const ALARM: usize = 27;
     pub const PIPE: usize = 42;
     pub const DUP2: usize = 63;
     pub const REBOOT: usize = 88;

@@ -18,6 +18,7 @@ pub mod number {
     pub const MUNMAP: usize = 11;
     pub const PIPE: usize = 22;
     pub const DUP2: usize = 33;
+    pub const ALARM: usize = 37;
     pub const GETPID: usize = 39;
     pub const SOCKET_PAIR: usize = 53;
     pub const FORK: usize = 57;

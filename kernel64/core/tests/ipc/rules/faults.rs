@@ -175,3 +175,25 @@ fn a_fault_waits_for_its_turn_among_the_senders() {
     world.run(receive());
     assert_eq!((world.thread(2).tag().label(), world.status(2)), (FAULT_LABEL, Ok(3)));
 }
+
+#[test]
+fn a_host_is_told_of_foreign_threads_faults_on_the_fast_path_and_of_no_others_of_64_bits() {
+    for (client, foreign, is_fast) in
+        [(Kind::Small, true, true), (Kind::Small, false, true), (Kind::Wide, true, true), (Kind::Wide, false, false)]
+    {
+        let mut world = world(&[(Kind::Host, 20), (client, 10), (client, 10)]);
+        world.run(receive());
+        if foreign {
+            world.run(Step::MakeForeign { thread: 2, handler: 0, badge: 3 });
+        }
+        world.run(Step::Yield);
+        assert_eq!(world.running(), Some(2));
+        let (before, registers) = (world.fast_taken, world.thread(2).registers);
+        world.run(fault(RAISED));
+        assert_eq!((world.running(), world.status(0), world.fast_taken - before), (Some(0), Ok(3), is_fast as usize));
+        let before = world.fast_taken;
+        world.run(Step::ReplyHome(Message { label: RESUME, ..NONE }));
+        assert_eq!((world.running(), world.fast_taken), (Some(2), before + 1));
+        assert_eq!(world.thread(2).registers, registers);
+    }
+}
