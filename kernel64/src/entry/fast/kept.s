@@ -22,38 +22,43 @@
 
 # What becomes of who is answered is another matter than who runs: the host goes on, since the other does not outrank it. Nor does it outrank the guest: so
 # an answer to that still lets it run at once. R13-R15 are no part of the message.
+# The ways out come first, where short jumps reach them.
+8:  xor r13d, r13d
+    xor r14d, r14d
+    xor r15d, r15d
+7:  jmp lilliput_general64_long
 lilliput_reply_kept:
     lea r11d, [rax + {reply_kept}]
-    REPLY_OBJECT {right_send}, lilliput_general64_long
+    REPLY_OBJECT {right_send}, 7b
     cmp edx, {answer_tag}
-    jne lilliput_general64_long
+    jne 7b
     cmp byte ptr gs:[{attention}], 0
-    jne lilliput_general64_long
+    jne 7b
     # It is this task's that keeps.
     mov ecx, [rsp + {task}]
     cmp ecx, [r11 + {keeper}]
-    jne lilliput_general64_long
+    jne 7b
     STAGE receiver
     movsxd rcx, dword ptr [r11 + {reply_caller}]
     cmp byte ptr [rcx + {obstacles}], {faulted}
-    jne lilliput_general64_long
+    jne 7b
     cmp byte ptr [rcx + {raised_vector}], {foreign_vector}
-    jne lilliput_general64_long
+    jne 7b
     cmp qword ptr [rcx + {budget_period}], 0
-    jne lilliput_general64_long
+    jne 7b
     # On the guest's time the host runs, and on nobody else's.
     movsxd r13, dword ptr [rsp + {guest}]
     cmp r13d, {nobody}
-    je 9f
+    je 8b
     cmp dword ptr [r13 + {caller}], {nobody}
-    jne 9f
+    jne 8b
     cmp byte ptr [r13 + {late}], 0
-    jne 9f
+    jne 8b
     movzx r14d, byte ptr [rcx + {priority}]
     cmp r14b, [r13 + {priority}]
-    ja 9f
+    ja 8b
     cmp r14b, [rsp + {priority}]
-    ja 9f
+    ja 8b
     # Point of no return.
     STAGE registers
     cmp byte ptr [rcx + {kind}], {kind_small}
@@ -126,47 +131,48 @@ lilliput_reply_kept:
     mov rsp, [rsp + {sp}]
     swapgs
     sysretq
-9:  xor r13d, r13d
-    xor r14d, r14d
-    xor r15d, r15d
-    jmp lilliput_general64_long
 
 # The guest goes into the object, the host waits at its home, where nobody is, and who is ready first begins a turn, or goes on with one. All that has to be set for
 # that is: the timer comes before its end in any case, and no budget does. What is loaded for whoever comes is its own, of whatever kind, as `switch.rs` does it.
+# At 7 the timer has to be set, which comes later than the turn's end.
+7:  mov rax, r9
+    mov rdx, rcx
+8:  jmp lilliput_general64
+9:  jmp lilliput_general64_long
 lilliput_keep_receive:
     lea r11d, [rax - {keep_receive}]
     cmp byte ptr [rsp + {kind}], {kind_host}
-    jne lilliput_general64_long
-    REPLY_OBJECT {right_receive}, lilliput_general64_long
+    jne 9b
+    REPLY_OBJECT {right_receive}, 9b
     cmp dword ptr [r11 + {reply_caller}], {nobody}
-    jne lilliput_general64_long
+    jne 9b
     cmp word ptr gs:[{attention}], 0
-    jne lilliput_general64_long
+    jne 9b
     cmp dword ptr gs:[{preempted}], {nobody}
-    jne lilliput_general64_long
+    jne 9b
     STAGE home
     movsxd rcx, dword ptr [rsp + {gate_home}]
     cmp dword ptr [rcx + {queue}], {nobody}
-    jne lilliput_general64_long
+    jne 9b
     # Nobody is not of that kind.
     movsxd rcx, dword ptr [rsp + {guest}]
     cmp byte ptr [rcx + {obstacles}], {faulted}
-    jne lilliput_general64_long
+    jne 9b
     movsxd rcx, dword ptr gs:[{paying}]
     cmp qword ptr [rcx + {budget_period}], 0
-    jne lilliput_general64_long
+    jne 9b
     STAGE receiver
     bsr r10, qword ptr gs:[{occupied}]
-    jz lilliput_general64
+    jz 8b
     movsxd r10, dword ptr gs:[{ready_queues} + r10 * 8]
     cmp byte ptr [r10 + {kind}], {kind_host}
-    je lilliput_general64
+    je 8b
     cmp dword ptr [r10 + {caller}], {nobody}
-    jne lilliput_general64
+    jne 8b
     cmp byte ptr [r10 + {late}], 0
-    jne lilliput_general64
+    jne 8b
     cmp qword ptr [r10 + {budget_period}], 0
-    jne lilliput_general64
+    jne 8b
     STAGE turn
     mov r9, rax
     mov rcx, rdx
@@ -178,7 +184,7 @@ lilliput_keep_receive:
     cmovz rax, gs:[{whole_turn}]
     add rax, rdx
     cmp rax, gs:[{alarm}]
-    jb 9f
+    jb 7b
     # Point of no return.
     STAGE commit
     mov gs:[{turn_end}], rax
@@ -280,8 +286,4 @@ lilliput_keep_receive:
     swapgs
 8:  mov rax, r10
     jmp {leave}
-# The timer has to be set, which comes later than that.
-9:  mov rax, r9
-    mov rdx, rcx
-    jmp lilliput_general64
 .text
