@@ -46,6 +46,8 @@ use crate::workspace::Workspace;
 const BOOT: &str = "linux";
 /// What `--interactive` runs where nothing else is given.
 const SHELL: &str = "/bin/sh";
+/// The setting that says that there is a disk.
+pub const HAS_DISK: (&str, &str) = ("disk", "yes");
 
 /// Runs a program that was made for Linux, as it is: a static one, of 32 or 64 bits.
 ///
@@ -109,13 +111,19 @@ pub fn main(arguments: Arguments) -> Result<ExitCode> {
     if arguments.golden {
         return make_golden();
     }
-    let emulator = arguments.platform.emulator(&arguments.machine)?;
+    let mut emulator = arguments.platform.emulator(&arguments.machine)?;
     let workspace = Workspace::find()?;
     if let Some(filter) = &arguments.lines {
         return try_lines(&arguments, &emulator, collection(&workspace)?.only(filter)?);
     }
     let job = arguments.job(&workspace)?;
-    let config = settings(job.config()?, &arguments.config, &emulator)?;
+    let mut config = settings(job.config()?, &arguments.config, &emulator)?;
+    if let Emulator::Qemu(machine) = &mut emulator
+        && let Some(disk) = &mut machine.disk
+    {
+        disk.read_only = true;
+        config.extra.push((HAS_DISK.0.to_owned(), HAS_DISK.1.to_owned()));
+    }
     let prepared = Prepared::new(Needs { bochs: emulator.is_bochs(), ..Needs::EMULATOR })?;
     let report = if arguments.interactive {
         let Emulator::Qemu(machine) = &emulator else {

@@ -23,6 +23,30 @@ use crate::process;
 /// The emulator's program.
 const PROGRAM: &str = "qemu-system-x86_64";
 
+/// A disk of virtio's.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// Its image.
+    pub image: PathBuf,
+    /// Whether the guest may only read it.
+    pub read_only: bool,
+    /// How many requests a second it can do, at most; else as many as it can.
+    pub requests: Option<u32>,
+}
+
+impl Disk {
+    fn option(&self) -> Result<String> {
+        let mut option = format!("if=none,id=disk,format=raw,file={}", escaped(&self.image)?);
+        if self.read_only {
+            option += ",readonly=on";
+        }
+        if let Some(requests) = self.requests {
+            option += &format!(",throttling.iops-total={requests}");
+        }
+        Ok(option)
+    }
+}
+
 /// A machine to boot on.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -37,7 +61,7 @@ pub struct Machine {
     /// Processor model.
     pub cpu: String,
     /// A disk of virtio's, with this image.
-    pub disk: Option<PathBuf>,
+    pub disk: Option<Disk>,
     /// Makes the time-stamp counter count instructions, which takes TCG and one processor.
     pub count_instructions: bool,
     /// What looks at each instruction, under TCG.
@@ -109,7 +133,7 @@ impl Machine {
     /// The disk and the plugin, where there are some.
     fn add_devices(&self, command: &mut Command, folder: &Path) -> Result<()> {
         if let Some(disk) = &self.disk {
-            command.arg("-drive").arg(format!("if=none,id=disk,format=raw,file={}", escaped(disk)?));
+            command.arg("-drive").arg(disk.option()?);
             // As of virtio 1.0: the driver knows no older kind.
             command.args(["-device", "virtio-blk-pci,drive=disk,disable-legacy=on,disable-modern=off"]);
         }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::build::Config;
 use crate::machine::accelerator::{self, Accelerator};
-use crate::machine::{Firmware, Machine};
+use crate::machine::{Disk, Firmware, Machine};
 
 /// How the emulator runs the processor's instructions, as asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,7 +70,7 @@ pub struct MachineOptions {
     /// Processor model, one of `qemu-system-x86_64 -cpu help` [default: max with TCG, host with KVM].
     #[arg(long, value_name = "MODEL")]
     pub cpu: Option<String>,
-    /// A disk of virtio's with this image, which the guest may write to; for `run --interactive`, whose shell can read it.
+    /// A disk of virtio's with this image: for `run --interactive`, whose shell can read it and which may write to it, and for `linux`, where it is /dev/vda and only read.
     #[arg(long, value_name = "FILE", value_parser = existing_file)]
     pub disk: Option<PathBuf>,
 }
@@ -84,6 +84,7 @@ impl MachineOptions {
             ("--cpus", self.cpus != 1),
             ("--memory", self.memory != MEMORY),
             ("--cpu", self.cpu.is_some()),
+            ("--disk", self.disk.is_some()),
         ];
         options.into_iter().find(|(_, chosen)| *chosen).map(|(name, _)| name)
     }
@@ -104,7 +105,7 @@ impl MachineOptions {
             cpus: self.cpus,
             memory: self.memory.clone(),
             cpu: self.cpu.clone().unwrap_or_else(|| usual.to_owned()),
-            disk: self.disk.clone(),
+            disk: self.disk.clone().map(|image| Disk { image, read_only: false, requests: None }),
             count_instructions: false,
             plugin: None,
         }

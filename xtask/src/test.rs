@@ -9,6 +9,7 @@ mod host;
 mod linux;
 mod linux_costs;
 mod linux_demo;
+mod linux_disk;
 mod linux_robust;
 mod linux_terminal;
 mod program;
@@ -78,6 +79,7 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let program = program::BOOTS.iter().map(|boot| boot.name);
     let linux = linux::BOOTS.iter().map(|boot| boot.name);
     let robust = linux_robust::BOOTS.iter().map(|boot| boot.name);
+    let disks = linux_disk::BOOTS.iter().map(|boot| boot.name);
     let costs = linux_costs::BOOTS.iter().map(|boot| boot.name);
     let counted = counts::BOOTS.iter().map(|boot| boot.name);
     let experiments = experiments::TRIALS.iter().map(|trial| trial.name);
@@ -93,6 +95,7 @@ fn suites() -> impl Iterator<Item = &'static str> {
         .chain(linux)
         .chain([linux_terminal::NAME, linux_demo::NAME])
         .chain(robust)
+        .chain(disks)
         .chain(costs)
         .chain(attack)
 }
@@ -119,7 +122,8 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
         // Before the boots begin, so that two do not download at the same time.
         let linux = linux::BOOTS.iter().map(|boot| boot.name).chain([linux_terminal::NAME, linux_demo::NAME]);
-        let linux = linux.chain(linux_robust::BOOTS.iter().map(|boot| boot.name)).any(wanted);
+        let linux = linux.chain(linux_robust::BOOTS.iter().map(|boot| boot.name));
+        let linux = linux.chain(linux_disk::BOOTS.iter().map(|boot| boot.name)).any(wanted);
         let programs = if linux { LinePrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
         let mut boots: Vec<(&str, Suite)> = Vec::new();
         for boot in &guest::BOOTS {
@@ -143,6 +147,9 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         }
         boots.push((linux_terminal::NAME, Box::new(|tally| linux_terminal::run(&prepared, &programs, limit, tally))));
         for boot in &linux_robust::BOOTS {
+            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
+        }
+        for boot in &linux_disk::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
         }
         boots.push((linux_demo::NAME, Box::new(|tally| linux_demo::run(&prepared, &programs, limit, tally))));

@@ -25,6 +25,7 @@ mod tests;
 pub mod way;
 
 pub use arch::{Arch, Registers};
+pub use files::disk::PAGES as BUFFER_PAGES;
 pub use machine::{Machine, Situation, Stream, Usage, Vector};
 pub use process::End;
 pub use server::{Answer, Server, Start, Words};

@@ -1,5 +1,6 @@
 //! What the server needs of the kernel below: tasks, threads, mappings, time, and somewhere to print.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Add;
 
@@ -147,6 +148,13 @@ pub trait Machine {
     fn free_memory(&mut self) -> usize;
     /// Ends the server by an exception, as somebody asked for who wants to see what comes of that.
     fn crash(&mut self);
+    /// Has so many sectors of the disk read into a buffer, from this one on. [`Server::disk_read`](crate::Server::disk_read) is told when that is done.
+    ///
+    /// # Errors
+    /// `EIO` if nobody reads them.
+    fn read_disk(&mut self, buffer: usize, sector: u64, count: usize) -> Result<(), Errno>;
+    /// What the servers below have used: their names, and times.
+    fn servers(&mut self) -> Vec<(&'static str, Usage)>;
     /// Nanoseconds since the boot.
     fn now(&mut self) -> u64;
     /// Prints what a program has written.

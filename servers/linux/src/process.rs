@@ -89,6 +89,8 @@ pub enum Channel {
     Child(u32),
     /// This process does not need the memory any more that it shares with whoever made it.
     Memory(u32),
+    /// This buffer of the disk's has been read.
+    Disk(usize),
     /// Somebody wakes those that wait at an address.
     Futex,
     /// Something happens to any file.

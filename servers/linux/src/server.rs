@@ -3,6 +3,7 @@
 mod answer;
 mod begin;
 mod deliver;
+mod disk;
 pub(crate) mod futex;
 mod later;
 mod life;
@@ -21,6 +22,7 @@ use syscalls::Errno;
 
 use crate::arch::Arch;
 use crate::call::Calls;
+use crate::files::disk::Disk;
 use crate::files::socket::Names;
 use crate::files::terminal::Terminal;
 use crate::files::{self, Kind, Node, Open};
@@ -105,6 +107,8 @@ pub struct Server<M: Machine> {
     pub(crate) has_terminal: bool,
     pub(crate) terminal: Terminal,
     pub(crate) features: u32,
+    /// The disk, if there is one.
+    pub(crate) disk: Option<Disk>,
     /// How 32-bit programs make system calls, and the page by which they do if that is not by `int 0x80`.
     pub(crate) way: Way,
     pub(crate) calls_page: Option<Rc<Node>>,

@@ -31,6 +31,8 @@ pub mod parameter {
     pub const DEATHS: Word = 16;
     /// How 32-bit programs enter the kernel: the fact of the kernel's.
     pub const WAY: Word = 17;
+    /// Whether there is a disk.
+    pub const DISK: Word = 18;
 }
 
 /// Results of the server: the number of the program, how it ended, and a number to that.
@@ -55,6 +57,10 @@ pub mod signal {
     pub const TYPED: Word = 1;
     /// A time has come that its clock was set to.
     pub const TIME_CAME: Word = 2;
+    /// The disk server has something to tell.
+    pub const DISK: Word = 4;
+    /// The disk server is no more.
+    pub const DISK_GONE: Word = 8;
 }
 
 /// The server answers before its programs run.

@@ -44,6 +44,10 @@ pub mod driver {
     pub const INTERRUPT: u32 = 17;
     /// The notification that the interrupt signals.
     pub const INTERRUPTED: u32 = 18;
+    /// The page with the rings by which a client asks for something, if one does so.
+    pub const RINGS: u32 = 19;
+    /// Signalled when there is something for that client.
+    pub const RING_BELL: u32 = 20;
     /// What pays for what a driver makes.
     pub const FACTORY: u32 = 25;
     /// Authority over devices.
@@ -68,6 +72,18 @@ pub mod linux {
     pub const SIGNALS: u32 = 22;
     /// Signals that a time has come.
     pub const TIME_CAME: u32 = 23;
+    /// The disk server, if there is a disk.
+    pub const DISK: u32 = 24;
+    /// The frames that are shared with it.
+    pub const DISK_FRAMES: u32 = 25;
+    /// The page with the rings: see [`crate::disk::rings`].
+    pub const DISK_RINGS: u32 = 26;
+    /// Signalled when there is something for the disk server.
+    pub const DISK_BELL: u32 = 27;
+    /// The server's own thread, whose account it reads.
+    pub const THREAD: u32 = 28;
+    /// The disk server's.
+    pub const DISK_THREAD: u32 = 29;
 }
 
 /// More places of the console server: those of its input.

@@ -1,79 +1,100 @@
-//! The disk server: drives a block device of virtio's on PCI, for whoever calls it.
+//! The disk server: drives a block device of virtio's on PCI, for whoever calls it, and for one client by rings.
 //!
 //! The device reads and writes memory by itself, and there is no IOMMU: this program is trusted with all of it.
+//!
+//! Reading order: here -> [`device`] (what is under way) -> [`rings`] (requests that are not waited for) -> [`memory`], [`pci`], [`transport`].
 #![no_std]
 #![no_main]
 
+mod device;
 mod memory;
 mod pci;
+mod rings;
 mod transport;
 
-use core::slice;
-
 use lilliput_abi::Error;
-use lilliput_runtime::disk::{self, CAPACITY, FLUSH, INTERRUPTS, READ, SECTOR, WRITE, answer};
+use lilliput_runtime::disk::{CAPACITY, FLUSH, INTERRUPTS, READ, WRITE, answer, range};
 use lilliput_runtime::message::halves;
-use lilliput_runtime::place::driver::{DEVICES, FACTORY, INTERRUPTED};
-use lilliput_runtime::{Devices, Factory, Interrupt, Message, Notification, Word, place};
+use lilliput_runtime::place::driver::INTERRUPTED;
+use lilliput_runtime::{Message, Notification, Word, place};
 use lilliput_user64::{Native, entry};
-use virtio_drivers::device::blk::{BlkReq, BlkResp, VirtIOBlk};
-use virtio_drivers::transport::pci::PciTransport;
-use virtio_drivers::transport::pci::bus::PciRoot;
 
-use crate::memory::Memory;
-use crate::transport::Interrupting;
+use crate::device::{Device, Origin};
+use crate::rings::Rings;
 
 type Endpoint = lilliput_runtime::Endpoint<Native>;
 
 entry!(main);
 
-fn main(_: Word, _: Word) -> Word {
-    let mut disk = Disk::open();
+/// Word 0 of the start: pages of the frames that clients share. Word 1: 0, or the number of the read by ring at which it is to fail by a panic, as a test wants it.
+fn main(pages: Word, last: Word) -> Word {
+    let mut disk = Disk::open(pages, last);
     let mut answer = None;
     loop {
         let received = match Endpoint::at(place::SERVICE).next(answer.as_ref()) {
             Ok(received) => received,
             Err(error) => panic!("the disk's endpoint: {error:?}"),
         };
-        answer = Some(match &mut disk {
-            Ok(disk) => disk.serve(&received.message),
-            Err(_) => Message::new(answer::FAILED, &[]),
-        });
+        answer = match (&mut disk, received.signals()) {
+            (Ok(disk), Some(_)) => {
+                disk.look().unwrap_or_else(|error| panic!("the disk's interrupt: {error:?}"));
+                None
+            }
+            (Ok(disk), None) => Some(disk.serve(&received.message)),
+            (Err(_), Some(_)) => None,
+            (Err(_), None) => Some(Message::new(answer::FAILED, &[])),
+        };
     }
 }
 
 struct Disk {
-    device: VirtIOBlk<Memory, Interrupting>,
-    interrupt: Interrupt<Native>,
-    /// The frames that clients share.
-    data: Word,
+    device: Device,
+    rings: Option<Rings>,
 }
 
 impl Disk {
-    /// Finds the device and starts it.
-    fn open() -> Result<Self, Error> {
-        let mut root = PciRoot::new(pci::Configuration);
-        let found = pci::find(&root).ok_or(Error::Unsupported)?;
-        pci::open(&mut root, found)?;
-        memory::make_slips()?;
-        let interrupt = Factory::<Native>::at(FACTORY).create_message_interrupt(Devices::at(DEVICES))?;
-        interrupt.bind(Notification::at(INTERRUPTED), 1)?;
-        pci::connect(&mut root, found, interrupt)?;
-        let common = pci::common_configuration(&mut root, found).ok_or(Error::Unsupported)?;
-        let transport = PciTransport::new::<Memory, _>(&mut root, found).map_err(|_| Error::Unsupported)?;
-        let device = VirtIOBlk::new(Interrupting::new(transport, common)).map_err(|_| Error::Unsupported)?;
-        let data = memory::map_shared()?;
-        interrupt.acknowledge()?;
-        Ok(Self { device, interrupt, data })
+    fn open(pages: Word, last: Word) -> Result<Self, Error> {
+        let device = Device::open(pages)?;
+        Notification::<Native>::at(INTERRUPTED).bind()?;
+        let mut disk = Self { device, rings: memory::rings().ok().and_then(|memory| Rings::new(memory, last)) };
+        // What was asked for by ring before this.
+        disk.look()?;
+        Ok(disk)
+    }
+
+    /// Tells what is done, and begins what is asked for by ring.
+    fn look(&mut self) -> Result<(), Error> {
+        self.finish()?;
+        if let Some(rings) = &mut self.rings
+            && rings.take(&mut self.device).is_err()
+        {
+            // Its client wrote nonsense, or is gone: it is not heard any more.
+            self.rings = None;
+        }
+        Ok(())
+    }
+
+    /// Tells what is done. How the request of whoever called ended, if it did.
+    fn finish(&mut self) -> Result<Option<bool>, Error> {
+        let mut called = None;
+        self.device.acknowledge()?;
+        while let Some((origin, well)) = self.device.finished() {
+            match (origin, &mut self.rings) {
+                (Origin::Call, _) => called = Some(well),
+                (Origin::Ring(id), Some(rings)) => rings.tell(id, well),
+                (Origin::Ring(_), None) => {}
+            }
+        }
+        Ok(called)
     }
 
     fn serve(&mut self, message: &Message) -> Message {
         let done = |outcome: Result<(), Error>| Message::new(outcome.map_or(answer::FAILED, |()| answer::DONE), &[]);
         match message.label() {
             CAPACITY => Message::new(answer::DONE, &halves(self.device.capacity())),
-            INTERRUPTS => Message::new(answer::DONE, &halves(self.interrupt.count().unwrap_or(0))),
-            FLUSH => done(self.device.flush().map_err(|_| Error::Gone)),
-            READ | WRITE => match disk::range(message, self.device.capacity()) {
+            INTERRUPTS => Message::new(answer::DONE, &halves(self.device.interrupts())),
+            FLUSH => done(self.flush()),
+            READ | WRITE => match range(message, self.device.capacity()) {
                 Some((first, count)) => done(self.transfer(message.label() == WRITE, first, count)),
                 None => Message::new(answer::REFUSED, &[]),
             },
@@ -81,32 +102,29 @@ impl Disk {
         }
     }
 
-    /// Reads or writes sectors, and waits for the device's interrupt.
+    /// Reads or writes sectors, and waits for the device's interrupts until they are done.
     fn transfer(&mut self, write: bool, first: usize, count: usize) -> Result<(), Error> {
-        let (request, response) = (&mut BlkReq::default(), &mut BlkResp::default());
-        // SAFETY: the shared frames are mapped here for good, and the range lies in them (`disk::range`). The client waits for the answer;
-        // one that writes there all the same spoils its own data.
-        let data = unsafe { slice::from_raw_parts_mut(self.data as *mut u8, count * SECTOR) };
-        // SAFETY: request, data and response stay where they are, and are not touched before the device is done.
-        let token = unsafe {
-            match write {
-                true => self.device.write_blocks_nb(first, request, data, response),
-                false => self.device.read_blocks_nb(first, request, data, response),
+        // One place is kept for this.
+        self.device.begin(Origin::Call, write, 0, (first, count))?;
+        loop {
+            if let Some(well) = self.finish()? {
+                self.look()?;
+                return if well { Ok(()) } else { Err(Error::Gone) };
             }
-        };
-        let token = token.map_err(|_| Error::Gone)?;
-        // A signal may be an earlier request's.
-        while self.device.peek_used() != Some(token) {
             Notification::<Native>::at(INTERRUPTED).wait()?;
-            self.interrupt.acknowledge()?;
         }
-        // SAFETY: the same as were given to the device, which is done with them.
-        let outcome = unsafe {
-            match write {
-                true => self.device.complete_write_blocks(token, request, data, response),
-                false => self.device.complete_read_blocks(token, request, data, response),
+    }
+
+    /// Has all be on the disk that was written. The crate's own flush wants the device for itself.
+    fn flush(&mut self) -> Result<(), Error> {
+        while self.device.is_busy() {
+            self.finish()?;
+            if self.device.is_busy() {
+                Notification::<Native>::at(INTERRUPTED).wait()?;
             }
-        };
-        outcome.map_err(|_| Error::Gone)
+        }
+        let flushed = self.device.flush();
+        self.look()?;
+        flushed
     }
 }

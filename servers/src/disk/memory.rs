@@ -4,21 +4,26 @@
 //! is told physical addresses of these only.
 
 use core::ptr::NonNull;
+use core::slice;
+use core::sync::atomic::AtomicU32;
 
 use lilliput_abi::{Error, Rights};
-use lilliput_runtime::disk::BUFFER_PAGES;
+use lilliput_runtime::disk::rings::WORDS;
 use lilliput_runtime::{Devices, Factory, Frames, Task, Word, place};
 use lilliput_user64::Native;
 use spin::Mutex;
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
-const PAGE: usize = 4096;
+/// Bytes of a page.
+pub const PAGE: usize = 4096;
 
 /// Where memory of each kind is mapped from.
 const DEVICE_WINDOW: Word = 0x10_0000_0000;
 const DMA_WINDOW: Word = 0x20_0000_0000;
 /// Where the clients' frames are.
 const SHARED_WINDOW: Word = 0x30_0000_0000;
+/// Where the rings are.
+const RINGS_WINDOW: Word = 0x40_0000_0000;
 
 /// A run of pages: physical address, address here, pages.
 #[derive(Clone, Copy)]
@@ -100,21 +105,32 @@ pub fn device(physical: u64) -> Option<NonNull<u8>> {
     NonNull::new(address as *mut u8)
 }
 
-/// Maps the frames that clients share, for the device as well; says where.
+/// Maps the page of the rings, if there is one.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn map_shared() -> Result<Word, Error> {
+pub fn rings() -> Result<&'static [AtomicU32], Error> {
+    let frames = Frames::at(place::driver::RINGS);
+    Task::<Native>::at(place::TASK).map(frames, RINGS_WINDOW, 0, 1, Rights::READ | Rights::WRITE)?;
+    // SAFETY: the page was mapped just now and stays for ever; words that are atomic may be anything, and change at any time.
+    Ok(unsafe { slice::from_raw_parts(RINGS_WINDOW as *const AtomicU32, WORDS) })
+}
+
+/// Maps the frames that clients share, so many pages, for the device as well; says where.
+///
+/// # Errors
+/// What the kernel says.
+pub fn map_shared(pages: usize) -> Result<Word, Error> {
     let frames = Frames::at(place::FRAMES);
     let physical = devices().address(frames, 0)?;
     // The device takes them for one piece.
-    for page in 0..BUFFER_PAGES {
+    for page in 0..pages {
         if devices().address(frames, page)? != physical + (page * PAGE) as u64 {
             return Err(Error::Unsupported);
         }
     }
     let mut window = Window::new(SHARED_WINDOW);
-    let address = window.map(frames, physical, BUFFER_PAGES)?;
+    let address = window.map(frames, physical, pages)?;
     let mut dma = DMA.lock();
     let count = dma.count;
     *dma.runs.get_mut(count).ok_or(Error::NoMemory)? = window.runs[0];

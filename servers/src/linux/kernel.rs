@@ -10,12 +10,13 @@ use lilliput_abi::{Error, Isolation, Rights, Tag, fault, foreign};
 use lilliput_linux::memory::Frame;
 use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Usage, Vector, Words};
 use lilliput_runtime::object::Reply;
-use lilliput_runtime::place::linux::FACTORY;
+use lilliput_runtime::place::linux::{DISK_THREAD, FACTORY, THREAD};
 use lilliput_runtime::{Factory, Frames, Message, Task, Thread, Word, parent, place, time};
 use lilliput_user64::{Native, println};
 use syscalls::Errno;
 
 use crate::arenas::{Arenas, Space};
+use crate::disk::Disk;
 use crate::{memory, serial};
 
 /// The factory that pays for processes.
@@ -36,6 +37,8 @@ pub struct Kernel {
     kept: Vec<Reply<Native>>,
     /// By what a thread's x87 and SSE state is passed.
     vector: memory::VectorPage,
+    /// The disk, if there is one.
+    pub disk: Option<Disk>,
 }
 
 impl Kernel {
@@ -46,7 +49,12 @@ impl Kernel {
     pub fn new() -> Result<Self, Error> {
         let number = parent::parameter::<Native>(crate::work::parameter::ISOLATION).unwrap_or(0);
         let isolation = Isolation::from_number(number as u64).unwrap_or(Isolation::Auto);
-        Ok(Self { arenas: Arenas::new(MAKER, isolation), kept: Vec::new(), vector: memory::VectorPage::new()? })
+        Ok(Self {
+            arenas: Arenas::new(MAKER, isolation),
+            kept: Vec::new(),
+            vector: memory::VectorPage::new()?,
+            disk: None,
+        })
     }
 
     /// Where a thread with this badge is put aside.
@@ -182,6 +190,19 @@ impl Machine for Kernel {
 
     fn resume(&mut self, thread: Self::Thread) {
         let _ = thread.resume();
+    }
+
+    fn read_disk(&mut self, buffer: usize, sector: u64, count: usize) -> Result<(), Errno> {
+        let disk = self.disk.as_mut().ok_or(Errno::EIO)?;
+        disk.read(buffer, sector, count).map_err(|_| Errno::EIO)
+    }
+
+    fn servers(&mut self) -> Vec<(&'static str, Usage)> {
+        let mut servers = alloc::vec![("linux", self.usage(Thread::at(THREAD)))];
+        if self.disk.is_some() {
+            servers.push(("disk", self.usage(Thread::at(DISK_THREAD))));
+        }
+        servers
     }
 
     fn usage(&mut self, thread: Self::Thread) -> Usage {

@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod arenas;
 mod clock;
+mod disk;
 mod kernel;
 mod memory;
 mod serial;
@@ -25,6 +26,7 @@ use lilliput_runtime::{Message, Notification, Word, place};
 use lilliput_user64::{Native, entry, return_receive_while};
 
 use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::kernel::Kernel;
 use crate::work::{Outcome, Work};
 
@@ -55,6 +57,13 @@ fn main(pool: Word, archive: Word) -> Word {
     let kernel = Kernel::new().unwrap_or_else(|error| panic!("memory for vector registers: {error:?}"));
     let server = Server::new(kernel, Pool::new(pool), &work.start());
     let mut server = server.unwrap_or_else(|refused| panic!("{refused}"));
+    if work.has_disk
+        && let Some(opened) = Disk::open().unwrap_or_else(|error| panic!("the disk: {error:?}"))
+    {
+        server.set_disk(opened.memory, opened.bytes);
+        server.machine.disk = Some(opened.disk);
+        look_at_disk(&mut server, false);
+    }
     for (number, job) in work.jobs().enumerate() {
         if number > 0
             && let Err(refused) = server.begin_anew(&work.start())
@@ -99,6 +108,9 @@ fn serve(server: &mut Server<Kernel>, clock: &Clock, seconds: u64) -> Outcome {
                     serial::take_typed(|bytes| server.typed(bytes))
                         .unwrap_or_else(|error| panic!("the terminal's interrupt: {error:?}"));
                 }
+                if signals & (signal::DISK | signal::DISK_GONE) != 0 {
+                    look_at_disk(server, signals & signal::DISK_GONE != 0);
+                }
                 if signals & signal::TIME_CAME != 0 {
                     if server.machine.now() >= end {
                         return Outcome::Overtime(seconds);
@@ -113,6 +125,21 @@ fn serve(server: &mut Server<Kernel>, clock: &Clock, seconds: u64) -> Outcome {
             }
             Err(error) => panic!("the Linux server's endpoint: {error:?}"),
         };
+    }
+}
+
+/// Takes what the disk has read; then, if its server is gone or what it tells makes no sense, nobody is to wait for it any more.
+fn look_at_disk(server: &mut Server<Kernel>, is_gone: bool) {
+    let is_broken = loop {
+        match server.machine.disk.as_mut().map_or(Ok(None), Disk::next) {
+            Ok(Some((buffer, well))) => server.disk_read(buffer, well),
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    if is_gone || is_broken {
+        server.machine.disk = None;
+        server.disk_gone();
     }
 }
 

@@ -1,17 +1,20 @@
 //! The server's own memory: its heap, the frames of its processes, and the archive.
 
 use core::slice;
+use core::sync::atomic::AtomicU32;
 
 use lilliput_abi::layout::PAGE_SIZE;
 use lilliput_abi::object::map::LARGE;
 use lilliput_abi::{Error, Rights};
 use lilliput_linux::Vector;
-use lilliput_runtime::place::linux::{ARCHIVE as ARCHIVE_PLACE, FACTORY};
+use lilliput_runtime::disk::rings::WORDS;
+use lilliput_runtime::place::linux::{ARCHIVE as ARCHIVE_PLACE, DISK_FRAMES, DISK_RINGS, FACTORY};
 use lilliput_runtime::{Factory, Frames, Task, Word, place};
 use lilliput_user64::Native;
 use talc::{ErrOnOom, Span, Talc, Talck};
 
-const PAGE: usize = PAGE_SIZE as usize;
+/// Bytes of a page.
+pub const PAGE: usize = PAGE_SIZE as usize;
 /// Pages of a large page.
 const LARGE_PAGES: usize = 512;
 /// Where the heap is, and how large.
@@ -23,6 +26,10 @@ const POOL: Word = 0xa0_0000_0000;
 const VECTOR: Word = 0xc0_0000_0000;
 /// Where the archive is mapped.
 const ARCHIVE: Word = 0xb0_0000_0000;
+
+/// Where what is shared with the disk's server is mapped: buffers, and rings.
+const DISK: Word = 0xd0_0000_0000;
+const RINGS: Word = 0xe0_0000_0000;
 
 const SELF: Task<Native> = Task::at(place::TASK);
 
@@ -76,6 +83,21 @@ impl VectorPage {
         // SAFETY: as above.
         unsafe { (VECTOR as *mut Vector).write_volatile(*state) };
     }
+}
+
+/// The frames that are shared with the disk's server, so many.
+pub fn disk(pages: usize) -> Result<&'static mut [[u8; PAGE]], Error> {
+    map(Frames::at(DISK_FRAMES), DISK, pages, Rights::READ | Rights::WRITE)?;
+    // SAFETY: these frames were mapped just now and stay for ever. The disk writes there, but nobody looks at a buffer before it says that it is done with that, and
+    // nothing here relies on what they hold.
+    Ok(unsafe { slice::from_raw_parts_mut(DISK as *mut [u8; PAGE], pages) })
+}
+
+/// The words of the rings that are shared with it.
+pub fn disk_rings() -> Result<&'static [AtomicU32], Error> {
+    SELF.map(Frames::at(DISK_RINGS), RINGS, 0, 1, Rights::READ | Rights::WRITE)?;
+    // SAFETY: the page was mapped just now and stays for ever; words that are atomic may be anything, and change at any time.
+    Ok(unsafe { slice::from_raw_parts(RINGS as *const AtomicU32, WORDS) })
 }
 
 /// The boot archive.

@@ -24,6 +24,8 @@ pub struct Work {
     pub seconds: u64,
     /// How many servers died before this one.
     pub deaths: Word,
+    /// Whether there is a disk.
+    pub has_disk: bool,
 }
 
 /// One program to run.
@@ -50,6 +52,7 @@ impl Work {
             lines: file(parameter::LINES),
             seconds: number(parameter::SECONDS) as u64,
             deaths: number(parameter::DEATHS),
+            has_disk: number(parameter::DISK) != 0,
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Settings {
     pub rounds: usize,
     /// Whether there is a disk.
     pub disk: bool,
+    /// 0, or the number of a read at which the disk's server is to fail.
+    pub disk_last: usize,
     /// Whether figures are printed as a table as well, and everything on the screen too, if there is one.
     pub table: bool,
     /// Whether only what is counted between marks is measured: nothing that moves bytes.
@@ -114,6 +116,7 @@ impl Settings {
             wide: number("wide", 16)?,
             rounds: number("rounds", 12)?,
             disk: config.flag("disk").map_err(|error| Failure::new(format!("{error}")))?,
+            disk_last: number("disk_last", 0)?,
             table: config.flag("table").map_err(|error| Failure::new(format!("{error}")))?,
             counts: config.flag("counts").map_err(|error| Failure::new(format!("{error}")))?,
             instructions: config.flag("instructions").map_err(|error| Failure::new(format!("{error}")))?,

@@ -10,7 +10,7 @@ use lilliput_runtime::disk::pattern::{self, SECTORS, WORDS};
 use super::tally::Tally;
 use crate::boot::{Outcome, Record};
 use crate::build::{Config, Scenario};
-use crate::machine::Machine;
+use crate::machine::{Disk, Machine};
 use crate::prepare::Prepared;
 
 /// Name of the suite.
@@ -30,7 +30,8 @@ fn boot(prepared: &Prepared, limit: Duration, verbose: bool, tally: &mut Tally) 
     fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
     let image = folder.join("disk.img");
     fs::write(&image, contents(false)).with_context(|| format!("can't write {}", image.display()))?;
-    let machine = Machine { disk: Some(image.clone()), ..Machine::of_tests() };
+    let machine =
+        Machine { disk: Some(Disk { image: image.clone(), read_only: false, requests: None }), ..Machine::of_tests() };
     let report = prepared.boot(NAME, &machine, &Config::new([Scenario::Disk]), limit, verbose)?;
     let mut tests = 0;
     for record in &report.records {

@@ -12,6 +12,7 @@ use linux_raw_sys::general::{
 use linux_raw_sys::ioctl::{FIONBIO, FIONREAD};
 use syscalls::Errno;
 
+use crate::files::disk::Disk;
 use crate::files::proc::Entry;
 use crate::files::{Data, Device, Found, Kind, Node, Open, Pipe, Walk};
 use crate::machine::Machine;
@@ -84,6 +85,8 @@ impl<M: Machine> Server<M> {
             Kind::Directory { .. } => {}
             _ if flags & O_DIRECTORY != 0 => return Err(Errno::ENOTDIR),
             Kind::Socket(_) | Kind::SocketName(_) => return Err(Errno::ENXIO),
+            Kind::Device(Device::Disk) if self.disk.is_none() => return Err(Errno::ENXIO),
+            Kind::Device(Device::Disk) if flags & 3 != O_RDONLY => return Err(Errno::EACCES),
             Kind::File(_) if flags & O_TRUNC != 0 && flags & 3 != O_RDONLY => {
                 node.resize(0)?;
                 node.changed.set(self.wall_clock());
@@ -200,6 +203,7 @@ impl<M: Machine> Server<M> {
         }
         match &open.node.kind {
             Kind::Device(Device::Console) if self.has_terminal => self.ioctl_of_terminal(request, argument),
+            Kind::Device(Device::Disk) => self.ioctl_of_disk(request, argument),
             _ => Err(Errno::ENOTTY),
         }
     }
@@ -230,6 +234,7 @@ impl<M: Machine> Server<M> {
             }
             (_, SEEK_SET) => 0,
             (_, SEEK_CUR) => open.offset.get(),
+            (Kind::Device(Device::Disk), SEEK_END) => self.disk.as_ref().map_or(0, Disk::bytes),
             (_, SEEK_END) => open.node.size(),
             _ => return Err(Errno::EINVAL),
         };

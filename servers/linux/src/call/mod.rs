@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod directories;
+mod disk;
 mod futex;
 mod identity;
 mod memory;
@@ -120,6 +121,7 @@ impl<M: Machine> Calls<M> {
             chdir => chdir, fchdir => fchdir, getcwd => getcwd, mknod => mknod, mknodat => mknodat,
             statx => statx,
             brk => brk, munmap => munmap, mprotect => mprotect, mremap => mremap, madvise => done, msync => done,
+            fadvise64 => done,
             fork => fork_plainly, vfork => vfork, clone => clone_any, execve => execve, exit => exit_thread,
             exit_group => exit_group, wait4 => wait4, getppid => getppid,
             getpgrp => getpgrp, getpgid => getpgid, setpgid => setpgid, getsid => getsid, setsid => setsid,
@@ -153,7 +155,7 @@ impl<M: Machine> Calls<M> {
             pselect6 => pselect6, ppoll => ppoll, clock_gettime64 => clock_gettime64,
             clock_nanosleep_time64 => clock_nanosleep64, utimensat_time64 => utimensat64, ppoll_time64 => ppoll64,
             sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => fstatfs64, pselect6_time64 => pselect6_64,
-            futex_time64 => futex64, socketcall => socketcall,
+            futex_time64 => futex64, socketcall => socketcall, fadvise64_64 => done,
         }
         wide! {
             fcntl => fcntl, stat => stat64, lstat => lstat64, fstat => fstat64, newfstatat => fstatat64, mmap => mmap,

@@ -129,6 +129,7 @@ impl<M: Machine> Server<M> {
             Kind::Device(Device::Console) if self.has_terminal => {
                 self.read_terminal(open.never_waits(), address, length)
             }
+            Kind::Device(Device::Disk) => self.read_disk(open, address, length, at),
             Kind::Device(device) => self.read_device(*device, address, length),
             Kind::File(_) => {
                 let mut offset = at.unwrap_or(open.offset.get());
@@ -166,7 +167,7 @@ impl<M: Machine> Server<M> {
 
     fn read_device(&mut self, device: Device, address: u64, length: usize) -> Result {
         match device {
-            Device::Null | Device::Error | Device::Console => Ok(Outcome::Done(0)),
+            Device::Null | Device::Error | Device::Console | Device::Disk => Ok(Outcome::Done(0)),
             Device::Zero => {
                 self.user().pieces(address, length, Access::Write, |piece| piece.fill(0))?;
                 Ok(Outcome::Done(length as u64))
@@ -273,6 +274,8 @@ impl<M: Machine> Server<M> {
     fn write_device(&mut self, device: Device, address: u64, length: usize) -> Result {
         let stream = match device {
             Device::Null | Device::Zero | Device::Random => return Ok(Outcome::Done(length as u64)),
+            // It is not opened for that.
+            Device::Disk => return Err(Errno::EPERM),
             Device::Console => Stream::Output,
             Device::Error => Stream::Error,
         };

@@ -1,6 +1,7 @@
 //! Files: a tree of nodes in memory, descriptions of what is open, pipes.
 
 mod cpio;
+pub mod disk;
 mod node;
 mod open;
 mod path;

@@ -30,6 +30,8 @@ pub enum Device {
     Console,
     /// Standard error, where that is another stream than the console.
     Error,
+    /// The disk.
+    Disk,
 }
 
 /// Bytes of a file.

@@ -6,11 +6,12 @@ use alloc::string::String;
 /// Not read but written: the first letter says what is to be done to the system.
 pub const SYSRQ: &str = "sysrq-trigger";
 /// The texts about the system, by their paths.
-pub const TEXTS: [&str; 25] = [
+pub const TEXTS: [&str; 26] = [
     "cpuinfo",
     "devices",
     "filesystems",
     "lilliput",
+    "lilliput-servers",
     "loadavg",
     "meminfo",
     "mounts",

@@ -32,6 +32,7 @@ pub fn status(node: &Node) -> Status {
         Kind::Directory { .. } => (0o040_000, 0),
         Kind::Link(_) => (0o120_000, 0),
         Kind::Pipe(_) => (0o010_000, 0),
+        Kind::Device(Device::Disk) => (0o060_000, number(Device::Disk)),
         Kind::Device(device) => (0o020_000, number(*device)),
         Kind::Proc(entry) => (entry.mode() & 0o170_000, 0),
         Kind::Socket(_) | Kind::SocketName(_) => (0o140_000, 0),
@@ -67,5 +68,6 @@ const fn number(device: Device) -> u64 {
         Device::Zero => 0x105,
         Device::Random => 0x109,
         Device::Console | Device::Error => 0x501,
+        Device::Disk => 0xfe00,
     }
 }

@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 use super::waiters::Waiters;
 use super::{Answer, Server};
 use crate::call::Calls;
+use crate::files::disk::Disk;
 use crate::files::proc::Entry;
 use crate::files::socket::Names;
 use crate::files::terminal::Terminal;
 use crate::files::{self, Device, Kind, Node, Refused};
 use crate::machine::Machine;
-use crate::memory::{Memories, Pool};
+use crate::memory::{Memories, PAGE, Pool};
 use crate::program::vdso;
 use crate::way::Way;
 
@@ -60,6 +61,7 @@ impl<M: Machine> Server<M> {
             has_terminal: start.terminal.is_some(),
             terminal: Terminal::new(start.terminal.unwrap_or_default()),
             features: start.features,
+            disk: None,
             way: start.way,
             calls_page: None,
             random: start.seed | 1,
@@ -74,6 +76,12 @@ impl<M: Machine> Server<M> {
         files::fill(&root, start.tree, &mut || server.new_node())?;
         server.make_usual_files();
         Ok(server)
+    }
+
+    /// There is a disk, which programs find as `/dev/vda` from the next beginning on: so many bytes, read by buffers in this memory.
+    pub fn set_disk(&mut self, memory: &'static mut [[u8; PAGE as usize]], bytes: u64) {
+        self.disk = Some(Disk::new(memory, bytes));
+        self.make_usual_files();
     }
 
     /// Ends all processes, and begins with the initial tree again.
@@ -111,6 +119,10 @@ impl<M: Machine> Server<M> {
         ] {
             let node = Node::new(self.new_node(), Kind::Device(device), 0o666, 0);
             let _ = dev.as_ref().map(|dev| dev.add(name, node));
+        }
+        if self.disk.is_some() {
+            let node = Node::new(self.new_node(), Kind::Device(Device::Disk), 0o440, 0);
+            let _ = dev.map(|dev| dev.add(b"vda", node));
         }
     }
 }

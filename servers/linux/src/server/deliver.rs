@@ -102,10 +102,10 @@ impl<M: Machine> Server<M> {
         }
     }
 
-    /// Whether a thread's signals end its wait. Who waits for its memory, which a child has, hears of nothing but its own end.
+    /// Whether a thread's signals end its wait. Who waits for its memory, which a child has, or for the disk hears of nothing but its own end.
     pub(super) fn ends_wait(&mut self, place: usize, channel: Channel) -> bool {
         match channel {
-            Channel::Memory(_) => self.pending_set(place).has(SIGKILL),
+            Channel::Memory(_) | Channel::Disk(_) => self.pending_set(place).has(SIGKILL),
             _ => self.has_deeds(place),
         }
     }

@@ -25,6 +25,7 @@ impl Waiters {
         let number = match channel {
             Channel::Pipe(number) => number,
             Channel::Child(pid) | Channel::Memory(pid) => pid as u64,
+            Channel::Disk(buffer) => buffer as u64,
             Channel::AnyFile => return Some(ANY),
             Channel::Futex | Channel::Never => return None,
         };

@@ -55,6 +55,10 @@ pub struct Played {
     pub crashed: bool,
     /// How many more tasks and threads there may be.
     pub room: Option<u32>,
+    /// What the disk was asked for: buffers, first sectors, counts.
+    pub asked: Vec<(usize, u64, usize)>,
+    /// Whether it refuses that.
+    pub refuses: bool,
 }
 
 impl Played {
@@ -252,6 +256,15 @@ impl Machine for Played {
 
     fn crash(&mut self) {
         self.crashed = true;
+    }
+
+    fn read_disk(&mut self, buffer: usize, sector: u64, count: usize) -> Result<(), Errno> {
+        self.asked.push((buffer, sector, count));
+        if self.refuses { Err(Errno::EIO) } else { Ok(()) }
+    }
+
+    fn servers(&mut self) -> Vec<(&'static str, Usage)> {
+        std::vec![("linux", Usage { user: 1, kernel: 2, messages: 3, ..Usage::default() })]
     }
 
     fn now(&mut self) -> u64 {

@@ -1,5 +1,6 @@
 //! The server against a machine that is played: every thread is its registers, and its memory is read through the server.
 
+mod disk;
 mod exhaustion;
 mod files;
 mod hostile;

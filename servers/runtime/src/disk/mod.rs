@@ -2,9 +2,12 @@
 //!
 //! Data goes through frames that client and server share, [`BUFFER_PAGES`] of them; whoever starts both gives them out. A request names
 //! sectors; the data begin at the frames' first byte. Requests are answered when they are done.
+//!
+//! Who does not want to wait uses [`rings`].
 
 pub mod check;
 pub mod pattern;
+pub mod rings;
 
 use lilliput_abi::Error;
 

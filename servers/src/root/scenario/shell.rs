@@ -3,6 +3,7 @@
 use lilliput_abi::object::{fact, kind};
 use lilliput_abi::{Isolation, Rights};
 use lilliput_runtime::demo::DEMOS;
+use lilliput_runtime::disk::BUFFER_PAGES;
 use lilliput_runtime::object::Arena;
 use lilliput_runtime::shell::request::{self, Bits, TaskLine};
 use lilliput_runtime::{Message, Notification, Word, place, role};
@@ -38,7 +39,7 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     keyboard.give(supervisor.child(shell))?;
     supervisor.child(shell).grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
     if settings.disk {
-        disk::start(supervisor)?.give(supervisor.child(shell))?;
+        disk::Disk::start(supervisor, BUFFER_PAGES, None)?.give(supervisor.child(shell))?;
     }
     let mut session = Session {
         shell,

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::machine::Machine;
+use crate::machine::{Machine, Usage};
 use crate::memory::PAGE;
 use crate::server::Server;
 
@@ -37,6 +37,7 @@ impl<M: Machine> Server<M> {
         let text = match path {
             "cpuinfo" => self.processor(),
             "lilliput" => self.table_of_tasks(),
+            "lilliput-servers" => self.table_of_servers(),
             "loadavg" => self.load_average(),
             "meminfo" => self.memory_in_use(),
             "stat" => self.times_of_system(),
@@ -50,6 +51,15 @@ impl<M: Machine> Server<M> {
             _ => fixed.into(),
         };
         text.into_bytes()
+    }
+
+    /// Of each server below: nanoseconds of its own, nanoseconds of the kernel's on its behalf, messages.
+    fn table_of_servers(&mut self) -> String {
+        let mut text = String::new();
+        for (name, Usage { user, kernel, messages, .. }) in self.machine.servers() {
+            text += &format!("{name} {user} {kernel} {messages}\n");
+        }
+        text
     }
 
     fn processor(&self) -> String {

@@ -11,6 +11,7 @@ use lilliput_runtime::object::Factory;
 use lilliput_runtime::{Word, place};
 use lilliput_user64::Native;
 
+use super::served::Served;
 use crate::failure::{Failure, context};
 use crate::settings::Settings;
 use crate::spawn::{Child, Space};
@@ -44,6 +45,8 @@ pub struct Life {
     programs: Factory<Native>,
     /// The root task's names of what was made.
     names: Vec<u32>,
+    /// Its disk.
+    disk: Option<Served>,
 }
 
 impl Life {
@@ -92,6 +95,10 @@ impl Life {
             context(interrupt.bind(signals, signal::TYPED as u32), "binding the terminal's interrupt")?;
             child.grant(place::linux::INTERRUPT, interrupt.place(), Rights::SEND, 0)?;
         }
+        let disk = if settings.disk { Some(Served::start(supervisor, settings, signals)?) } else { None };
+        if let Some(disk) = &disk {
+            disk.give(supervisor, server)?;
+        }
         for (number, name) in [
             (parameter::TREE, "tree.cpio"),
             (parameter::ARGUMENTS, "arguments"),
@@ -106,6 +113,7 @@ impl Life {
         supervisor.child_mut(server).name_file(parameter::LINES, lines);
         let way = context(SYSTEM.fact(fact::COMPAT_ENTRY), "how 32-bit programs enter")? as Word;
         let parameters = &mut supervisor.child_mut(server).parameters;
+        parameters.insert(parameter::DISK, disk.is_some().into());
         parameters.insert(parameter::ISOLATION, settings.isolation as Word);
         parameters.insert(parameter::SECONDS, settings.linux_seconds);
         parameters.insert(parameter::TERMINAL, settings.linux_terminal);
@@ -115,8 +123,17 @@ impl Life {
         parameters.insert(parameter::WAY, way);
         parameters.insert(parameter::SEED, settings.seeds[0] as Word);
         let archive_pages = supervisor.programs.archive_pages;
-        supervisor.child_mut(server).start(SERVER_PRIORITY, [settings.linux_pages, archive_pages])?;
-        Ok(Self { server, maker, programs: factory, names })
+        let child = supervisor.child_mut(server);
+        child.start(SERVER_PRIORITY, [settings.linux_pages, archive_pages])?;
+        if let Some(thread) = child.threads.first() {
+            child.grant(place::linux::THREAD, thread.place(), Rights::SEND, 0)?;
+        }
+        Ok(Self { server, maker, programs: factory, names, disk })
+    }
+
+    /// Tells it that its disk is no more, if that is so now.
+    pub fn look_after_disk(&mut self, supervisor: &Supervisor) -> Result<(), Failure> {
+        self.disk.as_mut().map_or(Ok(()), |disk| disk.look(supervisor))
     }
 
     /// Ends it and all its programs, whatever they do. How many frames and objects the programs and the server's own memory had.
@@ -125,6 +142,9 @@ impl Life {
             context(self.programs.usage(), "what Linux programs have")?,
             context(self.programs.objects(), "what Linux programs have")?,
         );
+        if let Some(disk) = self.disk {
+            disk.end(supervisor)?;
+        }
         supervisor.forget(self.server)?;
         context(FACTORY.destroy(self.maker.place()), "the end of what the Linux server had")?;
         for name in self.names {

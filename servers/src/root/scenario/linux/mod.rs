@@ -4,6 +4,7 @@
 
 mod life;
 mod lines;
+mod served;
 
 use alloc::format;
 use alloc::string::String;
@@ -15,7 +16,7 @@ use super::fuzz::Balance;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::settings::Settings;
-use crate::supervisor::{Ending, Id, Supervisor};
+use crate::supervisor::{Ending, Supervisor};
 use life::{FOLDER, Life};
 use lines::{after, name};
 
@@ -26,13 +27,15 @@ const MOST_DEATHS: Word = 16;
 /// what it served is gone with it, and everything that it and its programs had must be back.
 pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     // What stays once it was loaded is there before anything is compared.
-    supervisor.programs.find("linux")?;
+    for program in ["linux", "disk"] {
+        supervisor.programs.find(program)?;
+    }
     let mut lines = supervisor.programs.file(&format!("{FOLDER}/lines")).unwrap_or_default();
     let mut deaths = 0;
     loop {
         let before = Balance::now()?;
-        let life = Life::begin(supervisor, settings, lines, deaths)?;
-        let (ended, death) = watch(supervisor, life.server, lines)?;
+        let mut life = Life::begin(supervisor, settings, lines, deaths)?;
+        let (ended, death) = watch(supervisor, &mut life, lines)?;
         let (frames, objects) = life.end(supervisor)?;
         before
             .compare(&Balance::now()?)
@@ -56,10 +59,10 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
 }
 
 /// Says what became of each program, until the server has done all or has died. How many ended before, and by what it died.
-fn watch(supervisor: &mut Supervisor, server: Id, lines: &[u8]) -> Result<(usize, Option<String>), Failure> {
+fn watch(supervisor: &mut Supervisor, life: &mut Life, lines: &[u8]) -> Result<(usize, Option<String>), Failure> {
     let mut told = 0;
     loop {
-        let child = supervisor.child(server);
+        let child = supervisor.child(life.server);
         if let Some(&[number, kind, code, _]) = child.results.get(told) {
             told += 1;
             match kind {
@@ -74,7 +77,10 @@ fn watch(supervisor: &mut Supervisor, server: Id, lines: &[u8]) -> Result<(usize
             Some(Ending::Exit(0)) => return Ok((told, None)),
             Some(ending) if child.text.is_empty() => return Ok((told, Some(format!("{ending}")))),
             Some(ending) => return Ok((told, Some(format!("{ending}: {}", child.text)))),
-            None => drop(supervisor.step()?),
+            None => {
+                supervisor.step()?;
+                life.look_after_disk(supervisor)?;
+            }
         }
     }
 }
