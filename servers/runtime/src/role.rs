@@ -26,6 +26,10 @@ pub const PAGE_CLIENT: Word = 51;
 pub const PAGE_SERVER: Word = 52;
 /// That other one.
 pub const FRAME_SERVER: Word = 53;
+/// A client that opens, reads and closes files; word 1 says how it asks: see [`crate::bench::files`].
+pub const FILES_CLIENT: Word = 54;
+/// Its server; word 1 says how it is asked.
+pub const FILES_SERVER: Word = 55;
 /// A trial, which word 1 names by its place in [`crate::trial::list::TRIALS`].
 pub const TRIAL: Word = 7;
 /// A further thread of a trial: see [`crate::trial::kit::Work`].

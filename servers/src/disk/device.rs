@@ -15,6 +15,8 @@ use crate::memory::{self, Memory, PAGE};
 use crate::pci;
 use crate::transport::Interrupting;
 
+/// The bit of the notification that the interrupt sets.
+pub const INTERRUPT: u32 = 1;
 /// Requests that the device has at a time: each takes three of its queue's sixteen places.
 const MOST: usize = 5;
 /// Those of them that rings may have: one is kept for whoever calls.
@@ -59,7 +61,7 @@ impl Device {
         pci::open(&mut root, found)?;
         memory::make_slips()?;
         let interrupt = Factory::<Native>::at(FACTORY).create_message_interrupt(Devices::at(DEVICES))?;
-        interrupt.bind(Notification::at(INTERRUPTED), 1)?;
+        interrupt.bind(Notification::at(INTERRUPTED), INTERRUPT)?;
         pci::connect(&mut root, found, interrupt)?;
         let common = pci::common_configuration(&mut root, found).ok_or(Error::Unsupported)?;
         let transport = PciTransport::new::<Memory, _>(&mut root, found).map_err(|_| Error::Unsupported)?;

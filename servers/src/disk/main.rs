@@ -19,7 +19,7 @@ use lilliput_runtime::place::driver::INTERRUPTED;
 use lilliput_runtime::{Message, Notification, Word, place};
 use lilliput_user64::{Native, entry};
 
-use crate::device::{Device, Origin};
+use crate::device::{Device, INTERRUPT, Origin};
 use crate::rings::Rings;
 
 type Endpoint = lilliput_runtime::Endpoint<Native>;
@@ -36,8 +36,10 @@ fn main(pages: Word, last: Word) -> Word {
             Err(error) => panic!("the disk's endpoint: {error:?}"),
         };
         answer = match (&mut disk, received.signals()) {
-            (Ok(disk), Some(_)) => {
-                disk.look().unwrap_or_else(|error| panic!("the disk's interrupt: {error:?}"));
+            (Ok(disk), Some(bits)) => {
+                disk.heard(bits)
+                    .and_then(|()| disk.look())
+                    .unwrap_or_else(|error| panic!("the disk's interrupt: {error:?}"));
                 None
             }
             (Ok(disk), None) => Some(disk.serve(&received.message)),
@@ -62,9 +64,19 @@ impl Disk {
         Ok(disk)
     }
 
+    /// Something was signalled, by these bits: the interrupt's is let through again, and what is done by now is looked for after that.
+    fn heard(&self, bits: Word) -> Result<(), Error> {
+        if bits & INTERRUPT as Word == 0 { Ok(()) } else { self.device.acknowledge() }
+    }
+
+    /// Waits for a signal.
+    fn wait(&self) -> Result<(), Error> {
+        Notification::<Native>::at(INTERRUPTED).wait().and_then(|bits| self.heard(bits))
+    }
+
     /// Tells what is done, and begins what is asked for by ring.
     fn look(&mut self) -> Result<(), Error> {
-        self.finish()?;
+        self.finish();
         if let Some(rings) = &mut self.rings
             && rings.take(&mut self.device).is_err()
         {
@@ -75,9 +87,8 @@ impl Disk {
     }
 
     /// Tells what is done. How the request of whoever called ended, if it did.
-    fn finish(&mut self) -> Result<Option<bool>, Error> {
+    fn finish(&mut self) -> Option<bool> {
         let mut called = None;
-        self.device.acknowledge()?;
         while let Some((origin, well)) = self.device.finished() {
             match (origin, &mut self.rings) {
                 (Origin::Call, _) => called = Some(well),
@@ -85,7 +96,7 @@ impl Disk {
                 (Origin::Ring(_), None) => {}
             }
         }
-        Ok(called)
+        called
     }
 
     fn serve(&mut self, message: &Message) -> Message {
@@ -107,20 +118,20 @@ impl Disk {
         // One place is kept for this.
         self.device.begin(Origin::Call, write, 0, (first, count))?;
         loop {
-            if let Some(well) = self.finish()? {
+            if let Some(well) = self.finish() {
                 self.look()?;
                 return if well { Ok(()) } else { Err(Error::Gone) };
             }
-            Notification::<Native>::at(INTERRUPTED).wait()?;
+            self.wait()?;
         }
     }
 
     /// Has all be on the disk that was written. The crate's own flush wants the device for itself.
     fn flush(&mut self) -> Result<(), Error> {
         while self.device.is_busy() {
-            self.finish()?;
+            self.finish();
             if self.device.is_busy() {
-                Notification::<Native>::at(INTERRUPTED).wait()?;
+                self.wait()?;
             }
         }
         let flushed = self.device.flush();

@@ -43,6 +43,12 @@ impl Line {
         }
     }
 
+    /// What it is so far.
+    #[allow(dead_code, reason = "one of the programs uses it")]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
     /// Prints it.
     pub fn end(&mut self) {
         self.bytes[self.length] = b'\n';

@@ -1,7 +1,10 @@
 //! `cargo xtask bench experiment`: questions that are asked of systems like this one, each with an experiment of its own.
 
+mod blocking_read;
 mod colours;
+mod on_both;
 mod over_split;
+mod small_files;
 mod syscall_table;
 
 use std::path::PathBuf;
@@ -20,7 +23,7 @@ use crate::setup::Needs;
 
 /// Does an experiment, prints a table of its figures, and holds the counts among them against their limits.
 ///
-/// All are done in the emulator with the counting plugin, on the machine of the tests. With `--json` the figures are written in the scheme that `report`
+/// All are done in the emulator, most with the counting plugin, on the machine of the tests. With `--json` the figures are written in the scheme that `report`
 /// reads. `kernel64/docs/measuring.md` says what came of each.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -43,6 +46,10 @@ pub enum Name {
     OverSplit,
     /// A task that has to answer soon, with cache colours of its own and without; small tasks whose bases differ, and do not.
     Colours,
+    /// A read of a disk that has to be waited for: by the Linux server and a disk server, and by Debian's kernel.
+    BlockingRead,
+    /// Small files that are opened, read and closed: by calls, by rings, by Linux's system calls.
+    SmallFiles,
 }
 
 /// What came of an experiment.
@@ -71,6 +78,8 @@ impl Name {
             Self::SyscallTable => syscall_table::run(prepared, limit, scope),
             Self::OverSplit => over_split::run(prepared, limit),
             Self::Colours => colours::run(prepared, limit),
+            Self::SmallFiles => small_files::run(prepared, limit, scope),
+            Self::BlockingRead => blocking_read::run(prepared, limit, scope),
         }
     }
 }

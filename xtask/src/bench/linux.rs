@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-pub use self::budgets::Budgets;
+pub use self::budgets::{Budgets, CALLS, READS};
+pub use self::figures::{Figure, read as read_figures};
 pub use self::native::PARAMETERS;
 use self::side::SideFigures;
 pub use self::side::{LILLIPUT, Scope, Side, path};

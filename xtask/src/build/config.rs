@@ -17,6 +17,8 @@ pub enum Scenario {
     Many,
     /// Getting a page by the kernel alone and by servers, for the counting plugin.
     Split,
+    /// Small files, by calls and by rings.
+    Files,
     /// Tasks beside others, with cache colours and bases of their own, for the counting plugin.
     Colours,
     /// The guest tests.
@@ -57,6 +59,7 @@ impl Scenario {
             Self::Crossover => "crossover",
             Self::Many => "many",
             Self::Split => "split",
+            Self::Files => "files",
             Self::Colours => "colours",
             Self::Tests => "tests",
             Self::Attack => "attack",

@@ -22,6 +22,16 @@ const NAME: &str = "vmlinuz-";
 /// How long the lists and the package, of some 70 MB, may take.
 const LIMIT: Duration = Duration::from_secs(900);
 
+/// Drivers of a disk of virtio's, which are no part of the kernel's file, in the order in which they can be loaded.
+const MODULES: [&str; 6] = [
+    "virtio.ko",
+    "virtio_ring.ko",
+    "virtio_pci_legacy_dev.ko",
+    "virtio_pci_modern_dev.ko",
+    "virtio_pci.ko",
+    "virtio_blk.ko",
+];
+
 /// Where the kernel is.
 pub struct LinuxKernel {
     /// The file.
@@ -41,6 +51,13 @@ impl LinuxKernel {
         Ok(Self { image })
     }
 
+    /// The drivers of a disk, in the order in which they can be loaded.
+    pub fn disk_drivers(&self) -> Result<Vec<Vec<u8>>> {
+        let folder = self.image.parent().context("the kernel is in no folder")?;
+        let read = |name| fs::read(folder.join(name)).with_context(|| format!("Debian's kernel without {name}"));
+        MODULES.into_iter().map(read).collect()
+    }
+
     /// Its version, as its file has it.
     pub fn version(&self) -> &str {
         let name = self.image.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -50,6 +67,9 @@ impl LinuxKernel {
 
 fn find(folder: &Path) -> Option<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(folder).ok()?.flatten().map(|file| file.path()).collect();
+    if !MODULES.iter().all(|name| folder.join(name).exists()) {
+        return None;
+    }
     files.retain(|file| file.file_name().is_some_and(is_kernel));
     files.sort();
     files.pop()
@@ -87,26 +107,38 @@ fn depended_on(text: &str) -> Option<&str> {
     names.into_iter().find(|name| name.starts_with("linux-image-"))
 }
 
-/// Takes the kernel, and nothing else, out of its package.
+/// Takes the kernel and the drivers of a disk, and nothing else, out of its package.
 fn extract(package: &Path, folder: &Path) -> Result<PathBuf> {
     let mut command = Command::new(process::find_program("dpkg-deb").unwrap_or_else(|| "dpkg-deb".into()));
     command.arg("--fsys-tarfile").arg(package).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut unpacker = KilledOnDrop::spawn(&mut command).context("can't start dpkg-deb")?;
     let mut archive = tar::Archive::new(unpacker.take_stdout().context("dpkg-deb has no standard output")?);
+    let mut kernel = None;
     for entry in archive.entries().context("the kernel's package can't be read")? {
         let mut entry = entry.context("the kernel's package can't be read")?;
         let path = entry.path()?.into_owned();
-        let Some(name) = path.file_name().filter(|name| is_kernel(name)) else { continue };
-        // Under another name first: a copy that was interrupted must not look like a kernel.
+        let Some(name) = path.file_name() else { continue };
         let own = folder.join(name);
-        let mut part = own.clone().into_os_string();
-        part.push(PART);
-        let mut file = File::create(&part).with_context(|| format!("can't write {}", own.display()))?;
-        io::copy(&mut entry, &mut file).with_context(|| format!("can't write {}", own.display()))?;
-        fs::rename(&part, &own).with_context(|| format!("can't write {}", own.display()))?;
-        return Ok(own);
+        // The kernel under another name first: it is there when all else is.
+        let to = if is_kernel(name) { part(&own) } else { own.clone() };
+        if is_kernel(name) {
+            kernel = Some(own);
+        } else if !MODULES.iter().any(|module| name == *module) {
+            continue;
+        }
+        let mut file = File::create(&to).with_context(|| format!("can't write {}", to.display()))?;
+        io::copy(&mut entry, &mut file).with_context(|| format!("can't write {}", to.display()))?;
     }
-    anyhow::bail!("{} has no kernel", package.display())
+    let kernel = kernel.with_context(|| format!("{} has no kernel", package.display()))?;
+    fs::rename(part(&kernel), &kernel).with_context(|| format!("can't write {}", kernel.display()))?;
+    find(folder).with_context(|| format!("{} has no drivers of a disk", package.display()))
+}
+
+/// The name of a copy that may not be whole.
+fn part(own: &Path) -> PathBuf {
+    let mut part = own.as_os_str().to_owned();
+    part.push(PART);
+    part.into()
 }
 
 #[cfg(test)]
@@ -128,6 +160,8 @@ mod tests {
         }
         assert_eq!(find(folder.path()), None);
         fs::write(folder.path().join("vmlinuz-6.1.0-47-amd64"), "").unwrap();
+        assert_eq!(find(folder.path()), None, "without drivers");
+        MODULES.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
         let kernel = LinuxKernel { image: find(folder.path()).unwrap() };
         assert_eq!(kernel.version(), "6.1.0-47-amd64");
         assert_eq!(find(&folder.path().join("absent")), None);

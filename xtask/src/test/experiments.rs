@@ -15,10 +15,12 @@ pub struct Trial {
 }
 
 /// All of them.
-pub const TRIALS: [Trial; 3] = [
+pub const TRIALS: [Trial; 5] = [
     Trial { name: "experiment-syscall-table", experiment: Name::SyscallTable },
     Trial { name: "experiment-over-split", experiment: Name::OverSplit },
     Trial { name: "experiment-colours", experiment: Name::Colours },
+    Trial { name: "experiment-blocking-read", experiment: Name::BlockingRead },
+    Trial { name: "experiment-small-files", experiment: Name::SmallFiles },
 ];
 
 impl Trial {

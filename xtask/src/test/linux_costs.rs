@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::tally::Tally;
-use crate::bench::linux::{Budgets, LILLIPUT, Scope, Side};
+use crate::bench::linux::{Budgets, CALLS, LILLIPUT, Scope, Side};
 use crate::boot::Outcome;
 use crate::prepare::Prepared;
 
@@ -27,7 +27,7 @@ impl CostBoot {
     /// Boots and counts.
     pub fn run(&self, prepared: &Prepared, limit: Duration, tally: &mut Tally) {
         tally.suite(self.name, |tally| {
-            let budgets = Budgets::read(&prepared.workspace.root);
+            let budgets = Budgets::read(&prepared.workspace.root, CALLS);
             let judged = budgets.and_then(|budgets| {
                 let figures = self.side.measure(prepared, self.name, &Scope::Calls, limit)?;
                 Ok(budgets.judge(self.side, &figures))

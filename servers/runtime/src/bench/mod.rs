@@ -14,6 +14,7 @@ pub mod bulk;
 pub mod client;
 pub mod clock;
 pub mod disturb;
+pub mod files;
 pub mod foreign;
 pub mod requests;
 pub mod server;

@@ -7,6 +7,7 @@ mod crossover;
 mod death;
 mod disk;
 mod exchange;
+mod files;
 mod fuzz;
 mod growth;
 mod keeper;
@@ -45,6 +46,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "scale" => scale::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,
             "split" => split::run(supervisor)?,
+            "files" => files::run(supervisor)?,
             "growth" => growth::run(supervisor, settings)?,
             "keeper" => keeper::run(supervisor)?,
             "pager" => pager::run(supervisor)?,

@@ -9,6 +9,11 @@ use super::figures::Figure;
 use super::side::Side;
 use crate::boot::Outcome;
 
+/// The file of limits of system calls.
+pub const CALLS: &str = "budgets.txt";
+/// That of limits of reads of a disk.
+pub const READS: &str = "read-budgets.txt";
+
 /// The limits of all sides.
 pub struct Budgets(Vec<Budget>);
 
@@ -21,11 +26,17 @@ struct Budget {
 }
 
 impl Budgets {
-    /// Reads the file in the folder of the program.
-    pub fn read(root: &Path) -> Result<Self> {
-        let file = root.join("tests/linux-bench/budgets.txt");
+    /// Reads one of the files in the folder of the programs.
+    pub fn read(root: &Path, name: &str) -> Result<Self> {
+        let file = root.join("tests/linux-bench").join(name);
         let text = fs::read_to_string(&file).with_context(|| format!("can't read {}", file.display()))?;
         Self::parse(&text).with_context(|| format!("{} is wrong", file.display()))
+    }
+
+    /// Those of what has such a name.
+    pub fn only(mut self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|budget| is_wanted(&budget.name));
+        self
     }
 
     /// Lines of `ARCHITECTURE MODE LIMIT NAME`; empty ones, and those that begin with `#`, are none.
@@ -100,7 +111,7 @@ mod tests {
 
     #[test]
     fn every_side_of_the_tests_has_limits() {
-        let budgets = Budgets::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        let budgets = Budgets::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), CALLS).unwrap();
         for side in LILLIPUT.iter().filter(|side| side.mode() != "page-untagged") {
             let mode = side.mode();
             assert!(

@@ -29,7 +29,8 @@ impl Served {
     ) -> Result<Self, Failure> {
         let client = Client { bell, bits: signal::DISK as u32, last: settings.disk_last };
         let disk = Disk::start(supervisor, PAGES, Some(client))?;
-        let gone = context(SELF.grant(bell.place(), Rights::SEND, signal::DISK_GONE as u32, 0), "a bell for the disk's end")?;
+        let gone =
+            context(SELF.grant(bell.place(), Rights::SEND, signal::DISK_GONE as u32, 0), "a bell for the disk's end")?;
         Ok(Self { disk, gone: Some(Notification::at(gone)) })
     }
 
