@@ -2,9 +2,11 @@
 
 use core::arch::asm;
 use core::slice;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, AtomicUsize};
 
 use lilliput_abi::Selector;
+use lilliput_abi::object::kind;
+use lilliput_runtime::bench::bulk;
 use lilliput_runtime::machine::{Stamps, Vectors};
 use lilliput_runtime::mark::Mark;
 use lilliput_runtime::trial::foreign::Way;
@@ -103,6 +105,31 @@ impl Machine for Native {
         unsafe { slice::from_raw_parts(scratch(address).cast(), words) }
     }
 
+    fn words(address: Word, words: usize) -> &'static [AtomicUsize] {
+        let range = Self::shared(address, words * (size_of::<usize>() / 4));
+        assert!(address.is_multiple_of(size_of::<usize>()));
+        // SAFETY: that range is as long and aligned; as for `shared`.
+        unsafe { slice::from_raw_parts(range.as_ptr().cast(), words) }
+    }
+
+    fn copy(from: Word, to: Word, bytes: Word) {
+        let words = bytes / size_of::<Word>();
+        let (from, to) = (Self::words(from, words).as_ptr(), Self::words(to, words).as_ptr());
+        // SAFETY: both ranges hold nothing of this program and are so many words long; the direction flag is clear.
+        unsafe {
+            asm!(
+                // ESI can't be named.
+                "xchg {from}, esi",
+                "rep movsd",
+                "mov esi, {from}",
+                from = inout(reg) from => _,
+                inout("edi") to => _,
+                inout("ecx") words => _,
+                options(nostack, preserves_flags),
+            )
+        };
+    }
+
     fn entry() -> Word {
         start::_start as *const () as Word
     }
@@ -119,9 +146,11 @@ impl Machine for Native {
     }
 }
 
-/// An aligned address in the scratch range, or beyond what a trial's space is at first.
+/// An aligned address in the scratch range, in that of the benchmarks' bytes, or beyond what a trial's space is at first.
 fn scratch(address: Word) -> *mut u32 {
-    let free = (kit::SCRATCH..kit::SCRATCH_END).contains(&address) || address >= kit::SMALL_SIZE as Word - 4096;
+    let free = (kit::SCRATCH..kit::SCRATCH_END).contains(&address)
+        || bulk::range(kind::SMALL).contains(&(address as u64))
+        || address >= kit::SMALL_SIZE as Word - 4096;
     assert!(free && address.is_multiple_of(4));
     address as *mut u32
 }

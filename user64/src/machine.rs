@@ -2,10 +2,12 @@
 
 use core::arch::asm;
 use core::slice;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, AtomicUsize};
 
 use lilliput_abi::Selector;
 use lilliput_abi::layout::HOST_START;
+use lilliput_abi::object::kind;
+use lilliput_runtime::bench::bulk;
 use lilliput_runtime::machine::{Stamps, Vectors};
 use lilliput_runtime::mark::Mark;
 use lilliput_runtime::trial::foreign::Way;
@@ -110,6 +112,28 @@ impl Machine for Native {
         unsafe { slice::from_raw_parts(scratch(address).cast(), words) }
     }
 
+    fn words(address: Word, words: usize) -> &'static [AtomicUsize] {
+        let range = Self::shared(address, words * (size_of::<usize>() / 4));
+        assert!(address.is_multiple_of(size_of::<usize>()));
+        // SAFETY: that range is as long and aligned; as for `shared`.
+        unsafe { slice::from_raw_parts(range.as_ptr().cast(), words) }
+    }
+
+    fn copy(from: Word, to: Word, bytes: Word) {
+        let words = bytes / size_of::<Word>();
+        let (from, to) = (Self::words(from, words).as_ptr(), Self::words(to, words).as_ptr());
+        // SAFETY: both ranges hold nothing of this program and are so many words long; the direction flag is clear.
+        unsafe {
+            asm!(
+                "rep movsq",
+                inout("rsi") from => _,
+                inout("rdi") to => _,
+                inout("rcx") words => _,
+                options(nostack, preserves_flags),
+            )
+        };
+    }
+
     fn entry() -> Word {
         start::_start as *const () as Word
     }
@@ -126,9 +150,11 @@ impl Machine for Native {
     }
 }
 
-/// An aligned address in the scratch range, or in a host's, where programs lie as they do elsewhere.
+/// An aligned address in the scratch range, or in a host's, where programs lie as they do elsewhere; or where benchmarks have their bytes.
 fn scratch(address: Word) -> *mut u32 {
     let place = if address < HOST_START as Word { address } else { address - HOST_START as Word };
-    assert!((kit::SCRATCH..kit::SCRATCH_END).contains(&place) && address.is_multiple_of(4));
+    let bytes = [kind::HOST, kind::WIDE].map(|kind| bulk::range(kind).contains(&(address as u64)));
+    let free = (kit::SCRATCH..kit::SCRATCH_END).contains(&place) || bytes.contains(&true);
+    assert!(free && address.is_multiple_of(4));
     address as *mut u32
 }

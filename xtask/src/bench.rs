@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use self::crossover::Map;
 use crate::boot::Report;
@@ -91,16 +91,26 @@ enum Other {
 }
 
 /// A benchmark whose figures `report` shows: its command, and how it is done.
-type Benchmark = (&'static str, fn(&Prepared, Timeout) -> Result<Figures>);
+type Benchmark = (String, Box<dyn Fn(&Prepared, Timeout) -> Result<Figures>>);
 
-/// All of these.
-pub const ALL: [Benchmark; 5] = [
-    ("bench --crossover", crossover::few),
-    ("bench --counts", counts::figures),
-    ("bench", switches),
-    ("bench linux", linux::figures),
-    ("bench --many", crossover::many),
-];
+/// All of these: every experiment by name among them.
+pub fn all() -> Vec<Benchmark> {
+    let named = |name: &str, measure: fn(&Prepared, Timeout) -> Result<Figures>| -> Benchmark {
+        (format!("bench{name}"), Box::new(measure))
+    };
+    let mut all = vec![
+        named(" --crossover", crossover::few),
+        named(" --counts", counts::figures),
+        named("", switches),
+        named(" linux", linux::figures),
+        named(" --many", crossover::many),
+    ];
+    all.extend(experiment::Name::value_variants().iter().map(|&name| -> Benchmark {
+        let figures = move |prepared: &Prepared, timeout| experiment::figures(name, prepared, timeout);
+        (format!("bench experiment {}", name.word()), Box::new(figures))
+    }));
+    all
+}
 
 fn switches(prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
     let options = ConfigOptions::default();

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::compare::{Change, changes};
 pub use self::experiment::{Column, Experiment, How, Plot, Scale, Shape};
-pub use self::row::{Figure, Key, Limits, Row, shown};
+pub use self::row::{Figure, Key, Limits, NO_MACHINE, Row, shown};
 
 /// All that a file has.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

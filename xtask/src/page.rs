@@ -24,8 +24,8 @@ use crate::workspace::Workspace;
 
 /// Writes a page that says whether small spaces are worth it, with plots and tables of all figures, and the figures beside it as JSON.
 ///
-/// The page is one file that needs nothing else. Without files it runs the benchmarks: `bench`, `bench --counts`, `bench --crossover`, `bench --many` and `bench
-/// linux`, which takes a while. With files it shows what they have, of several machines beside each other: what `bench` and `bench linux` write with `--json`, what this
+/// The page is one file that needs nothing else. Without files it runs the benchmarks: `bench`, `bench --counts`, `bench --crossover`, `bench --many`, `bench
+/// linux`, and each of `bench experiment`, which takes a while. With files it shows what they have, of several machines beside each other: what `bench` and `bench linux` write with `--json`, what this
 /// command wrote before, and what the serial port of a machine sent that booted an image of `cargo xtask image`.
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -1,6 +1,6 @@
 //! What a program needs of its processor besides system calls.
 
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, AtomicUsize};
 
 use lilliput_abi::Selector;
 
@@ -117,6 +117,18 @@ pub trait Machine: Invoke {
     /// # Panics
     /// For an address outside that range.
     fn shared(address: Word, words: usize) -> &'static [AtomicU32];
+
+    /// The same in words of this program's width, at an address that is a multiple of one.
+    ///
+    /// # Panics
+    /// For an address outside that range, or between two words.
+    fn words(address: Word, words: usize) -> &'static [AtomicUsize];
+
+    /// Copies bytes, a multiple of a word, from one place in that range to another, a word at a time by one instruction.
+    ///
+    /// # Panics
+    /// For an address outside that range, or between two words.
+    fn copy(from: Word, to: Word, bytes: Word);
 
     /// Where threads of this program begin.
     fn entry() -> Word;

@@ -30,6 +30,10 @@ pub const FRAME_SERVER: Word = 53;
 pub const FILES_CLIENT: Word = 54;
 /// Its server; word 1 says how it is asked.
 pub const FILES_SERVER: Word = 55;
+/// A client that sends bytes; word 1 says by which way: see [`crate::bench::messages`].
+pub const MESSAGE_CLIENT: Word = 56;
+/// The server that gets them, by the same way.
+pub const MESSAGE_SERVER: Word = 57;
 /// A trial, which word 1 names by its place in [`crate::trial::list::TRIALS`].
 pub const TRIAL: Word = 7;
 /// A further thread of a trial: see [`crate::trial::kit::Work`].

@@ -26,6 +26,7 @@ fn main(role: Word, parameter: Word) -> Word {
         role::TOUCH_SERVER => bench::touch::serve::<Native>(),
         role::PAGE_SERVER => bench::split::serve_pages::<Native>(parameter),
         role::FILES_SERVER => bench::files::serve::<Native>(parameter),
+        role::MESSAGE_SERVER => bench::messages::server::serve::<Native>(parameter),
         role::FUZZ => fuzz::run::run::<Native>(),
         role::FUZZ_THREAD => fuzz::run::run_thread::<Native>(parameter),
         role::EXCHANGE_SERVER => exchange::server::run::<Native>(),

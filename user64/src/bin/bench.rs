@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use lilliput_user64::runtime::bench::{client, disturb, files, server, split, touch};
+use lilliput_user64::runtime::bench::{client, disturb, files, messages, server, split, touch};
 use lilliput_user64::runtime::{Word, role};
 use lilliput_user64::{Native, entry};
 
@@ -20,6 +20,8 @@ fn main(role: Word, operation: Word) -> Word {
         role::FRAME_SERVER => split::serve_frames::<Native>(),
         role::FILES_CLIENT => files::run::<Native>(operation),
         role::FILES_SERVER => files::serve::<Native>(operation),
+        role::MESSAGE_CLIENT => messages::run::<Native>(operation),
+        role::MESSAGE_SERVER => messages::server::serve::<Native>(operation),
         _ => panic!("nothing is measured by role {role}"),
     };
     outcome.unwrap_or_else(|error| panic!("{error:?}"));

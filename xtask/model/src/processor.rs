@@ -5,6 +5,7 @@
 
 mod duron;
 mod golden_cove;
+mod price;
 mod skylake;
 mod zen3;
 mod zen4;
@@ -16,6 +17,8 @@ use crate::cache::Shape;
 use crate::count::Counts;
 use crate::memory::Misses;
 use crate::tlb::Level;
+
+pub use self::price::{Basis, Price};
 
 /// Cycles that something costs: at least, usually, at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,17 +67,17 @@ pub enum Second {
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
     /// An instruction that is not of a class that costs more, when all that it needs is there.
-    pub instruction: Cycles,
+    pub instruction: Price,
     /// A page that only the second level of TLB has.
-    pub second_tlb: Cycles,
+    pub second_tlb: Price,
     /// A walk of page tables.
-    pub walk: Cycles,
+    pub walk: Price,
     /// A line that only the second level of cache has, more than one that the first has.
-    pub second_cache: Cycles,
+    pub second_cache: Price,
     /// A line that neither has.
-    pub beyond: Cycles,
+    pub beyond: Price,
     /// An instruction of a class.
-    pub special: fn(Class) -> Cycles,
+    pub special: fn(Class) -> Price,
 }
 
 /// A processor.
@@ -157,19 +160,34 @@ impl Processor {
         })
     }
 
+    /// Every price, with what it is of.
+    pub fn prices(&self) -> Vec<(&'static str, Price)> {
+        let costs = &self.costs;
+        let mut prices = vec![
+            ("a plain instruction", costs.instruction),
+            ("a page from the second TLB", costs.second_tlb),
+            ("a page walk", costs.walk),
+            ("a line from the second cache", costs.second_cache),
+            ("a line from beyond", costs.beyond),
+        ];
+        prices.extend(Class::ALL.map(|class| (class.word(), (costs.special)(class))));
+        prices
+    }
+
     /// What is paid for: how often, and its price. The same things in the same order whatever the counts are.
     fn items(&self, counts: &Counts, misses: &Misses, operations: u64) -> Vec<(Part, f64, Cycles)> {
         let costs = &self.costs;
         let special = counts.classes.iter().sum::<u64>();
         let plain = counts.user.instructions + counts.kernel.instructions - special;
         let each = |count: u64| count as f64 / operations.max(1) as f64;
-        let classes = Class::ALL.map(|class| (Part::Special, counts.class(class) as f64, (costs.special)(class)));
+        let classes =
+            Class::ALL.map(|class| (Part::Special, counts.class(class) as f64, (costs.special)(class).cycles));
         let others = [
-            (Part::Instructions, plain as f64, costs.instruction),
-            (Part::SecondTlb, each(misses.code_tlb + misses.data_tlb), costs.second_tlb),
-            (Part::Walks, each(misses.code_walks + misses.data_walks), costs.walk),
-            (Part::Caches, each(misses.code_lines + misses.data_lines), costs.second_cache),
-            (Part::Caches, each(misses.beyond), costs.beyond),
+            (Part::Instructions, plain as f64, costs.instruction.cycles),
+            (Part::SecondTlb, each(misses.code_tlb + misses.data_tlb), costs.second_tlb.cycles),
+            (Part::Walks, each(misses.code_walks + misses.data_walks), costs.walk.cycles),
+            (Part::Caches, each(misses.code_lines + misses.data_lines), costs.second_cache.cycles),
+            (Part::Caches, each(misses.beyond), costs.beyond.cycles),
         ];
         classes.into_iter().chain(others).collect()
     }
@@ -183,40 +201,6 @@ enum Part {
     SecondTlb,
     Walks,
     Caches,
-}
-
-/// Instructions of classes as measured in ring 3 of one Zen 3, in cycles of its core (its TSC counts 0.7 for each): MOV to a segment register
-/// 31, far return 79, IRETQ 151, WRGSBASE 47, RDFSBASE 4. What is not among these is assumed.
-fn special_of_zen_3(class: Class) -> Cycles {
-    match class {
-        Class::SegmentLoad => Cycles::new(25.0, 31.0, 40.0),
-        Class::FarReturn => Cycles::new(65.0, 79.0, 100.0),
-        Class::InterruptReturn => Cycles::new(120.0, 151.0, 190.0),
-        Class::WriteBase => Cycles::new(35.0, 47.0, 60.0),
-        Class::ReadBase => Cycles::new(2.0, 4.0, 8.0),
-        // "On the order of a hundred cycles": Linux, Documentation/arch/x86/pti.rst, of MOVs to CR3 that keep what is tagged.
-        Class::Cr3Write => Cycles::new(50.0, 100.0, 300.0),
-        // Assumed. L4Re's null system call takes 160 cycles for 148 instructions on a Xeon 8352S, entry and exit among them.
-        Class::Syscall | Class::Sysret | Class::Sysenter | Class::Sysexit => Cycles::new(20.0, 40.0, 80.0),
-        // Assumed: an entry by a gate pushes five words and checks two descriptors.
-        Class::Interrupt => Cycles::new(80.0, 150.0, 300.0),
-        // Assumed.
-        Class::Swapgs => Cycles::new(5.0, 25.0, 50.0),
-        // Assumed.
-        Class::ReadTime => Cycles::new(18.0, 30.0, 45.0),
-        // Assumed: these serialize.
-        Class::WriteMsr => Cycles::new(50.0, 120.0, 300.0),
-        Class::ReadMsr => Cycles::new(30.0, 70.0, 150.0),
-        Class::Invalidate => Cycles::new(100.0, 200.0, 500.0),
-        // Assumed: half a kilobyte and more to move.
-        Class::VectorState => Cycles::new(40.0, 100.0, 250.0),
-    }
-}
-
-/// The same where nothing was measured: assumed to be of the same size, which makes the range twice as wide both ways.
-fn special_assumed(class: Class) -> Cycles {
-    let Cycles { low, usual, high } = special_of_zen_3(class);
-    Cycles { low: low / 2.0, usual, high: high * 2.0 }
 }
 
 #[cfg(test)]
@@ -239,10 +223,10 @@ mod tests {
         for processor in PROCESSORS {
             let parts = processor.modelled(&counts, &misses, 10);
             let costs = &processor.costs;
-            assert_eq!(parts.instructions, costs.instruction.times(12.0));
-            assert_eq!(parts.special, (costs.special)(Class::Cr3Write).times(2.0));
-            assert_eq!(parts.walks, costs.walk.times(5.0));
-            assert_eq!(parts.caches, costs.second_cache.times(2.0).plus(costs.beyond));
+            assert_eq!(parts.instructions, costs.instruction.cycles.times(12.0));
+            assert_eq!(parts.special, (costs.special)(Class::Cr3Write).cycles.times(2.0));
+            assert_eq!(parts.walks, costs.walk.cycles.times(5.0));
+            assert_eq!(parts.caches, costs.second_cache.cycles.times(2.0).plus(costs.beyond.cycles));
             let total = parts.total();
             assert!(total.low < total.usual && total.usual < total.high);
         }
@@ -259,7 +243,7 @@ mod tests {
         let processor = by_name("zen3").unwrap();
         let costs = &processor.costs;
         let more = processor.difference((&other, &walks, 10), (&one, &none, 10));
-        assert_eq!(more, (costs.special)(Class::Cr3Write).plus(costs.walk.times(2.0)));
+        assert_eq!(more, (costs.special)(Class::Cr3Write).cycles.plus(costs.walk.cycles.times(2.0)));
         let less = processor.difference((&one, &none, 10), (&other, &walks, 10));
         assert_eq!((less.low, less.usual, less.high), (-more.high, -more.usual, -more.low));
     }

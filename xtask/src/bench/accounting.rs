@@ -30,6 +30,7 @@ fn compare(with: &[Row], without: &[Row], platform: &str) -> Experiment {
         Some(figures.figure("accounting", with as f64 - without as f64))
     });
     Experiment::new("accounting", "What accounting adds to each path", &Row::KEYS)
+        .question("What does accounting add to each path?")
         .about(
             "Kernel instructions, one way, by the kernel as it is and by one without accounting in its fast path",
             "cargo xtask bench --accounting --json FILE",

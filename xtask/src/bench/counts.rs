@@ -1,6 +1,7 @@
 //! `cargo xtask bench --counts`: what the paths execute and touch, counted by a plugin of the emulator's, and modelled on processors by name.
 
 mod figures;
+mod prices;
 
 use std::path::Path;
 

@@ -2,8 +2,10 @@
 
 mod blocking_read;
 mod colours;
+mod messages;
 mod on_both;
 mod over_split;
+mod shares;
 mod small_files;
 mod syscall_table;
 
@@ -11,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use lilliput_model::Record;
 
 use crate::boot::Show;
@@ -23,7 +26,7 @@ use crate::setup::Needs;
 
 /// Does an experiment, prints a table of its figures, and holds the counts among them against their limits.
 ///
-/// All are done in the emulator, most with the counting plugin, on the machine of the tests. With `--json` the figures are written in the scheme that `report`
+/// All but `shares`, which reads the kernel's code, are done in the emulator, most with the counting plugin, on the machine of the tests. With `--json` the figures are written in the scheme that `report`
 /// reads. `kernel64/docs/measuring.md` says what came of each.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -50,6 +53,10 @@ pub enum Name {
     BlockingRead,
     /// Small files that are opened, read and closed: by calls, by rings, by Linux's system calls.
     SmallFiles,
+    /// Messages from 64 bytes to 4 MiB: in registers, through a buffer, as a string, by mapping, through a ring.
+    Messages,
+    /// What accounting and capabilities add to the IPC path, by the instructions of the fast path as it was built.
+    Shares,
 }
 
 /// What came of an experiment.
@@ -80,8 +87,28 @@ impl Name {
             Self::Colours => colours::run(prepared, limit),
             Self::SmallFiles => small_files::run(prepared, limit, scope),
             Self::BlockingRead => blocking_read::run(prepared, limit, scope),
+            Self::Messages => messages::run(prepared, limit),
+            Self::Shares => shares::run(prepared),
         }
     }
+}
+
+impl Name {
+    /// Its name on the command line.
+    pub fn word(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
+/// The figures alone; an error where what has to be true of them is not.
+pub fn figures(name: Name, prepared: &Prepared, timeout: Timeout) -> Result<Figures> {
+    let Outcome { experiment, checks, .. } = name.run(prepared, timeout.duration(), Scope::All)?;
+    hold(checks)?;
+    Ok(experiment.into())
+}
+
+fn hold(checks: Vec<Check>) -> Result<()> {
+    checks.into_iter().try_for_each(|(name, outcome)| outcome.map_err(|error| error.context(name)))
 }
 
 /// Boots a scenario with the counting plugin.
@@ -121,5 +148,5 @@ pub fn main(arguments: Arguments) -> Result<()> {
     if let Some(file) = &arguments.json {
         Figures::from(experiment).write(file)?;
     }
-    checks.into_iter().try_for_each(|(name, outcome)| outcome.map_err(|error| error.context(name)))
+    hold(checks)
 }

@@ -21,6 +21,8 @@ pub enum Scenario {
     Files,
     /// Tasks beside others, with cache colours and bases of their own, for the counting plugin.
     Colours,
+    /// Getting bytes from one task to another, for the counting plugin.
+    Messages,
     /// The guest tests.
     Tests,
     /// The attack suite.
@@ -61,6 +63,7 @@ impl Scenario {
             Self::Split => "split",
             Self::Files => "files",
             Self::Colours => "colours",
+            Self::Messages => "messages",
             Self::Tests => "tests",
             Self::Attack => "attack",
             Self::Exchange => "exchange",

@@ -263,7 +263,7 @@ mod tests {
         assert_eq!(zen3.cell(Confinement::PageUntagged).unwrap().walks, 32.0);
         assert_eq!(zen3.cell(Confinement::Wide).unwrap().walks, 0.0);
         let less = zen3.difference(Confinement::Segment, Confinement::PageUntagged).unwrap();
-        assert_eq!(less.usual, -32.0 * zen3.processor.costs.walk.usual);
+        assert_eq!(less.usual, -32.0 * zen3.processor.costs.walk.cycles.usual);
         assert!(zen3.difference(Confinement::Segment, Confinement::Page).is_none());
         let duron = lines.iter().find(|line| line.processor.name == "duron").unwrap();
         assert!(duron.cell(Confinement::Wide).is_none() && duron.cell(Confinement::WideUntagged).is_some());

@@ -15,6 +15,9 @@ pub struct Experiment {
     pub name: String,
     /// A line for people.
     pub title: String,
+    /// The question that it answers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub question: String,
     /// What was done, in some sentences.
     pub about: String,
     /// The command that does it again.
@@ -120,6 +123,7 @@ impl Experiment {
         Self {
             name: name.to_owned(),
             title: title.to_owned(),
+            question: String::new(),
             about: String::new(),
             command: String::new(),
             leaves_out: Vec::new(),
@@ -128,6 +132,12 @@ impl Experiment {
             plots: Vec::new(),
             rows: Vec::new(),
         }
+    }
+
+    /// With the question that it answers.
+    pub fn question(mut self, question: &str) -> Self {
+        self.question = question.to_owned();
+        self
     }
 
     /// With what was done, and the command that does it again.

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use super::{Experiment, Figures};
+use super::{Experiment, Figures, Limits, Row};
 
 impl Figures {
     /// Adds another file's figures. Rows of one experiment stand together, each with its platform; the same row may be in both only if it has the same
@@ -19,17 +19,31 @@ impl Figures {
 
     /// Every platform that there is, in the order of rows.
     pub fn platforms(&self) -> Vec<&str> {
-        let mut platforms: Vec<&str> = Vec::new();
-        for row in self.experiments.iter().flat_map(|experiment| &experiment.rows) {
-            if !platforms.contains(&&*row.platform) {
-                platforms.push(&row.platform);
-            }
-        }
-        platforms
+        platforms(self.experiments.iter().flat_map(|experiment| &experiment.rows))
     }
 }
 
+fn platforms<'a>(rows: impl Iterator<Item = &'a Row>) -> Vec<&'a str> {
+    let mut platforms: Vec<&str> = Vec::new();
+    for row in rows {
+        if !platforms.contains(&&*row.platform) {
+            platforms.push(&row.platform);
+        }
+    }
+    platforms
+}
+
 impl Experiment {
+    /// Every platform that has rows of it.
+    pub fn platforms(&self) -> Vec<&str> {
+        platforms(self.rows.iter())
+    }
+
+    /// Whether it has rows in `segment` mode of a platform that enforces no limits.
+    pub fn is_unenforced(&self) -> bool {
+        self.rows.iter().any(|row| row.limits == Limits::Unenforced)
+    }
+
     fn merge(&mut self, other: Self) -> Result<()> {
         let name = &self.name;
         ensure!(
@@ -68,7 +82,7 @@ impl Experiment {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{How, Limits, Row};
+    use super::super::How;
     use super::*;
 
     fn figures(platform: &str, pages: u64, cycles: u64) -> Figures {

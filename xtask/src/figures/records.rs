@@ -49,6 +49,7 @@ pub fn switches() -> Experiment {
         plot(title, &["10 by calls", "10 by a ring"], &["words", "from", "to", "isolation"], y).series(&["operation"])
     };
     Experiment::new("switches", "What a switch costs", &report::Row::KEYS)
+        .question("What does each way into the kernel and out of it cost, and are ten requests cheaper by ten calls or by a ring with one wake-up?")
         .about(
             "One way of each operation. Instructions are the kernel's, from the entry instruction through the exit instruction, counted in a boot in which the time-stamp \
              counter counts them; ticks of the time-stamp counter are of a free run: the median, from the least to what 99 in 100 rounds do not exceed. Strings, mapping and requests \
@@ -106,6 +107,7 @@ struct Call {
 
 fn linux() -> Experiment {
     Experiment::new("linux", "What Linux's system calls cost", &["operation", "architecture", "system", "isolation"])
+        .question("What do Linux's programs and system calls cost here, and on Linux's own kernel?")
         .about(
             "One static program of each width, here and on Debian's own kernel in the same emulator: instructions of program, kernel and server together, medians; and whole programs of \
              Debian's busybox, from the fork to the wait. A ratio is to the same binary on Linux.",

@@ -21,6 +21,9 @@ pub struct Row {
     pub figures: BTreeMap<String, Figure>,
 }
 
+/// What the platform of a row begins with that nothing was run for.
+pub const NO_MACHINE: &str = "no machine";
+
 /// Whether segment limits confined the small tasks that took part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Limits {

@@ -1,9 +1,11 @@
 //! The answer in a few sentences, whose words are chosen by the figures: none of it is known before.
 
+mod each;
 mod verdict;
 
+pub use self::each::answers;
 use self::verdict::Verdict;
-use crate::figures::{Experiment, Figure, Figures, Limits, Row, shown};
+use crate::figures::{Experiment, Figure, Figures, Limits, NO_MACHINE, Row, shown};
 
 /// What the page is about.
 pub const QUESTION: &str = "Are small spaces worth it?";
@@ -151,7 +153,8 @@ fn linux(linux: &Experiment) -> Vec<Sentence> {
 /// What it all was measured on.
 fn where_from(figures: &Figures) -> Option<Sentence> {
     let emulated = |platform: &&str| ["QEMU", "Bochs", "EMULATED"].iter().any(|word| platform.contains(word));
-    let (emulated, real): (Vec<_>, Vec<_>) = figures.platforms().into_iter().partition(emulated);
+    let machines = figures.platforms().into_iter().filter(|platform| !platform.starts_with(NO_MACHINE));
+    let (emulated, real): (Vec<_>, Vec<_>) = machines.partition(emulated);
     match (emulated.is_empty(), real.is_empty()) {
         (true, true) => None,
         (_, true) => {

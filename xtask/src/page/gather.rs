@@ -13,8 +13,9 @@ use crate::setup::Needs;
 pub fn run(timeout: Timeout) -> Result<Figures> {
     let prepared = Prepared::new(Needs::EMULATOR)?;
     let mut all = Figures::default();
-    for (number, (name, measure)) in bench::ALL.into_iter().enumerate() {
-        let step = Step::start_in_lines(format!("benchmark {} of {}: {name}", number + 1, bench::ALL.len()));
+    let benchmarks = bench::all();
+    for (number, (name, measure)) in benchmarks.iter().enumerate() {
+        let step = Step::start_in_lines(format!("benchmark {} of {}: {name}", number + 1, benchmarks.len()));
         all.merge(measure(&prepared, timeout)?).with_context(|| format!("the figures of {name}"))?;
         step.finish("done");
     }

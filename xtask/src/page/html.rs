@@ -79,6 +79,8 @@ fn section(experiment: &Experiment) -> Result<Markup> {
     Ok(html! {
         section id=(anchor(&experiment.name)) {
             h2 { (experiment.title) }
+            @if !experiment.question.is_empty() { p { b { (experiment.question) } } }
+            (answered(experiment))
             p { (experiment.about) }
             p { "To do it again: " code { (experiment.command) } }
             @for plot in &plots { (plot) }
@@ -90,6 +92,20 @@ fn section(experiment: &Experiment) -> Result<Markup> {
             }
         }
     })
+}
+
+/// What its figures say, and what they are of.
+fn answered(experiment: &Experiment) -> Markup {
+    let sentences = answer::answers(experiment);
+    let platforms = experiment.platforms();
+    html! {
+        @if !sentences.is_empty() {
+            div class="answer" {
+                ul { @for sentence in &sentences { (said(sentence)) } }
+                p class="soft" { "Of " (platforms.join("; ")) @if experiment.is_unenforced() { "; in segment mode " b class="unenforced" { (Limits::Unenforced.word()) } } }
+            }
+        }
+    }
 }
 
 /// A plot with its legend and panels; nothing where no row has what it shows.

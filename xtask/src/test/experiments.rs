@@ -15,12 +15,14 @@ pub struct Trial {
 }
 
 /// All of them.
-pub const TRIALS: [Trial; 5] = [
+pub const TRIALS: [Trial; 7] = [
     Trial { name: "experiment-syscall-table", experiment: Name::SyscallTable },
     Trial { name: "experiment-over-split", experiment: Name::OverSplit },
     Trial { name: "experiment-colours", experiment: Name::Colours },
     Trial { name: "experiment-blocking-read", experiment: Name::BlockingRead },
     Trial { name: "experiment-small-files", experiment: Name::SmallFiles },
+    Trial { name: "experiment-messages", experiment: Name::Messages },
+    Trial { name: "experiment-shares", experiment: Name::Shares },
 ];
 
 impl Trial {

@@ -1,11 +1,13 @@
 //! Measuring how bytes get from one task to another: as a string of a message, and by mapping their pages.
 
+use core::ops::Range;
+
 use lilliput_abi::layout::{HOST_START, PAGE_SIZE};
 use lilliput_abi::object::{TaskMethod, kind, map_range};
 use lilliput_abi::{Error, Operation, Rights, Selector};
 
 use super::clock::Clock;
-use super::{Figure, Spread, TAKE, operation, parameter};
+use super::{Figure, Spread, TAKE, messages, operation, parameter};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
@@ -28,6 +30,11 @@ pub const fn address(kind: u64) -> u64 {
         kind::HOST => HOST_START + (1 << 32),
         _ => 0x4000_0000,
     }
+}
+
+/// All of it that may be used: the bytes, and behind them what both tasks have.
+pub const fn range(kind: u64) -> Range<u64> {
+    address(kind)..address(kind) + MOST as u64 + messages::SHARED_PAGES as u64 * PAGE_SIZE
 }
 
 /// Measures strings, or mapping, of these sizes: one bit for each power of two.

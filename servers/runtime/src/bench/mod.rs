@@ -16,6 +16,7 @@ pub mod clock;
 pub mod disturb;
 pub mod files;
 pub mod foreign;
+pub mod messages;
 pub mod requests;
 pub mod server;
 pub mod split;

@@ -12,6 +12,7 @@ mod fuzz;
 mod growth;
 mod keeper;
 mod linux;
+mod messages;
 mod pager;
 mod program;
 mod scale;
@@ -42,6 +43,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "exchange" => exchange::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
             "linux" => linux::run(supervisor, settings)?,
+            "messages" => messages::run(supervisor)?,
             "program" => program::run(supervisor, settings)?,
             "scale" => scale::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,

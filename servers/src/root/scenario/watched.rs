@@ -93,6 +93,14 @@ impl Stage {
         supervisor.child(client).grant(at_client, endpoint.place(), Rights::SEND, 1)
     }
 
+    /// With all of another stage, whose arena is another one.
+    pub fn joined_by(mut self, other: Self) -> Self {
+        self.members.extend(other.members);
+        self.objects.extend(other.objects);
+        self.objects.push(other.arena.place());
+        self
+    }
+
     /// Goes on until one of the tasks has ended; then destroys all. An error if one ended otherwise than well.
     pub fn run(self, supervisor: &mut Supervisor, title: &str) -> Result<(), Failure> {
         while self.members.iter().all(|&member| supervisor.child(member).ending.is_none()) {

@@ -2,7 +2,8 @@
 //!
 //! It has no 64-bit mode and two levels of page table: what runs here is this project's code as if it had one.
 
-use super::{Costs, Cycles, Processor, Second, special_assumed};
+use super::price::{NOTHING, as_of_zen_3};
+use super::{Costs, Price, Processor, Second};
 use crate::Class;
 use crate::cache::{Shape, kib};
 use crate::sets::Geometry;
@@ -24,33 +25,56 @@ pub static DURON: Processor = Processor {
     // its die.
     caches: Shape { code: kib(64, 2), data: kib(64, 2), second: kib(64, 16), exclusive: true },
     costs: Costs {
-        // Assumed: three decoders, and code that is mostly moves and compares that depend on each other.
-        instruction: Cycles::new(0.45, 0.8, 1.3),
-        // Assumed.
-        second_tlb: Cycles::new(2.0, 5.0, 10.0),
-        // Assumed: two loads that the second level of cache has, or memory.
-        walk: Cycles::new(15.0, 45.0, 200.0),
-        // iXBT, RightMark Memory Analyzer on K7: 3 cycles in the first level, about 20 in the second, less where nothing has to be written back.
-        second_cache: Cycles::new(8.0, 15.0, 20.0),
-        // Assumed: PC133 memory at 800 MHz, 130 to 200 ns.
-        beyond: Cycles::new(80.0, 130.0, 180.0),
+        instruction: Price::assumed(
+            0.45,
+            0.8,
+            1.3,
+            "three decoders, and code that is mostly moves and compares that depend on each other",
+        ),
+        second_tlb: Price::assumed(2.0, 5.0, 10.0, NOTHING),
+        walk: Price::assumed(15.0, 45.0, 200.0, "two loads that the second level of cache has, or memory"),
+        second_cache: Price::published(
+            8.0,
+            15.0,
+            20.0,
+            "iXBT, RightMark Memory Analyzer on K7: 3 cycles in the first level, about 20 in the second, less where nothing has to be written back",
+        ),
+        beyond: Price::assumed(80.0, 130.0, 180.0, "PC133 memory at 800 MHz, 130 to 200 ns"),
         special,
     },
 };
 
-/// Assumed, and where something like it was measured after that: Agner Fog's instruction tables have, for the K7 in real mode, INT 42, IRET 81 and a far
-/// return 24 to 35 cycles, and a load of a segment register 8. A change of privilege adds loads of descriptors and of the task's segment.
-fn special(class: Class) -> Cycles {
+/// Of a K7 in real mode there are figures; a change of privilege adds loads of descriptors and of the task's segment.
+fn special(class: Class) -> Price {
     match class {
-        Class::Interrupt => Cycles::new(42.0, 80.0, 140.0),
-        Class::InterruptReturn => Cycles::new(60.0, 90.0, 150.0),
-        Class::FarReturn => Cycles::new(24.0, 40.0, 80.0),
-        Class::SegmentLoad => Cycles::new(6.0, 10.0, 25.0),
-        // What is lost by it is in the walks that follow.
-        Class::Cr3Write => Cycles::new(15.0, 40.0, 100.0),
-        Class::ReadTime => Cycles::new(8.0, 12.0, 20.0),
+        Class::Interrupt => Price::assumed(
+            42.0,
+            80.0,
+            140.0,
+            "Agner Fog's instruction tables, K7 in real mode: 42; a change of privilege adds",
+        ),
+        Class::InterruptReturn => Price::assumed(
+            60.0,
+            90.0,
+            150.0,
+            "Agner Fog's instruction tables, K7 in real mode: 81; a change of privilege adds",
+        ),
+        Class::FarReturn => Price::assumed(
+            24.0,
+            40.0,
+            80.0,
+            "Agner Fog's instruction tables, K7 in real mode: 24 to 35; a change of privilege adds",
+        ),
+        Class::SegmentLoad => Price::published(
+            6.0,
+            10.0,
+            25.0,
+            "Agner Fog's instruction tables, K7 in real mode: 8; the upper end is assumed",
+        ),
+        Class::Cr3Write => Price::assumed(15.0, 40.0, 100.0, "what is lost by it is in the walks that follow"),
+        Class::ReadTime => Price::assumed(8.0, 12.0, 20.0, NOTHING),
         // It has neither SWAPGS nor bases that can be written, nor SYSENTER; its SYSCALL is another.
-        other => special_assumed(other),
+        other => as_of_zen_3(other),
     }
 }
 

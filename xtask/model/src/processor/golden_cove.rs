@@ -1,6 +1,7 @@
 //! Intel Golden Cove, as of Alder Lake's performance cores.
 
-use super::{Costs, Cycles, Processor, Second, special_assumed};
+use super::price::as_of_zen_3;
+use super::{Costs, Price, Processor, Second};
 use crate::cache::{Shape, kib};
 use crate::sets::Geometry;
 use crate::tlb::{Large, Level};
@@ -18,16 +19,21 @@ pub static GOLDEN_COVE: Processor = Processor {
     // The same: 32 KiB in 8 ways, 48 KiB in 12 ways; 1.25 MiB in 10 ways.
     caches: Shape { code: kib(32, 8), data: kib(48, 12), second: kib(1280, 10), exclusive: false },
     costs: Costs {
-        // Assumed: six wide, and code that is mostly moves and compares that depend on each other.
-        instruction: Cycles::new(0.17, 0.35, 0.8),
-        // Assumed, as of Skylake.
-        second_tlb: Cycles::new(2.0, 7.0, 10.0),
-        // Assumed, as of Skylake; it has four walkers.
-        walk: Cycles::new(8.0, 25.0, 80.0),
-        // The same manual: 5 cycles for the first level, 15 for the second.
-        second_cache: Cycles::new(4.0, 10.0, 15.0),
-        // Assumed: some 70 cycles for the third level; at most memory.
-        beyond: Cycles::new(30.0, 62.0, 350.0),
-        special: special_assumed,
+        instruction: Price::assumed(
+            0.17,
+            0.35,
+            0.8,
+            "six wide, and code that is mostly moves and compares that depend on each other",
+        ),
+        second_tlb: Price::assumed(2.0, 7.0, 10.0, "as of Skylake"),
+        walk: Price::assumed(8.0, 25.0, 80.0, "as of Skylake; it has four walkers"),
+        second_cache: Price::published(
+            4.0,
+            10.0,
+            15.0,
+            "Intel 248966: 5 cycles for the first level, 15 for the second",
+        ),
+        beyond: Price::assumed(30.0, 62.0, 350.0, "some 70 cycles for the third level; at most memory"),
+        special: as_of_zen_3,
     },
 };

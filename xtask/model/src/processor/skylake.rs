@@ -1,6 +1,7 @@
 //! Intel Skylake, as of the client.
 
-use super::{Costs, Cycles, Processor, Second, special_assumed};
+use super::price::as_of_zen_3;
+use super::{Costs, Price, Processor, Second};
 use crate::cache::{Shape, kib};
 use crate::sets::Geometry;
 use crate::tlb::{Large, Level};
@@ -18,16 +19,31 @@ pub static SKYLAKE: Processor = Processor {
     // The same manual: 32 KiB each, 8 ways; 256 KiB, 4 ways.
     caches: Shape { code: kib(32, 8), data: kib(32, 8), second: kib(256, 4), exclusive: false },
     costs: Costs {
-        // Assumed: four wide, and code that is mostly moves and compares that depend on each other.
-        instruction: Cycles::new(0.25, 0.5, 0.9),
-        // Assumed from what 7-cpu.com has for its kind: 7 to 9.
-        second_tlb: Cycles::new(2.0, 8.0, 10.0),
-        // Assumed: the upper levels are cached, and the entry is in the first or second level of cache; or, at most, beyond both.
-        walk: Cycles::new(10.0, 25.0, 80.0),
-        // The same manual: 12 cycles at the fastest, less the 4 of the first level.
-        second_cache: Cycles::new(3.0, 8.0, 12.0),
-        // The same manual: 44 cycles for the third level, less 4. At most memory, assumed.
-        beyond: Cycles::new(20.0, 40.0, 250.0),
-        special: special_assumed,
+        instruction: Price::assumed(
+            0.25,
+            0.5,
+            0.9,
+            "four wide, and code that is mostly moves and compares that depend on each other",
+        ),
+        second_tlb: Price::assumed(2.0, 8.0, 10.0, "from what 7-cpu.com has for its kind: 7 to 9"),
+        walk: Price::assumed(
+            10.0,
+            25.0,
+            80.0,
+            "the upper levels are cached, and the entry is in the first or second level of cache; or, at most, beyond both",
+        ),
+        second_cache: Price::published(
+            3.0,
+            8.0,
+            12.0,
+            "Intel 248966: 12 cycles at the fastest, less the 4 of the first level",
+        ),
+        beyond: Price::published(
+            20.0,
+            40.0,
+            250.0,
+            "Intel 248966: 44 cycles for the third level, less 4. The upper end is memory, assumed",
+        ),
+        special: as_of_zen_3,
     },
 };

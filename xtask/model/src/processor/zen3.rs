@@ -1,6 +1,7 @@
 //! AMD Zen 3.
 
-use super::{Costs, Cycles, Processor, Second, special_of_zen_3};
+use super::price::of_zen_3;
+use super::{Costs, Price, Processor, Second};
 use crate::cache::{Shape, kib};
 use crate::sets::Geometry;
 use crate::tlb::{Large, Level};
@@ -21,16 +22,31 @@ pub static ZEN_3: Processor = Processor {
     // The same, 2.6: 32 KiB each, 8 ways; 512 KiB, 8 ways.
     caches: Shape { code: kib(32, 8), data: kib(32, 8), second: kib(512, 8), exclusive: false },
     costs: Costs {
-        // Assumed: six wide, and code that is mostly moves and compares that depend on each other.
-        instruction: Cycles::new(0.2, 0.4, 0.8),
-        // As 7-cpu.com has it for Zen 2: 7 or 8.
-        second_tlb: Cycles::new(2.0, 7.0, 10.0),
-        // Assumed: the upper levels are cached, and the entry is in the first or second level of cache; or, at most, beyond both.
-        walk: Cycles::new(10.0, 25.0, 80.0),
-        // The same guide: 12 cycles at least, less the 4 of the first level.
-        second_cache: Cycles::new(3.0, 8.0, 12.0),
-        // The same guide: 46 cycles on average for the third level, less 4. At most memory, assumed.
-        beyond: Cycles::new(20.0, 42.0, 250.0),
-        special: special_of_zen_3,
+        instruction: Price::assumed(
+            0.2,
+            0.4,
+            0.8,
+            "six wide, and code that is mostly moves and compares that depend on each other",
+        ),
+        second_tlb: Price::assumed(2.0, 7.0, 10.0, "7-cpu.com has 7 or 8 of Zen 2"),
+        walk: Price::assumed(
+            10.0,
+            25.0,
+            80.0,
+            "the upper levels are cached, and the entry is in the first or second level of cache; or, at most, beyond both",
+        ),
+        second_cache: Price::published(
+            3.0,
+            8.0,
+            12.0,
+            "AMD 56665, 2.6: 12 cycles at least, less the 4 of the first level",
+        ),
+        beyond: Price::published(
+            20.0,
+            42.0,
+            250.0,
+            "AMD 56665, 2.6: 46 cycles on average for the third level, less 4. The upper end is memory, assumed",
+        ),
+        special: of_zen_3,
     },
 };

@@ -1,6 +1,7 @@
 //! AMD Zen 4.
 
-use super::{Costs, Cycles, Processor, Second, special_assumed};
+use super::price::as_of_zen_3;
+use super::{Costs, Price, Processor, Second};
 use crate::cache::{Shape, kib};
 use crate::sets::Geometry;
 use crate::tlb::{Large, Level};
@@ -21,16 +22,21 @@ pub static ZEN_4: Processor = Processor {
     // The same, 2.6: 32 KiB each, 8 ways; 1 MiB, 8 ways.
     caches: Shape { code: kib(32, 8), data: kib(32, 8), second: kib(1024, 8), exclusive: false },
     costs: Costs {
-        // Assumed, as of Zen 3.
-        instruction: Cycles::new(0.2, 0.4, 0.8),
-        // Assumed, as of Zen 2 by 7-cpu.com.
-        second_tlb: Cycles::new(2.0, 7.0, 10.0),
-        // Assumed, as of Zen 3.
-        walk: Cycles::new(10.0, 25.0, 80.0),
-        // The same guide: 14 cycles at least, less the 4 of the first level.
-        second_cache: Cycles::new(4.0, 10.0, 14.0),
-        // The same guide: 50 cycles on average for the third level, less 4. At most memory, assumed.
-        beyond: Cycles::new(22.0, 46.0, 300.0),
-        special: special_assumed,
+        instruction: Price::assumed(0.2, 0.4, 0.8, "as of Zen 3"),
+        second_tlb: Price::assumed(2.0, 7.0, 10.0, "as of Zen 2 by 7-cpu.com"),
+        walk: Price::assumed(10.0, 25.0, 80.0, "as of Zen 3"),
+        second_cache: Price::published(
+            4.0,
+            10.0,
+            14.0,
+            "AMD 57647, 2.6: 14 cycles at least, less the 4 of the first level",
+        ),
+        beyond: Price::published(
+            22.0,
+            46.0,
+            300.0,
+            "AMD 57647, 2.6: 50 cycles on average for the third level, less 4. The upper end is memory, assumed",
+        ),
+        special: as_of_zen_3,
     },
 };

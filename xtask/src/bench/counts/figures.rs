@@ -7,15 +7,17 @@ use crate::counts::{Counted, Path, table};
 use crate::figures::{Experiment, How, Plot, Row, Shape};
 use crate::report;
 
-const COMMAND: &str = "cargo xtask bench --counts --json FILE";
+/// What does it again.
+pub const COMMAND: &str = "cargo xtask bench --counts --json FILE";
 
-/// Both: exact counts, and modelled cycles by what they go to.
+/// Exact counts, modelled cycles by what they go to, and the prices of these.
 pub fn experiments(counted: &Counted) -> Vec<Experiment> {
     let rows =
         |of: fn(&Counted, &Record) -> Vec<Row>| counted.records.iter().flat_map(move |record| of(counted, record));
     vec![
         exact().rows(rows(|counted, record| exact_row(counted, record).into_iter().collect())),
         modelled().rows(rows(modelled_rows)),
+        super::prices::experiment(),
     ]
 }
 
@@ -27,6 +29,7 @@ fn exact() -> Experiment {
         "One way of each path, from the marks around the call, by a plugin of the emulator's that sees every instruction and access: exact, and the same each time.",
         COMMAND,
     );
+    let experiment = experiment.question("What does each path execute and touch?");
     counts.fold(experiment, |experiment, name| experiment.column(name, "each", How::Counted))
 }
 
@@ -64,6 +67,7 @@ fn modelled() -> Experiment {
              what the receiver touches later is not in the row.",
             COMMAND,
         )
+        .question("What would the cycles of each path go to, on processors by name?")
         .modelled_by_the_plugin()
         .column("cycles", "cycles", How::Modelled);
     let experiment =

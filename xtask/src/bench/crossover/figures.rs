@@ -31,6 +31,7 @@ fn few() -> Experiment {
     );
     let more = "What a call costs more than in segment mode, by pages that each task touches";
     columns(experiment)
+        .question("Where do small spaces pay, and where do page tables with tags or without, by how much memory tasks touch between messages?")
         .plot(pages(more, "over_segment_percent"))
         .plot(pages("What a call and its answer cost, by pages that each task touches", "cycles").log())
 }
@@ -46,6 +47,7 @@ fn many() -> Experiment {
         "cargo xtask bench --many --json FILE",
     );
     columns(experiment)
+        .question("Do small spaces still pay among up to a thousand tasks?")
         .plot(tasks("What a call costs more than in segment mode, by how many tasks take part", "over_segment_percent"))
         .plot(tasks("What a call and its answer cost, by how many tasks take part", "cycles").log())
 }

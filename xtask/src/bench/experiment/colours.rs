@@ -86,6 +86,7 @@ fn empty() -> Experiment {
         plot.only("about", [about]).only("between", ["small to small, segment"])
     };
     Experiment::new("colours", "Colours of caches and of bases", &["about", "between", "beside", "apart", "processor"])
+        .question("What are cache colours worth to a task that has to answer soon, and bases that differ to small tasks that share a TLB?")
         .about(
             "Colours: a task touches so many KiB of lines, and then calls one that touches 32 KiB of its own and answers; without colours, and where the second has a quarter of all colours to itself and the first the others. \
              Bases: a client goes round among small tasks of one page-table root, each of which touches pages, a line in each; at addresses whose pages fall into the same sets of a TLB, as they would if all slots began at a \

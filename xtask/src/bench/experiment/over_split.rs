@@ -53,6 +53,7 @@ fn empty() -> Experiment {
         plot.only("processor", ["AMD Zen 3"])
     };
     Experiment::new("over-split", "A page, by the kernel alone and by servers", &["by", "between", "tlb", "processor"])
+        .question("What does it cost to split memory management off the kernel into one server, and into two?")
         .about(
             "A task wants a page at an address of its own, and reads it as soon as it is there. Two calls of the kernel do it, that make a cleared frame and map it. The task makes them itself; \
              or a memory server does; or a server for spaces does the second, and asks a server for frames, which does the first and sends the frame's capability. Counted is all, of all of \

@@ -169,6 +169,7 @@ fn empty(version: Option<&str>) -> Experiment {
         plot.only("processor", [PROCESSORS[0].title])
     };
     Experiment::new("syscall-table", "A system call, as in the published table", &["server", "isolation", "processor"])
+        .question("What does a Linux system call cost natively, by a server in a page table of its own, and by a server in the arena? Do published figures come out again?")
         .about(
             &format!(
                 "A 32-bit program makes the shortest system call, getpid, by int 0x80: a thousand times, of which a quarter warms up. Counted is all between its two \

@@ -1,0 +1,308 @@
+//! The answer of each experiment to its own question, made of its figures: of the rows that are in it, whatever they are.
+
+use super::{AGAINST, Sentence, host, linux, switches};
+use crate::figures::{Experiment, Row, shown};
+
+/// What an experiment's figures say to its question. Nothing of one that is not known here, or that lacks the rows.
+pub fn answers(experiment: &Experiment) -> Vec<Sentence> {
+    match experiment.name.as_str() {
+        "crossover" | "many" => {
+            let against = AGAINST.iter().filter_map(|against| against.sentence(experiment));
+            against.chain(host(experiment)).collect()
+        }
+        "switches" => switches(experiment).into_iter().chain(ring(experiment)).collect(),
+        "linux" => linux(experiment),
+        "syscall-table" => system_call(experiment),
+        "over-split" => over_split(experiment),
+        "colours" => colours(experiment),
+        "messages" => messages(experiment),
+        "shares" => shares(experiment),
+        "accounting" => {
+            span_of(experiment, "accounting", "Accounting adds", "instructions a way").into_iter().collect()
+        }
+        "paths-modelled" => parts(experiment).into_iter().collect(),
+        "prices" => prices(experiment).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn usual(row: &Row, column: &str) -> Option<f64> {
+    row.figures.get(column).map(|figure| figure.usual())
+}
+
+/// Rows with these values, in their order.
+fn with<'a>(experiment: &'a Experiment, values: &'a [(&str, &str)]) -> impl Iterator<Item = &'a Row> + Clone {
+    experiment.rows.iter().filter(move |row| values.iter().all(|&(key, value)| row.is(key, value)))
+}
+
+/// Values of a key, each once, in the order of rows.
+fn values_of<'a>(rows: impl Iterator<Item = &'a Row>, key: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for value in rows.filter_map(|row| row.keys.get(key)).map(ToString::to_string) {
+        if !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    all
+}
+
+/// From the least to the most of a column.
+fn ends<'a>(figures: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+    Some((figures.clone().reduce(f64::min)?, figures.reduce(f64::max)?))
+}
+
+fn from_to((least, most): (f64, f64)) -> String {
+    if least == most { shown(least) } else { format!("{} to {}", shown(least), shown(most)) }
+}
+
+fn span_of(experiment: &Experiment, column: &str, about: &str, unit: &str) -> Option<Sentence> {
+    let figures = experiment.rows.iter().filter_map(|row| usual(row, column));
+    let (least, most) = ends(figures.clone())?;
+    let text = format!("{} {unit}, over {} rows.", from_to((least, most)), figures.count());
+    Some(Sentence::plain(about, text))
+}
+
+/// Ten requests, by calls and by a ring.
+fn ring(switches: &Experiment) -> Option<Sentence> {
+    let rows = switches.rows.iter().filter(|row| row.is("operation", "10 by a ring"));
+    let ratios = rows.filter_map(|row| {
+        let alike = |other: &&Row| {
+            let same = |key: &&str| other.keys.get(*key) == row.keys.get(*key);
+            other.platform == row.platform && ["from", "to", "words", "isolation"].iter().all(|key| same(&key))
+        };
+        let calls = switches.rows.iter().filter(|row| row.is("operation", "10 by calls")).find(alike)?;
+        Some(usual(row, "instructions")? / usual(calls, "instructions")?)
+    });
+    let ratios: Vec<_> = ratios.collect();
+    let fewer = ratios.iter().filter(|&&ratio| ratio < 1.0).count();
+    let text = format!(
+        "of {} rows a ring takes fewer instructions in {fewer}; {} times as many as ten calls.",
+        ratios.len(),
+        from_to(ends(ratios.iter().copied())?)
+    );
+    Some(Sentence::plain("Ten requests by a ring with one wake-up, counted", text))
+}
+
+/// Each server, beside what was published.
+fn system_call(table: &Experiment) -> Vec<Sentence> {
+    let of = |row: &Row| {
+        let cycles = row.figures.get("cycles")?;
+        let published = row.figures.get("published_cycles").map_or(String::new(), |published| {
+            let off = (cycles.usual() / published.usual() - 1.0) * 100.0;
+            format!(
+                "; {} were published, which is {} % {} here",
+                published,
+                shown(off.abs().round()),
+                if off < 0.0 { "fewer" } else { "more" }
+            )
+        });
+        let walks = usual(row, "walks")?;
+        let about = format!("{}, {}", row.keys.get("server")?, row.keys.get("isolation")?);
+        let text = format!(
+            "{cycles} cycles, {} walks, {} instructions{published}.",
+            shown(walks),
+            shown(usual(row, "instructions")?)
+        );
+        Some(Sentence::plain(&about, text))
+    };
+    with(table, &[("processor", "AMD Duron 800")]).filter_map(of).collect()
+}
+
+/// How much more servers cost than the kernel alone.
+fn over_split(experiment: &Experiment) -> Vec<Sentence> {
+    let ways = values_of(experiment.rows.iter(), "by");
+    let Some((first, others)) = ways.split_first() else { return Vec::new() };
+    let of = |way: &String| {
+        let rows = experiment.rows.iter().filter(|row| row.is("by", way.as_str()));
+        let more = |column: &'static str| {
+            let rows = rows.clone();
+            let ratios = rows.filter_map(move |row| {
+                let alike = |other: &&Row| {
+                    let same = |key: &&str| other.keys.get(*key) == row.keys.get(*key);
+                    other.is("by", first.as_str())
+                        && other.platform == row.platform
+                        && ["between", "tlb", "processor"].iter().all(|key| same(&key))
+                };
+                Some(usual(row, column)? / usual(experiment.rows.iter().find(alike)?, column)?)
+            });
+            ends(ratios.collect::<Vec<_>>().into_iter()).map(from_to)
+        };
+        let text = format!(
+            "{} times the instructions of {first}, and by usual prices {} times the cycles.",
+            more("instructions")?,
+            more("cycles")?
+        );
+        Some(Sentence::plain(&format!("By {way}"), text))
+    };
+    others.iter().filter_map(of).collect()
+}
+
+/// What apart is worth where there is most beside, by processor.
+fn colours(experiment: &Experiment) -> Vec<Sentence> {
+    let of = |about: &str| {
+        let values = [("about", about), ("between", "small to small, segment")];
+        let of_about: Vec<_> = with(experiment, &values).collect();
+        let last = values_of(of_about.iter().copied(), "beside").pop()?;
+        let rows = || of_about.iter().copied().filter(|row| row.is("beside", last.as_str()));
+        let saved: Vec<_> = values_of(rows(), "processor")
+            .into_iter()
+            .filter_map(|processor| {
+                let cycles = |apart: &str| {
+                    let mut rows =
+                        rows().filter(|row| row.is("processor", processor.as_str()) && row.is("apart", apart));
+                    usual(rows.next()?, "cycles")
+                };
+                let percent = (1.0 - cycles("yes")? / cycles("no")?) * 100.0;
+                Some(format!("{} % on {processor}", shown(percent.round())))
+            })
+            .collect();
+        (!saved.is_empty()).then(|| {
+            Sentence::plain(
+                &format!("{about}, with {last} beside: of the usual cycles saved"),
+                format!("{}.", saved.join(", ")),
+            )
+        })
+    };
+    ["colours", "bases"].into_iter().filter_map(of).collect()
+}
+
+/// Which way is cheapest for each size, by usual cycles on one processor.
+fn messages(experiment: &Experiment) -> Vec<Sentence> {
+    const PROCESSOR: &str = "AMD Zen 3";
+    let of = |between: &String| {
+        let rows: Vec<_> =
+            with(experiment, &[("processor", PROCESSOR)]).filter(|row| row.is("between", between.as_str())).collect();
+        let mut runs: Vec<(String, String, String)> = Vec::new();
+        for bytes in values_of(rows.iter().copied(), "bytes") {
+            let of_size = rows.iter().filter(|row| row.keys.get("bytes").is_some_and(|key| key.to_string() == bytes));
+            let best = of_size.filter_map(|row| Some((usual(row, "cycles")?, row.keys.get("by")?.to_string())));
+            let (_, by) = best.reduce(|best, next| if next.0 < best.0 { next } else { best })?;
+            match runs.last_mut() {
+                Some((last, _, to)) if *last == by => *to = bytes,
+                _ => runs.push((by, bytes.clone(), bytes)),
+            }
+        }
+        let runs: Vec<_> =
+            runs.into_iter()
+                .map(|(by, from, to)| {
+                    if from == to {
+                        format!("{by} for {from} bytes")
+                    } else {
+                        format!("{by} from {from} to {to} bytes")
+                    }
+                })
+                .collect();
+        Some(Sentence::plain(
+            &format!("Cheapest by usual prices on {PROCESSOR}, {between}"),
+            format!("{}.", runs.join(", ")),
+        ))
+    };
+    values_of(experiment.rows.iter(), "between").iter().filter_map(of).collect()
+}
+
+/// What each part adds, over all paths.
+fn shares(experiment: &Experiment) -> Vec<Sentence> {
+    let of = |part: &String| {
+        let rows = || experiment.rows.iter().filter(|row| row.is("part", part.as_str()));
+        let instructions = ends(rows().filter_map(|row| usual(row, "instructions")).collect::<Vec<_>>().into_iter())?;
+        let percent = ends(rows().filter_map(|row| usual(row, "percent")).collect::<Vec<_>>().into_iter())?;
+        let text = format!(
+            "{} instructions, {} % of the way.",
+            from_to(instructions),
+            from_to((percent.0.round(), percent.1.round()))
+        );
+        Some(Sentence::plain(part, text))
+    };
+    values_of(experiment.rows.iter(), "part").iter().filter_map(of).collect()
+}
+
+/// What the most of a call's modelled cycles goes to, on each processor.
+fn parts(experiment: &Experiment) -> Option<Sentence> {
+    let rows = with(experiment, &[("operation", "call"), ("from", "small"), ("to", "small"), ("isolation", "segment")]);
+    let of = rows.filter(|row| row.is("words", 4_u64)).filter_map(|row| {
+        let of_part = |name: &&str| Some((usual(row, name)?, (*name).to_owned()));
+        let all = ["plain instructions", "special instructions", "second TLB", "walks", "caches"];
+        let (most, name) =
+            all.iter().filter_map(of_part).reduce(|best, next| if next.0 > best.0 { next } else { best })?;
+        let percent = most / usual(row, "cycles")? * 100.0;
+        Some(format!("{} % are {name} on {}", shown(percent.round()), row.keys.get("processor")?))
+    });
+    let of: Vec<_> = of.collect();
+    (!of.is_empty()).then(|| {
+        Sentence::plain("Of a call of four words between small tasks in segment mode", format!("{}.", of.join("; ")))
+    })
+}
+
+/// How many prices stand on what.
+fn prices(experiment: &Experiment) -> Option<Sentence> {
+    let bases = values_of(experiment.rows.iter(), "basis");
+    let count = |basis: &String| experiment.rows.iter().filter(|row| row.is("basis", basis.as_str())).count();
+    let counts: Vec<_> = bases.iter().map(|basis| format!("{} are {basis}", count(basis))).collect();
+    (!counts.is_empty()).then(|| Sentence::plain("Of all prices", format!("{}.", counts.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::{How, Limits};
+
+    fn told(experiment: &Experiment) -> Vec<String> {
+        answers(experiment).into_iter().map(|Sentence { about, text, .. }| format!("{about}: {text}")).collect()
+    }
+
+    fn message(by: &str, bytes: u64, cycles: u64) -> Row {
+        let row = Row::new("QEMU", Limits::NotUsed).key("by", by).key("between", "64 to 64");
+        row.key("bytes", bytes).key("processor", "AMD Zen 3").figure("cycles", cycles)
+    }
+
+    #[test]
+    fn the_cheapest_way_is_the_one_of_the_figures() {
+        let of = |string: u64| {
+            let rows = [
+                message("string", 64, string),
+                message("mapping", 64, 100),
+                message("string", 4096, 300),
+                message("mapping", 4096, 200),
+            ];
+            let empty = Experiment::new("messages", "", &["by", "between", "bytes", "processor"]);
+            told(&empty.column("cycles", "cycles", How::Modelled).rows(rows))
+        };
+        assert!(of(50)[0].ends_with("64 to 64: string for 64 bytes, mapping for 4096 bytes."), "{:?}", of(50));
+        assert!(of(150)[0].ends_with("mapping from 64 to 4096 bytes."), "{:?}", of(150));
+    }
+
+    #[test]
+    fn servers_are_compared_with_the_kernel_alone() {
+        let row = |by: &str, count: u64| {
+            let row = Row::new("QEMU", Limits::NotUsed).key("by", by).key("between", "a to b").key("tlb", "tagged");
+            row.key("processor", "Zen").figure("instructions", count).figure("cycles", count * 2)
+        };
+        let empty = Experiment::new("over-split", "", &["by", "between", "tlb", "processor"]);
+        let said = told(&empty.rows([row("the kernel", 100), row("a server", 150)]));
+        assert_eq!(
+            said,
+            ["By a server: 1.5 times the instructions of the kernel, and by usual prices 1.5 times the cycles."]
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_answered() {
+        for name in [
+            "crossover",
+            "many",
+            "switches",
+            "linux",
+            "syscall-table",
+            "over-split",
+            "colours",
+            "messages",
+            "shares",
+            "accounting",
+            "paths-modelled",
+            "prices",
+            "new",
+        ] {
+            assert!(answers(&Experiment::new(name, "", &[])).is_empty(), "{name}");
+        }
+    }
+}
