@@ -7,8 +7,8 @@
 
 # The time until now is charged to one, and from now on to the other. RAX and RDX are lost.
 .macro FOREIGN_ACCOUNT from, to
-    STAGE account
     .if {accounting}
+    STAGE account
     rdtsc
     shl rdx, 32
     or rax, rdx

@@ -24,6 +24,8 @@ const PARTS: [(Part, &str, usize); 5] = [
 const CAPABILITY: &str = "capability";
 /// That the place is in the table.
 const PLACE: &str = "place";
+/// What names the table's end.
+const PLACES: &str = "places";
 /// Processors whose prices are shown.
 const SHOWN: [&str; 2] = ["zen3", "skylake"];
 
@@ -76,9 +78,10 @@ fn of(path: &str, walk: &Walk, bare: &Walk) -> Result<Vec<Share>> {
         counts[part as usize] += 1;
     }
     if counts[Part::LookUp as usize] > 0 {
-        // The first comparison of the stage, and its jump.
-        ensure!(walk.steps.iter().any(|step| step.stage == PLACE), "{path} looks a capability up in no table");
-        counts[Part::Bound as usize] = 2;
+        // The comparison with the table's end before that, and its jump.
+        let bound = walk.steps.windows(2).rev().find(|pair| pair[0].stage == PLACE && pair[0].text.contains(PLACES));
+        let bound = bound.filter(|pair| pair[1].taken == Some(false));
+        counts[Part::Bound as usize] = bound.with_context(|| format!("{path} looks a capability up in no table"))?.len();
     }
     let added = walk.instructions().checked_sub(bare.instructions());
     counts[Part::Accounting as usize] = added.with_context(|| format!("{path} is longer without accounting"))?;
