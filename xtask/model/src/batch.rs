@@ -14,6 +14,8 @@ pub struct Window {
     pub counts: Counts,
     /// What each memory missed.
     pub misses: Vec<Misses>,
+    /// What was walked for last, tags or not.
+    pub walk: Option<String>,
 }
 
 /// Windows of a batch, one after the other.
@@ -66,6 +68,7 @@ impl Batch {
             rounds: warm.len() as u64,
             alike: alike.len() as u64,
             modelled: modelled.collect(),
+            walk: alike.iter().rev().find_map(|window| window.walk.clone()),
             counts,
         })
     }
@@ -79,7 +82,7 @@ mod tests {
     fn window(instructions: u64, data_walks: u64) -> Window {
         let mut counts = Counts::default();
         counts.kernel.instructions = instructions;
-        Window { counts, misses: vec![Misses { data_walks, ..Misses::default() }] }
+        Window { counts, misses: vec![Misses { data_walks, ..Misses::default() }], walk: None }
     }
 
     #[test]

@@ -90,8 +90,14 @@ impl Memory {
         }
     }
 
-    /// A line of instructions.
-    pub fn fetch(&mut self, address: u64, physical: u64) {
+    /// Whether a new root leaves what the TLBs hold.
+    pub fn is_tagged(&self) -> bool {
+        self.tagged
+    }
+
+    /// A line of instructions. True if its page is walked for.
+    pub fn fetch(&mut self, address: u64, physical: u64) -> bool {
+        let before = self.misses.code_walks;
         let page = Page::of(self.layout, address, physical);
         if !self.code.touch(page) {
             self.code.insert(page);
@@ -104,10 +110,12 @@ impl Memory {
             Found::Second => self.misses.code_lines += 1,
             Found::Beyond => self.misses.beyond += 1,
         }
+        self.misses.code_walks > before
     }
 
-    /// A line of data.
-    pub fn access(&mut self, address: u64, physical: u64) {
+    /// A line of data. True if its page is walked for.
+    pub fn access(&mut self, address: u64, physical: u64) -> bool {
+        let before = self.misses.data_walks;
         let page = Page::of(self.layout, address, physical);
         if !self.data.touch(page) {
             self.data.insert(page);
@@ -120,6 +128,7 @@ impl Memory {
             Found::Second => self.misses.data_lines += 1,
             Found::Beyond => self.misses.beyond += 1,
         }
+        self.misses.data_walks > before
     }
 
     /// CR3 was written.

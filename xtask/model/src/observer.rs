@@ -60,6 +60,8 @@ pub struct Observer {
     /// The line of the last instruction: further ones from it are neither lines nor misses.
     line: u64,
     by_kernel: bool,
+    /// The last walk of the window that is open, on a processor that keeps what is tagged: such a one is for a page that is new, or did not fit.
+    walk: Option<String>,
 }
 
 impl Observer {
@@ -79,6 +81,7 @@ impl Observer {
             counter: Counter::default(),
             line: NONE,
             by_kernel: false,
+            walk: None,
         }
     }
 
@@ -117,13 +120,15 @@ impl Observer {
             }
             Mark::Begin => {
                 self.counter.reset();
+                self.walk = None;
                 self.before = Some(self.memories.iter().map(|memory| memory.misses).collect());
                 self.line = NONE;
             }
             Mark::End => {
                 if let (Some(before), Some(batch)) = (self.before.take(), &mut self.batch) {
                     let misses = self.memories.iter().zip(before).map(|(memory, before)| memory.misses - before);
-                    batch.push(Window { counts: self.counter.counts(), misses: misses.collect() });
+                    let walk = self.walk.take();
+                    batch.push(Window { counts: self.counter.counts(), misses: misses.collect(), walk });
                 }
             }
         }
@@ -154,11 +159,21 @@ impl Observer {
                 self.line = line;
                 // Of one that lies in two pages the second line's frame is not known: it is taken for the next one.
                 let offset = (line * LINE).saturating_sub(address);
-                self.memories.iter_mut().for_each(|memory| memory.fetch(address + offset, physical + offset));
+                let walked =
+                    |memory: &mut Memory| memory.fetch(address + offset, physical + offset) && memory.is_tagged();
+                let walks = self.memories.iter_mut().map(walked).fold(false, |any, walks| any | walks);
+                self.note(walks, "instruction", address + offset);
                 if self.before.is_some() {
                     self.counter.code_line(line * LINE);
                 }
             }
+        }
+    }
+
+    /// What was walked for, if it was.
+    fn note(&mut self, walks: bool, what: &str, address: u64) {
+        if walks && self.before.is_some() {
+            self.walk = Some(format!("{what} at {address:#x}"));
         }
     }
 
@@ -174,7 +189,9 @@ impl Observer {
         }
         for line in address / LINE..=(address + size.saturating_sub(1)) / LINE {
             let offset = (line * LINE).saturating_sub(address);
-            self.memories.iter_mut().for_each(|memory| memory.access(address + offset, physical + offset));
+            let walked = |memory: &mut Memory| memory.access(address + offset, physical + offset) && memory.is_tagged();
+            let walks = self.memories.iter_mut().map(walked).fold(false, |any, walks| any | walks);
+            self.note(walks, if is_store { "store" } else { "load" }, address + offset);
             if counts {
                 self.counter.data_line(self.by_kernel, line * LINE);
             }
@@ -257,6 +274,23 @@ mod tests {
         // Of its two lines' one page, the user's; the kernel's are global.
         let walks = |tagged| records[0].walks(records[0].on("zen3", tagged).unwrap());
         assert_eq!((walks(true), walks(false)), (0.0, 1.0));
+        assert_eq!(records[0].walk, None, "with tags there was none");
+    }
+
+    #[test]
+    fn a_walk_that_tags_do_not_spare_is_named() {
+        let mut observer = Observer::new(0..0, Layout::Lilliput);
+        say(&mut observer, "{}", Mark::Case);
+        say(&mut observer, "", Mark::Start);
+        for round in 0..8 {
+            observer.mark(Mark::Begin, &at(0x40_0000)).unwrap();
+            run(&mut observer, 0x40_0000, None);
+            // The same page each time, but once.
+            access(&mut observer, if round == 6 { 0x60_0010 } else { 0x50_0000 }, 8, false);
+            observer.mark(Mark::End, &at(0x40_0000)).unwrap();
+        }
+        let records = observer.mark(Mark::Stop, &at(0x40_0000)).unwrap();
+        assert_eq!(records[0].walk.as_deref(), Some("load at 0x600010"));
     }
 
     #[test]

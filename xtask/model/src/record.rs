@@ -20,6 +20,9 @@ pub struct Record {
     pub rounds: u64,
     /// How many of these took as many instructions as the median, and are what follows: the others were interrupted.
     pub alike: u64,
+    /// What one of them walked page tables for on a processor whose TLB nothing was flushed from: a page that was new, or did not fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub walk: Option<String>,
     /// The counts of the last one.
     pub counts: Counts,
     /// What processors would make of it.

@@ -159,8 +159,14 @@ fn cell<'a>(
     })
 }
 
-/// Walks of a call where none is due: a page of the batch may be walked for once after a quarter of its sixteen rounds, and not again.
-const ONCE: f64 = 0.1;
+impl Cell<'_> {
+    /// An error if there are walks where all fits. It says what for.
+    fn has_no_walks(&self, fits: bool) -> Result<()> {
+        let (walks, last) = (self.walks, self.record.walk.as_deref().unwrap_or("what a flush took"));
+        ensure!(!fits || walks == 0.0, "{walks} walks in `{}`, one of them for {last}", self.confinement.word());
+        Ok(())
+    }
+}
 
 impl Line<'_> {
     /// Its cell of this confinement.
@@ -207,7 +213,7 @@ impl Line<'_> {
         }
         for cell in rootless {
             ensure!(cell.cr3_writes == 0.0, "{} writes of CR3 in `{}`", cell.cr3_writes, cell.confinement.word());
-            ensure!(!small || cell.walks < ONCE, "{} walks in `{}`", cell.walks, cell.confinement.word());
+            cell.has_no_walks(small)?;
         }
         for confinement in [Confinement::PageUntagged, Confinement::WideUntagged] {
             let cell = cell(confinement)?;
@@ -217,7 +223,7 @@ impl Line<'_> {
         }
         for confinement in [Confinement::Page, Confinement::Wide].into_iter().filter(|_| self.processor.tags) {
             let cell = cell(confinement)?;
-            ensure!(!small || cell.walks < ONCE, "{} walks in `{}`, with tags", cell.walks, confinement.word());
+            cell.has_no_walks(small)?;
         }
         // What this project is about, where nothing but the switch differs: both run the same 32-bit code.
         let less = self.difference(Confinement::Segment, Confinement::PageUntagged);

@@ -55,7 +55,7 @@ pub mod tests {
         let case =
             serde_json::json!({"ways": ["call", "reply"], "from": "small", "to": "host", "isolation": "segment"});
         let counts = Counts::default();
-        Record { case, batch: batch.to_owned(), way, rounds: 9, alike: 9, counts, modelled: Vec::new() }
+        Record { case, batch: batch.to_owned(), way, rounds: 9, alike: 9, counts, modelled: Vec::new(), walk: None }
     }
 
     #[test]

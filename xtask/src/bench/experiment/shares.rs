@@ -81,7 +81,8 @@ fn of(path: &str, walk: &Walk, bare: &Walk) -> Result<Vec<Share>> {
         // The comparison with the table's end before that, and its jump.
         let bound = walk.steps.windows(2).rev().find(|pair| pair[0].stage == PLACE && pair[0].text.contains(PLACES));
         let bound = bound.filter(|pair| pair[1].taken == Some(false));
-        counts[Part::Bound as usize] = bound.with_context(|| format!("{path} looks a capability up in no table"))?.len();
+        counts[Part::Bound as usize] =
+            bound.with_context(|| format!("{path} looks a capability up in no table"))?.len();
     }
     let added = walk.instructions().checked_sub(bare.instructions());
     counts[Part::Accounting as usize] = added.with_context(|| format!("{path} is longer without accounting"))?;
