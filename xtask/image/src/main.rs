@@ -3,6 +3,8 @@
 //! This is a program of its own because building the `bootloader` crate compiles the boot stages, which
 //! takes a set-up toolchain: `xtask` does the set-up first and builds and runs this program afterwards.
 
+mod fat;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -41,6 +43,7 @@ fn main() -> Result<()> {
     builder.set_ramdisk(arguments.ramdisk).set_boot_config(&quiet());
     if let Some(output) = &arguments.bios {
         builder.create_bios_image(output).with_context(|| format!("can't make the BIOS image {}", output.display()))?;
+        fat::settle(output).with_context(|| format!("can't finish the BIOS image {}", output.display()))?;
     }
     if let Some(output) = &arguments.uefi {
         builder.create_uefi_image(output).with_context(|| format!("can't make the UEFI image {}", output.display()))?;
