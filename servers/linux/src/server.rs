@@ -11,9 +11,10 @@ mod proc;
 mod room;
 mod terminal;
 pub(crate) mod threads;
+mod time;
 mod waiters;
 
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
@@ -34,6 +35,7 @@ use crate::way::Way;
 
 pub use self::begin::Start;
 pub(crate) use self::room::NAME;
+pub(crate) use self::terminal::SIGNALLED;
 use self::waiters::Waiters;
 
 /// What came of a system call.
@@ -54,6 +56,8 @@ pub type Result<T = Outcome> = core::result::Result<T, Errno>;
 
 /// How many numbers of calls that there are not are told of.
 const MOST_UNKNOWN: usize = 32;
+/// `si_code` of an access behind the end of a file.
+const NO_SUCH_PLACE: i32 = 2;
 /// `si_code` of what the kernel itself sends.
 pub(crate) const BY_KERNEL: i32 = 0x80;
 
@@ -102,6 +106,8 @@ pub struct Server<M: Machine> {
     /// What follows from it for others.
     later: Vec<later::Later>,
     pub(crate) waiters: Waiters,
+    /// Timers that descriptors stand for.
+    pub(crate) timers: Vec<Weak<Node>>,
     pub(crate) date: u64,
     /// Whether the console is a terminal.
     pub(crate) has_terminal: bool,
@@ -238,45 +244,6 @@ impl<M: Machine> Server<M> {
         if self.has_signals(me) { self.deliver(me, result) } else { self.go_on(me, result) }
     }
 
-    /// When the first wait ends by time.
-    pub fn deadline(&mut self) -> Option<u64> {
-        if core::mem::take(&mut self.deadline_may_be_new) {
-            self.deadline = self.first_deadline();
-        }
-        self.deadline
-    }
-
-    fn first_deadline(&self) -> Option<u64> {
-        let waits = self.threads.iter().flatten().filter(|thread| thread.waiting.is_some());
-        let alarms = self.processes.iter().flatten().filter(|process| process.end.is_none() && process.alarm.0 != 0);
-        waits.filter_map(|thread| thread.deadline).chain(alarms.map(|process| process.alarm.0)).min()
-    }
-
-    /// Time has passed.
-    pub fn tick(&mut self) {
-        let now = self.machine.now();
-        self.deadline_may_be_new = true;
-        for place in 0..self.processes.len() {
-            let Some(process) = &mut self.processes[place] else { continue };
-            let (at, again) = process.alarm;
-            if process.end.is_none() && at != 0 && at <= now {
-                process.alarm.0 = if again == 0 { 0 } else { now + again };
-                self.send(place, Occasion { signal: linux_raw_sys::general::SIGALRM, code: BY_KERNEL, value: 0 });
-            }
-        }
-        // Whose time came first goes first.
-        let due = |(place, thread): (usize, &Option<Thread<M>>)| {
-            let thread = thread.as_ref().filter(|thread| thread.waiting.is_some())?;
-            thread.deadline.filter(|&at| at <= now).map(|at| (at, place))
-        };
-        let mut due: Vec<_> = self.threads.iter().enumerate().filter_map(due).collect();
-        due.sort_unstable();
-        for (_, place) in due {
-            self.retry(place);
-        }
-        self.react();
-    }
-
     /// A thread raised an exception: its vector, its error code, and the address of a page fault.
     pub fn fault(&mut self, badge: u32, vector: u8, code: u64, address: u64) -> Answer {
         use linux_raw_sys::general::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP};
@@ -304,6 +271,11 @@ impl<M: Machine> Server<M> {
                     return self.settle(me, answer);
                 }
                 Err(Errno::ESRCH) => return self.settle(me, Answer::Nobody),
+                Err(Errno::ENXIO) => {
+                    self.force(me, Occasion { signal: SIGBUS, code: NO_SUCH_PLACE, value: address });
+                    let answer = self.deliver(me, None);
+                    return self.settle(me, answer);
+                }
                 Err(_) => {}
             }
         }
@@ -369,6 +341,15 @@ impl<M: Machine> Server<M> {
 
     /// Closes a description: whoever waits at the other end is to look.
     pub(crate) fn close(&mut self, open: Rc<Open>) {
+        // What was sent to it goes with it, and so on: sockets can wait in sockets.
+        let mut left = alloc::vec![open];
+        while let Some(open) = left.pop() {
+            left.extend(self.close_one(open));
+        }
+    }
+
+    /// Closes one; what nobody will receive any more.
+    fn close_one(&mut self, open: Rc<Open>) -> Vec<Rc<Open>> {
         match &open.node.kind {
             Kind::Pipe(pipe) => {
                 let number = pipe.number;
@@ -378,9 +359,18 @@ impl<M: Machine> Server<M> {
             Kind::Socket(socket) => {
                 let pipes = socket.pipes().into_iter().flatten().flatten().map(|pipe| pipe.number);
                 pipes.chain([socket.number]).for_each(|number| self.happened(Channel::Pipe(number)));
+                let is_last = Rc::strong_count(&open) == 1;
+                return if is_last { socket.take_passed() } else { Vec::new() };
             }
             _ => {}
         }
+        Vec::new()
+    }
+
+    /// A file with nothing in it, in no directory.
+    pub(crate) fn empty_file(&mut self, mode: u32) -> Rc<Node> {
+        let now = self.wall_clock();
+        Node::new(self.new_node(), Kind::File(RefCell::new(files::Data::Own(Vec::new()))), mode, now)
     }
 
     /// A file with these bytes, in no directory.

@@ -1,8 +1,6 @@
 //! Opening, closing, duplicating, and what else is done to descriptors as such.
 
 use alloc::rc::Rc;
-use alloc::vec::Vec;
-use core::cell::RefCell;
 
 use linux_raw_sys::general::{
     AT_FDCWD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, FD_CLOEXEC,
@@ -14,7 +12,7 @@ use syscalls::Errno;
 
 use crate::files::disk::Disk;
 use crate::files::proc::Entry;
-use crate::files::{Data, Device, Found, Kind, Node, Open, Pipe, Walk};
+use crate::files::{Device, Found, Kind, Node, Open, Pipe, Walk};
 use crate::machine::Machine;
 use crate::server::{NAME, Outcome, Result, Server};
 
@@ -63,12 +61,9 @@ impl<M: Machine> Server<M> {
             None if flags & O_CREAT == 0 => return Err(Errno::ENOENT),
             None => {
                 self.may_keep(NAME)?;
-                let now = self.wall_clock();
-                let mode = mode as u32 & !self.process().mask;
-                let kind = Kind::File(RefCell::new(Data::Own(Vec::new())));
-                let node = Node::new(self.new_node(), kind, mode, now);
+                let node = self.empty_file(mode as u32 & !self.process().mask);
                 found.directory.add(&found.name, node.clone())?;
-                found.directory.changed.set(now);
+                found.directory.changed.set(node.changed.get());
                 node
             }
         };
@@ -88,8 +83,7 @@ impl<M: Machine> Server<M> {
             Kind::Device(Device::Disk) if self.disk.is_none() => return Err(Errno::ENXIO),
             Kind::Device(Device::Disk) if flags & 3 != O_RDONLY => return Err(Errno::EACCES),
             Kind::File(_) if flags & O_TRUNC != 0 && flags & 3 != O_RDONLY => {
-                node.resize(0)?;
-                node.changed.set(self.wall_clock());
+                self.set_size(&node, 0)?;
             }
             _ => {}
         }

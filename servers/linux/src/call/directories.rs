@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::ops::Bound;
 
 use linux_raw_sys::general::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW};
 use syscalls::Errno;
@@ -226,6 +227,8 @@ impl<M: Machine> Server<M> {
         // Its own name and its parent's come first; the offset counts entries.
         let first = open.offset.get() as usize;
         let (mut bytes, mut next) = (Vec::new(), first);
+        let last = open.last.take().filter(|&(at, _)| at == first as u64).map(|(_, name)| name);
+        let mut told = None;
         let parent = open.node.parent();
         let dots = [(&b"."[..], &open.node), (b"..", &parent)];
         let made = match open.node.kind {
@@ -233,10 +236,16 @@ impl<M: Machine> Server<M> {
             _ => Vec::new(),
         };
         let stored = if made.is_empty() { Some(open.node.entries()?.borrow()) } else { None };
-        let stored = stored.iter().flat_map(|entries| entries.iter());
+        // It goes on behind the name that was told last, whatever came or went since.
+        let (skipped, from) = match &last {
+            Some(name) => (0, Bound::Excluded(name.as_slice())),
+            None => (first, Bound::Unbounded),
+        };
+        let stored = stored.iter().flat_map(|entries| entries.range::<[u8], _>((from, Bound::Unbounded)));
         let named = stored.chain(made.iter().map(|(name, node)| (name, node)));
         let named = named.map(|(name, node)| (name.as_slice(), node));
-        for (name, node) in dots.into_iter().chain(named).skip(first) {
+        let dots = dots.into_iter().take(if last.is_some() { 0 } else { 2 });
+        for (name, node) in dots.chain(named).skip(skipped) {
             let size = (HEADER + name.len() + 1).next_multiple_of(8);
             if bytes.len() + size > length {
                 if bytes.is_empty() {
@@ -245,6 +254,7 @@ impl<M: Machine> Server<M> {
                 break;
             }
             next += 1;
+            told = Some(name.to_vec());
             bytes.extend_from_slice(&node.number.to_le_bytes());
             bytes.extend_from_slice(&(next as u64).to_le_bytes());
             bytes.extend_from_slice(&(size as u16).to_le_bytes());
@@ -254,6 +264,8 @@ impl<M: Machine> Server<M> {
         }
         self.user().write(place, &bytes)?;
         open.offset.set(next as u64);
+        // The two that are always there are counted.
+        open.last.set(told.filter(|_| next > 2 && made.is_empty()).map(|name| (next as u64, name)));
         Ok(Outcome::Done(bytes.len() as u64))
     }
 }

@@ -11,7 +11,7 @@ use linux_raw_sys::general::{
 use syscalls::Errno;
 
 use crate::arch::Arch;
-use crate::files::Kind;
+use crate::files::{Kind, Open};
 use crate::machine::{Machine, TLS_ENTRY};
 use crate::memory::{Area, PAGE, Shared, Source, User};
 use crate::server::{Outcome, Result, Server};
@@ -77,20 +77,22 @@ impl<M: Machine> Server<M> {
             _ => return Err(Errno::EINVAL),
         };
         let source = if flags & MAP_ANONYMOUS != 0 {
-            if shared { Source::Shared(Rc::new(Shared::default()), 0) } else { Source::Zero }
+            if shared { Source::Shared(Rc::new(Shared::default()), 0, true) } else { Source::Zero }
         } else {
             let open = self.file(file)?;
             if !matches!(open.node.kind, Kind::File(_)) {
                 return Err(Errno::ENODEV);
             }
-            // What is written to a mapping of a file does not reach it.
-            if !open.can_read() || shared && protection as u32 & PROT_WRITE != 0 {
+            if !open.can_read() || shared && protection as u32 & PROT_WRITE != 0 && !open.can_write() {
                 return Err(Errno::EACCES);
             }
             if !offset.is_multiple_of(PAGE) {
                 return Err(Errno::EINVAL);
             }
-            Source::File(open.node.clone(), offset, open.node.size())
+            if offset.checked_add(length).is_none_or(|end| end > i64::MAX as u64) {
+                return Err(Errno::EOVERFLOW);
+            }
+            if shared { self.share(&open, offset)? } else { Source::File(open.node.clone(), offset, open.node.size()) }
         };
         let length = length.checked_next_multiple_of(PAGE).filter(|&length| length > 0).ok_or(Errno::EINVAL)?;
         self.may_add_area()?;
@@ -119,6 +121,17 @@ impl<M: Machine> Server<M> {
         let start = range.start;
         memory.add(Area { start, end: range.end, rights: rights(protection), shared, source })?;
         Ok(Outcome::Done(start))
+    }
+
+    /// What a shared mapping of a file holds from an offset on.
+    fn share(&mut self, open: &Open, offset: u64) -> Result<Source> {
+        let (file, writes) = (&open.node, open.can_write());
+        if writes {
+            // What is written to the mapping goes to bytes of the tree's own.
+            self.may_grow(file, file.size())?;
+            file.resize(file.size())?;
+        }
+        Ok(Source::Shared(Shared::of(file, writes), offset, writes))
     }
 
     pub(super) fn munmap(&mut self, &[address, length, ..]: &[u64; 6]) -> Result {

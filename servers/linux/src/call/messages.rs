@@ -8,8 +8,8 @@ use linux_raw_sys::net::{MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_TRUNC};
 use syscalls::Errno;
 
 use super::patience::{RECEIVING, SENDING};
-use crate::files::Open;
-use crate::files::socket::{Address, Socket, Style};
+use crate::files::socket::{Address, Datagram, Socket, Style};
+use crate::files::{Open, Passed};
 use crate::machine::Machine;
 use crate::process::Channel;
 use crate::server::{Outcome, Result, Server};
@@ -37,7 +37,7 @@ impl<M: Machine> Server<M> {
             self.send_stream(&open, &socket, address, length.min(0x7fff_f000) as usize, flags)
         } else {
             let to = if to == 0 { None } else { Some((to, to_length)) };
-            self.send_datagram(&open, &socket, &[(address, length as usize)], flags, to)
+            self.send_datagram(&open, &socket, &[(address, length as usize)], flags, (to, Vec::new()))
         };
         self.patiently(&socket, SENDING, outcome)
     }
@@ -46,13 +46,14 @@ impl<M: Machine> Server<M> {
         let (open, socket) = self.socket_at(number)?;
         let flags = flags as u32;
         if socket.style == Style::Stream {
-            let outcome = self.receive_stream(&open, &socket, address, length.min(0x7fff_f000) as usize, flags);
+            let outcome = self.receive_plainly(&open, &socket, address, length.min(0x7fff_f000) as usize, flags);
             return self.patiently(&socket, RECEIVING, outcome);
         }
         let outcome = self.receive_datagram(&open, &socket, &[(address, length as usize)], flags)?;
-        let Ok((outcome, sender)) = outcome else {
+        let Ok((outcome, Datagram { sender, passed, .. })) = outcome else {
             return self.patiently(&socket, RECEIVING, Ok(Outcome::Wait(Channel::Pipe(socket.number))));
         };
+        passed.into_iter().for_each(|open| self.close(open));
         if from != 0 {
             self.put_address(&sender, from, from_length)?;
         }
@@ -62,9 +63,12 @@ impl<M: Machine> Server<M> {
     /// What is read and written by `read` and `write`.
     pub(super) fn read_socket(&mut self, open: &Open, socket: &Rc<Socket>, address: u64, length: usize) -> Result {
         let outcome = match socket.style {
-            Style::Stream => self.receive_stream(open, socket, address, length, 0),
+            Style::Stream => self.receive_plainly(open, socket, address, length, 0),
             Style::Datagram => match self.receive_datagram(open, socket, &[(address, length)], 0)? {
-                Ok((count, _)) => Ok(Outcome::Done(count)),
+                Ok((count, Datagram { passed, .. })) => {
+                    passed.into_iter().for_each(|open| self.close(open));
+                    Ok(Outcome::Done(count))
+                }
                 Err(channel) => Ok(Outcome::Wait(channel)),
             },
         };
@@ -74,7 +78,7 @@ impl<M: Machine> Server<M> {
     pub(super) fn write_socket(&mut self, open: &Open, socket: &Rc<Socket>, address: u64, length: usize) -> Result {
         let outcome = match socket.style {
             Style::Stream => self.send_stream(open, socket, address, length, 0),
-            Style::Datagram => self.send_datagram(open, socket, &[(address, length)], 0, None),
+            Style::Datagram => self.send_datagram(open, socket, &[(address, length)], 0, (None, Vec::new())),
         };
         self.patiently(socket, SENDING, outcome)
     }
@@ -91,10 +95,25 @@ impl<M: Machine> Server<M> {
         self.write_pipe(never_waits, &output, address, length)
     }
 
+    /// Receives bytes and nothing else: what was sent along with them goes.
+    fn receive_plainly(&mut self, open: &Open, socket: &Socket, address: u64, length: usize, flags: u32) -> Result {
+        let outcome = self.receive_stream(open, socket, address, length, flags);
+        if matches!(outcome, Ok(Outcome::Done(_))) {
+            self.passed_to(socket).into_iter().for_each(|open| self.close(open));
+        }
+        outcome
+    }
+
+    /// What was sent along with bytes that have been received.
+    fn passed_to(&self, socket: &Socket) -> Vec<Rc<Open>> {
+        socket.pipes().and_then(|[input, _]| input).map_or_else(Vec::new, |pipe| pipe.take_passed())
+    }
+
     fn receive_stream(&mut self, open: &Open, socket: &Socket, address: u64, length: usize, flags: u32) -> Result {
         let [input, _] = socket.pipes().ok_or(Errno::ENOTCONN)?;
         let Some(input) = input else { return Ok(Outcome::Done(0)) };
         let never_waits = open.never_waits() || flags & MSG_DONTWAIT != 0;
+        let length = input.until_passed(length);
         if flags & MSG_PEEK == 0 || input.bytes.borrow().is_empty() {
             return self.read_pipe(never_waits, &input, address, length);
         }
@@ -108,7 +127,7 @@ impl<M: Machine> Server<M> {
         socket: &Rc<Socket>,
         pieces: &[(u64, usize)],
         flags: u32,
-        to: Option<(u64, u64)>,
+        (to, passed): (Option<(u64, u64)>, Vec<Rc<Open>>),
     ) -> Result {
         let mut length = 0;
         for &(_, piece) in pieces {
@@ -144,36 +163,40 @@ impl<M: Machine> Server<M> {
             let waits = !open.never_waits() && flags & MSG_DONTWAIT == 0;
             return if waits { Ok(Outcome::Wait(Channel::Pipe(receiver.number))) } else { Err(Errno::EAGAIN) };
         }
+        Self::may_pass(&passed, receiver.number)?;
         let sender = socket.local.borrow().clone();
-        receiver.datagrams.borrow_mut().push_back((sender, bytes));
+        receiver.datagrams.borrow_mut().push_back(Datagram { sender, bytes, passed });
+        receiver.came();
         self.happened(Channel::Pipe(receiver.number));
         Ok(Outcome::Done(length as u64))
     }
 
-    /// Takes a datagram: how many bytes, and whom it is from; or what there is to wait for.
+    /// Takes a datagram: how many bytes of it, and the rest that is known of it; or what there is to wait for.
     fn receive_datagram(
         &mut self,
         open: &Open,
         socket: &Rc<Socket>,
         pieces: &[(u64, usize)],
         flags: u32,
-    ) -> Result<core::result::Result<(u64, Address), Channel>> {
-        let Some((sender, bytes)) = socket.datagrams.borrow().front().cloned() else {
+    ) -> Result<core::result::Result<(u64, Datagram), Channel>> {
+        let Some(datagram) = socket.datagrams.borrow().front().cloned() else {
             let waits = !open.never_waits() && flags & MSG_DONTWAIT == 0;
             return if waits { Ok(Err(Channel::Pipe(socket.number))) } else { Err(Errno::EAGAIN) };
         };
-        let mut rest = bytes.as_slice();
+        let mut rest = datagram.bytes.as_slice();
         for &(address, length) in pieces {
             let (piece, after) = rest.split_at(rest.len().min(length));
             self.user().write(address, piece)?;
             rest = after;
         }
         if flags & MSG_PEEK == 0 {
+            // The copy has what was sent along as well.
             socket.datagrams.borrow_mut().pop_front();
             self.happened(Channel::Pipe(socket.number));
         }
-        let count = if flags & MSG_TRUNC != 0 { bytes.len() } else { bytes.len() - rest.len() };
-        Ok(Ok((count as u64, sender)))
+        let whole = datagram.bytes.len();
+        let count = if flags & MSG_TRUNC != 0 { whole } else { whole - rest.len() };
+        Ok(Ok((count as u64, datagram)))
     }
 
     fn header(&mut self, place: u64) -> Result<Header> {
@@ -204,19 +227,34 @@ impl<M: Machine> Server<M> {
     pub(super) fn sendmsg(&mut self, &[number, place, flags, ..]: &[u64; 6]) -> Result {
         let (open, socket) = self.socket_at(number)?;
         let Header { name, pieces, control } = self.header(place)?;
-        // Descriptors and identities are not passed on.
-        if control.0 != 0 && control.1 != 0 {
-            return Err(Errno::EOPNOTSUPP);
-        }
+        let passed = self.named_in(&socket, control)?;
         let flags = flags as u32;
         if socket.style == Style::Stream {
+            let pipe = socket.pipes().and_then(|[_, output]| output);
+            // They go with the first byte, unless that has gone before.
+            let place = pipe.filter(|_| !passed.is_empty() && self.thread().progress == 0);
+            if let Some(pipe) = &place {
+                Self::may_pass(&passed, pipe.number)?;
+                let start = pipe.places().0;
+                pipe.passed.borrow_mut().push_back(Passed { bytes: start..u64::MAX, open: passed });
+            }
             let outcome = self.each_piece(&[number, pieces.0, pieces.1, 0, 0, 0], |server, open, address, length| {
                 server.send_stream(open, &socket, address, length, flags)
             });
+            if let Some(pipe) = place {
+                let is_gone = matches!(outcome, Ok(Outcome::Done(1..))) || self.thread().progress > 0;
+                let end = pipe.places().0;
+                let mut all = pipe.passed.borrow_mut();
+                match all.back_mut() {
+                    Some(passed) if is_gone => passed.bytes.end = end,
+                    _ => drop(all.pop_back()),
+                }
+            }
             return self.patiently(&socket, SENDING, outcome);
         }
         let pieces = self.pieces_at(pieces)?;
-        let outcome = self.send_datagram(&open, &socket, &pieces, flags, (name.0 != 0).then_some(name));
+        let to = (name.0 != 0).then_some(name);
+        let outcome = self.send_datagram(&open, &socket, &pieces, flags, (to, passed));
         self.patiently(&socket, SENDING, outcome)
     }
 
@@ -224,6 +262,7 @@ impl<M: Machine> Server<M> {
         let (open, socket) = self.socket_at(number)?;
         let Header { name, pieces, control } = self.header(place)?;
         let (flags, word) = (flags as u32, self.thread().arch.word());
+        let mut passed = Vec::new();
         let outcome = if socket.style == Style::Stream {
             // What has arrived is enough: after the first piece nothing is waited for.
             let mut first = true;
@@ -247,12 +286,17 @@ impl<M: Machine> Server<M> {
                 }
                 first = false;
             }
+            if matches!(outcome, Ok(Outcome::Done(_))) {
+                passed = self.passed_to(&socket);
+            }
             self.patiently(&socket, RECEIVING, outcome)?
         } else {
             let pieces = self.pieces_at(pieces)?;
             match self.receive_datagram(&open, &socket, &pieces, flags)? {
                 Err(channel) => self.patiently(&socket, RECEIVING, Ok(Outcome::Wait(channel)))?,
-                Ok((count, sender)) => {
+                Ok((count, datagram)) => {
+                    let sender = datagram.sender;
+                    passed = datagram.passed;
                     if name.0 != 0 {
                         // The room for it is where its length goes.
                         self.put_address(&sender, name.0, place + word)?;
@@ -262,12 +306,12 @@ impl<M: Machine> Server<M> {
             }
         };
         if matches!(outcome, Outcome::Done(_)) {
-            // No control data, and no flags.
             let width = word as usize;
+            let (length, told) = self.take_over(passed, control, flags)?;
             if control.0 != 0 {
-                self.user().write(place + 5 * word, &[0; 8][..width])?;
+                self.user().write(place + 5 * word, &length.to_le_bytes()[..width])?;
             }
-            self.user().write(place + 6 * word, &[0; 4])?;
+            self.user().write(place + 6 * word, &told.to_le_bytes())?;
         }
         Ok(outcome)
     }

@@ -3,13 +3,19 @@
 mod descriptors;
 mod directories;
 mod disk;
+mod events;
+mod extent;
 mod futex;
 mod identity;
 mod memory;
 mod messages;
+mod old;
+mod options;
+mod passing;
 mod patience;
 mod poll;
 mod processes;
+mod scheduling;
 mod signals;
 mod sockets;
 mod status;
@@ -18,6 +24,7 @@ mod terminal;
 mod threads;
 mod time;
 mod transfer;
+mod watch;
 
 use alloc::vec::Vec;
 
@@ -142,7 +149,22 @@ impl<M: Machine> Calls<M> {
             uname => uname, sysinfo => sysinfo, getrandom => getrandom, sched_getaffinity => sched_getaffinity,
             getgroups => getgroups, setgroups => done, getcpu => getcpu, getxattr => no_attributes,
             lgetxattr => no_attributes, fgetxattr => no_attributes, listxattr => no_attributes,
-            llistxattr => no_attributes,
+            llistxattr => no_attributes, flistxattr => no_attributes, setxattr => no_attributes,
+            lsetxattr => no_attributes, fsetxattr => no_attributes, removexattr => no_attributes,
+            eventfd => eventfd, eventfd2 => eventfd2, signalfd => signalfd, signalfd4 => signalfd4,
+            timerfd_create => timerfd_create, timerfd_settime => timerfd_settime, timerfd_gettime => timerfd_gettime,
+            epoll_create => epoll_create, epoll_create1 => epoll_create1, epoll_ctl => epoll_ctl,
+            epoll_wait => epoll_wait, epoll_pwait => epoll_pwait, epoll_pwait2 => epoll_pwait2,
+            rt_sigtimedwait => rt_sigtimedwait, memfd_create => memfd_create, fallocate => fallocate,
+            copy_file_range => copy_file_range, preadv => preadv, pwritev => pwritev, preadv2 => preadv,
+            pwritev2 => pwritev, close_range => close_range, utime => utime, utimes => utimes, futimesat => futimesat,
+            fadvise64 => done, readahead => done, mlock => done, munlock => done, mlockall => done, munlockall => done,
+            mlock2 => done, mincore => mincore, syncfs => done, sync_file_range => done, personality => zero,
+            sched_getscheduler => zero, sched_getparam => sched_getparam, sched_setscheduler => done,
+            sched_setparam => done, sched_setaffinity => done, sched_get_priority_max => sched_get_priority_max,
+            sched_get_priority_min => sched_get_priority_min, setfsuid => zero, setfsgid => zero,
+            clock_settime => not_allowed, settimeofday => not_allowed, sethostname => not_allowed, mount => not_allowed,
+            umount2 => not_allowed, membarrier => not_here,
         }
         narrow! {
             _llseek => llseek, fcntl64 => fcntl, fcntl => fcntl, stat64 => stat64, lstat64 => lstat64,
@@ -155,14 +177,20 @@ impl<M: Machine> Calls<M> {
             pselect6 => pselect6, ppoll => ppoll, clock_gettime64 => clock_gettime64,
             clock_nanosleep_time64 => clock_nanosleep64, utimensat_time64 => utimensat64, ppoll_time64 => ppoll64,
             sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => fstatfs64, pselect6_time64 => pselect6_64,
-            futex_time64 => futex64, socketcall => socketcall, fadvise64_64 => done,
+            futex_time64 => futex64, socketcall => socketcall, timerfd_settime64 => timerfd_settime64,
+            timerfd_gettime64 => timerfd_gettime64, rt_sigtimedwait_time64 => rt_sigtimedwait64,
+            sigaction => sigaction, signal => signal, sigsuspend => sigsuspend, sigpending => sigpending,
+            sgetmask => sgetmask, ssetmask => ssetmask, select => old_select, stat => stat_narrow, lstat => lstat_narrow,
+            fstat => fstat_narrow, chown => chown16, lchown => lchown16, fchown => fchown16, setuid => done,
+            setgid => done, setreuid => done, setregid => done, setresuid => done, setresgid => done,
+            getresuid32 => getresuid, getresgid32 => getresuid, nice => done, fadvise64_64 => done,
         }
         wide! {
             fcntl => fcntl, stat => stat64, lstat => lstat64, fstat => fstat64, newfstatat => fstatat64, mmap => mmap,
             arch_prctl => arch_prctl,
             setuid => done, setgid => done, setresuid => done, setresgid => done, setreuid => done, setregid => done,
             chown => chown, lchown => lchown, fchown => fchown, select => select, pselect6 => pselect6, ppoll => ppoll,
-            statfs => statfs, fstatfs => fstatfs, accept => accept,
+            statfs => statfs, fstatfs => fstatfs, accept => accept, getresuid => getresuid, getresgid => getresuid,
         }
         calls
     }

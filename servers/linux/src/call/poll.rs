@@ -2,10 +2,11 @@
 
 use alloc::vec::Vec;
 
-use linux_raw_sys::general::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDNORM, POLLWRNORM};
+use linux_raw_sys::general::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLRDHUP, POLLRDNORM, POLLWRNORM};
 use syscalls::Errno;
 
-use crate::files::{Device, Kind};
+use crate::files::event::{Count, Event};
+use crate::files::{Device, Kind, Open};
 use crate::machine::Machine;
 use crate::process::Channel;
 use crate::server::{Outcome, Result, Server};
@@ -41,7 +42,7 @@ impl<M: Machine> Server<M> {
     }
 
     /// Lets another mask hold during the call.
-    fn wait_with_mask(&mut self, mask: u64) -> Result<()> {
+    pub(super) fn wait_with_mask(&mut self, mask: u64) -> Result<()> {
         if mask != 0 {
             let mask = Set::mask(self.user().u64(mask)?);
             let thread = self.thread_mut();
@@ -54,7 +55,7 @@ impl<M: Machine> Server<M> {
     }
 
     /// The call's own mask is no more, unless it waits.
-    fn keep_mask(&mut self, outcome: Result) -> Result {
+    pub(super) fn keep_mask(&mut self, outcome: Result) -> Result {
         if !matches!(outcome, Ok(Outcome::Wait(_)))
             && let Some(mask) = self.thread_mut().old_mask.take()
         {
@@ -79,11 +80,27 @@ impl<M: Machine> Server<M> {
         self.or_wait(ready, limit)
     }
 
-    fn events_of(&self, file: u64, wanted: u32) -> u32 {
-        let Ok(open) = self.file(file) else { return POLLNVAL };
+    fn events_of(&mut self, file: u64, wanted: u32) -> u32 {
+        match self.file(file) {
+            Ok(open) => self.events_at(&open, wanted),
+            Err(_) => POLLNVAL,
+        }
+    }
+
+    /// What of this, and of what nobody needs to ask for, there is at a file.
+    pub(super) fn events_at(&mut self, open: &Open, wanted: u32) -> u32 {
         let mut ready = open.ready();
-        if matches!(open.node.kind, Kind::Device(Device::Console)) && self.has_terminal {
-            ready.read = self.terminal.is_ready();
+        match &open.node.kind {
+            Kind::Device(Device::Console) if self.has_terminal => ready.read = self.terminal.is_ready(),
+            Kind::Event(event) => {
+                (ready.read, ready.write) = match event {
+                    Event::Count(count) => (count.value.get() > 0, count.value.get() < Count::MOST),
+                    Event::Timer(timer) => (timer.has_ended(self.machine.now()), false),
+                    Event::Signals(set) => (self.has_one_of(set.get()), false),
+                    Event::Watch(watch) => (self.has_something(watch), false),
+                };
+            }
+            _ => {}
         }
         let mut events = 0;
         if ready.read {
@@ -95,11 +112,14 @@ impl<M: Machine> Server<M> {
         if ready.hung_up {
             events |= if open.can_read() { POLLHUP } else { POLLERR };
         }
+        if ready.ended {
+            events |= wanted & POLLRDHUP;
+        }
         events
     }
 
     /// So many are ready: the call is over, or waits until its time is.
-    fn or_wait(&mut self, ready: u64, limit: Option<u64>) -> Result {
+    pub(super) fn or_wait(&mut self, ready: u64, limit: Option<u64>) -> Result {
         if ready > 0 || limit == Some(0) {
             return Ok(Outcome::Done(ready));
         }

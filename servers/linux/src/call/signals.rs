@@ -6,7 +6,7 @@ use syscalls::Errno;
 
 use crate::machine::{Machine, Vector};
 use crate::process::Channel;
-use crate::server::{BY_KERNEL, Outcome, Result, Server};
+use crate::server::{BY_KERNEL, Outcome, Result, SIGNALLED, Server};
 use crate::signal::{Action, COUNT, Deed, Occasion, Restored, Set, deed, vector};
 
 /// `si_code` of a signal that a program sent.
@@ -17,9 +17,6 @@ const LEAST_STACK: u64 = 2048;
 impl<M: Machine> Server<M> {
     pub(super) fn rt_sigaction(&mut self, &[signal, new, old, ..]: &[u64; 6]) -> Result {
         let signal = signal as u32;
-        if !(1..=COUNT as u32).contains(&signal) || new != 0 && matches!(signal, SIGKILL | SIGSTOP) {
-            return Err(Errno::EINVAL);
-        }
         let word = self.thread().arch.word();
         // Handler, flags, restorer, mask: all words but the last, which has 64 bits.
         let action = match new {
@@ -34,8 +31,8 @@ impl<M: Machine> Server<M> {
                 })
             }
         };
+        let before = self.change_action(signal, action)?;
         if old != 0 {
-            let before = self.process().actions.get(signal);
             let mut bytes = alloc::vec::Vec::new();
             for value in [before.handler, before.flags.into(), before.restorer] {
                 bytes.extend_from_slice(&value.to_le_bytes()[..word as usize]);
@@ -43,6 +40,15 @@ impl<M: Machine> Server<M> {
             bytes.extend_from_slice(&before.mask.to_le_bytes());
             self.user().write(old, &bytes)?;
         }
+        Ok(Outcome::Done(0))
+    }
+
+    /// Changes what is done about a signal, if that is said; what was done before.
+    pub(super) fn change_action(&mut self, signal: u32, action: Option<Action>) -> Result<Action> {
+        if !(1..=COUNT as u32).contains(&signal) || action.is_some() && matches!(signal, SIGKILL | SIGSTOP) {
+            return Err(Errno::EINVAL);
+        }
+        let before = self.process().actions.get(signal);
         if let Some(action) = action {
             let process = self.process_mut();
             process.actions.0[signal as usize - 1] = action;
@@ -50,7 +56,7 @@ impl<M: Machine> Server<M> {
                 process.pending.take(signal);
             }
         }
-        Ok(Outcome::Done(0))
+        Ok(before)
     }
 
     pub(super) fn rt_sigprocmask(&mut self, &[how, new, old, ..]: &[u64; 6]) -> Result {
@@ -83,12 +89,53 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn rt_sigpending(&mut self, &[place, ..]: &[u64; 6]) -> Result {
-        let pending = (self.thread().pending.set().0 | self.process().pending.set().0) & self.thread().mask.0;
+        let pending = self.pending_and_held();
         self.user().write(place, &pending.to_le_bytes()).map(|()| Outcome::Done(0))
     }
 
+    /// The signals that the thread has and holds back.
+    pub(super) fn pending_and_held(&self) -> u64 {
+        (self.thread().pending.set().0 | self.process().pending.set().0) & self.thread().mask.0
+    }
+
+    pub(super) fn rt_sigtimedwait(&mut self, arguments: &[u64; 6]) -> Result {
+        let width = self.thread().arch.word();
+        self.wait_for_signal(arguments, width)
+    }
+
+    pub(super) fn rt_sigtimedwait64(&mut self, arguments: &[u64; 6]) -> Result {
+        self.wait_for_signal(arguments, 8)
+    }
+
+    /// Takes a signal that is held back, or waits for one.
+    fn wait_for_signal(&mut self, &[wanted, info, time, ..]: &[u64; 6], width: u64) -> Result {
+        let wanted = Set::mask(self.user().u64(wanted)?);
+        let limit = if time == 0 { None } else { Some(self.get_time(time, width)?) };
+        if let Some(occasion) = self.take_one_of(wanted) {
+            if info != 0 {
+                let bytes = occasion.info(self.thread().arch);
+                self.user().write(info, &bytes)?;
+            }
+            return Ok(Outcome::Done(occasion.signal.into()));
+        }
+        if let Some(limit) = limit {
+            let now = self.machine.now();
+            let deadline = *self.thread_mut().deadline.get_or_insert(now.saturating_add(limit));
+            if deadline <= now {
+                return Err(Errno::EAGAIN);
+            }
+        }
+        Ok(Outcome::Wait(SIGNALLED))
+    }
+
     pub(super) fn rt_sigsuspend(&mut self, &[place, ..]: &[u64; 6]) -> Result {
-        let mask = Set::mask(self.user().u64(place)?);
+        let mask = self.user().u64(place)?;
+        self.suspend(mask)
+    }
+
+    /// Waits for a signal, with another mask meanwhile.
+    pub(super) fn suspend(&mut self, mask: u64) -> Result {
+        let mask = Set::mask(mask);
         let thread = self.thread_mut();
         if thread.old_mask.is_none() {
             thread.old_mask = Some(thread.mask);

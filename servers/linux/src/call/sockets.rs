@@ -4,14 +4,11 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
-use linux_raw_sys::net::{
-    AF_INET, AF_UNIX, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_ACCEPTCONN, SO_RCVBUF, SO_SNDBUF, SO_TYPE, SOCK_DGRAM,
-    SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET,
-};
+use linux_raw_sys::net::{AF_INET, AF_UNIX, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
 use syscalls::Errno;
 
 use super::descriptors::HERE;
-use super::patience::{RECEIVING, SENDING, bounded};
+use super::patience::{RECEIVING, SENDING};
 use crate::files::socket::{Address, Socket, State, Style};
 use crate::files::{Kind, Node, Open};
 use crate::machine::Machine;
@@ -26,8 +23,6 @@ const MOST_WAITING: u64 = 64;
 const PORTS: core::ops::Range<u16> = 32_768..60_999;
 /// The longest path of a socket.
 const LONGEST_NAME: usize = 108;
-/// What protocols' own options are about, beside those of all sockets: IP and TCP.
-const LEVELS: [u32; 2] = [0, 6];
 
 impl<M: Machine> Server<M> {
     pub(super) fn socketcall(&mut self, &[call, place, ..]: &[u64; 6]) -> Result {
@@ -117,6 +112,7 @@ impl<M: Machine> Server<M> {
             return Err(Errno::EOPNOTSUPP);
         }
         let pair = [self.new_socket(domain, style, protocol)?, self.new_socket(domain, style, protocol)?];
+        let me = self.process().pid;
         let [one, other] = &pair;
         match one.style {
             Style::Stream => one.join(other, [self.new_node(), self.new_node()]),
@@ -127,6 +123,7 @@ impl<M: Machine> Server<M> {
         }
         for socket in &pair {
             *socket.remote.borrow_mut() = Some(Address::Unix(Vec::new()));
+            socket.peer.set(me);
         }
         let [one, other] = pair;
         let one = self.open_socket(one, style)?;
@@ -278,6 +275,7 @@ impl<M: Machine> Server<M> {
             return Err(Errno::EOPNOTSUPP);
         }
         self.name_somehow(&socket)?;
+        socket.peer.set(self.process().pid);
         let most = u64::from(most as u32).clamp(1, MOST_WAITING) as usize;
         match &mut *socket.state.borrow_mut() {
             _ if !socket.is_bound.get() => return Err(Errno::EINVAL),
@@ -326,12 +324,15 @@ impl<M: Machine> Server<M> {
         };
         let other = Socket::new(self.new_node(), Style::Stream, local.clone(), &self.sockets);
         other.is_bound.set(true);
+        other.peer.set(self.process().pid);
+        socket.peer.set(listener.peer.get());
         *other.remote.borrow_mut() = Some(socket.local.borrow().clone());
         *socket.remote.borrow_mut() = Some(local);
         socket.join(&other, [self.new_node(), self.new_node()]);
         if let State::Listens(waiting, _) = &mut *listener.state.borrow_mut() {
             waiting.push_back(other);
         }
+        listener.came();
         self.happened(Channel::Pipe(listener.number));
         Ok(Outcome::Done(0))
     }
@@ -391,40 +392,6 @@ impl<M: Machine> Server<M> {
         }
         pipes.iter().flatten().for_each(|pipe| self.happened(Channel::Pipe(pipe.number)));
         Ok(Outcome::Done(0))
-    }
-
-    pub(super) fn setsockopt(&mut self, &[number, level, option, place, length, _]: &[u64; 6]) -> Result {
-        let (_, socket) = self.socket_at(number)?;
-        self.user().bytes(place, length.min(64) as usize)?;
-        match level as u32 {
-            SOL_SOCKET if let Some(bound) = bounded(option as u32) => self.set_patience(&socket, bound, place, length),
-            // Nothing that is lost, slow or far away is there to be treated otherwise.
-            SOL_SOCKET => Ok(Outcome::Done(0)),
-            level if LEVELS.contains(&level) => Ok(Outcome::Done(0)),
-            _ => Err(Errno::ENOPROTOOPT),
-        }
-    }
-
-    pub(super) fn getsockopt(&mut self, &[number, level, option, place, length, _]: &[u64; 6]) -> Result {
-        let (_, socket) = self.socket_at(number)?;
-        if level as u32 == SOL_SOCKET
-            && let Some(bound) = bounded(option as u32)
-        {
-            return self.put_patience(&socket, bound, place, length);
-        }
-        let value = match (level as u32, option as u32) {
-            (SOL_SOCKET, SO_TYPE) => match socket.style {
-                Style::Stream => SOCK_STREAM,
-                Style::Datagram => SOCK_DGRAM,
-            },
-            (SOL_SOCKET, SO_SNDBUF | SO_RCVBUF) => 64 << 10,
-            (SOL_SOCKET, SO_ACCEPTCONN) => matches!(&*socket.state.borrow(), State::Listens(..)).into(),
-            (level, _) if level == SOL_SOCKET || LEVELS.contains(&level) => 0_u32,
-            _ => return Err(Errno::ENOPROTOOPT),
-        };
-        let room = self.user().u32(length)?.min(4);
-        self.user().write(place, &value.to_le_bytes()[..room as usize])?;
-        self.user().write(length, &room.to_le_bytes()).map(|()| Outcome::Done(0))
     }
 
     /// Where a path leads that is not read from the caller's memory.

@@ -53,7 +53,7 @@ fn stat_bytes(arch: Arch, status: &Status) -> Vec<u8> {
 
 impl<M: Machine> Server<M> {
     /// The node that a path or, with `AT_EMPTY_PATH`, a descriptor names.
-    fn node_at(&mut self, directory: u64, path: u64, flags: u32) -> Result<Rc<Node>> {
+    pub(super) fn node_at(&mut self, directory: u64, path: u64, flags: u32) -> Result<Rc<Node>> {
         if flags & AT_EMPTY_PATH != 0 && (path == 0 || self.user().string(path)?.is_empty()) {
             return if directory as u32 as u64 == HERE {
                 Ok(self.process().directory.clone())
@@ -194,7 +194,7 @@ impl<M: Machine> Server<M> {
         self.set_owner(&node, user, group)
     }
 
-    fn set_size(&mut self, node: &Node, size: u64) -> Result {
+    pub(super) fn set_size(&mut self, node: &Node, size: u64) -> Result {
         if node.is_directory() {
             return Err(Errno::EISDIR);
         }
@@ -202,7 +202,9 @@ impl<M: Machine> Server<M> {
             return Err(Errno::EINVAL);
         }
         self.may_grow(node, size)?;
+        let before = node.size();
         node.resize(size)?;
+        crate::memory::spread(node, before.min(size)..before.max(size), &mut self.pool);
         node.changed.set(self.wall_clock());
         Ok(Outcome::Done(0))
     }

@@ -6,16 +6,14 @@ use linux_raw_sys::general::{SIGPIPE, SIGTTOU};
 use syscalls::Errno;
 
 use crate::files::proc::Entry;
-use crate::files::{Device, Kind, Node, Open, Pipe};
+use crate::files::{Device, Kind, Node, Open, Pipe, WHOLE};
 use crate::machine::{Machine, Stream};
-use crate::memory::Access;
+use crate::memory::{self, Access};
 use crate::process::Channel;
 use crate::server::{Outcome, Result, Server};
 
 /// The most bytes that one call moves.
-const MOST: u64 = 0x7fff_f000;
-/// Writes of no more are never mixed with others'.
-const WHOLE: usize = 4096;
+pub(super) const MOST: u64 = 0x7fff_f000;
 /// The most pieces of one call.
 const MOST_PIECES: u64 = 1024;
 
@@ -125,6 +123,7 @@ impl<M: Machine> Server<M> {
             &Kind::Proc(entry) => self.read_text(open, entry, address, length, at),
             Kind::Socket(socket) => self.read_socket(open, &socket.clone(), address, length),
             Kind::SocketName(_) => Err(Errno::ENXIO),
+            Kind::Event(event) => self.read_event(open, event, address, length),
             Kind::Pipe(pipe) => self.read_pipe(open.never_waits(), &pipe.clone(), address, length),
             Kind::Device(Device::Console) if self.has_terminal => {
                 self.read_terminal(open.never_waits(), address, length)
@@ -137,6 +136,7 @@ impl<M: Machine> Server<M> {
                 let left = node.size().saturating_sub(offset);
                 let length = left.min(length as u64) as usize;
                 let start = offset;
+                memory::gather(&node, offset..offset + length as u64, &mut self.pool);
                 self.user().pieces(address, length, Access::Write, |piece| {
                     offset += node.copy_out(offset, piece) as u64;
                 })?;
@@ -212,6 +212,8 @@ impl<M: Machine> Server<M> {
         });
         read?;
         bytes.drain(..count);
+        drop(bytes);
+        pipe.went(count);
         self.happened(Channel::Pipe(pipe.number));
         Ok(Outcome::Done(count as u64))
     }
@@ -230,6 +232,7 @@ impl<M: Machine> Server<M> {
             }
             Kind::Link(_) | Kind::Proc(_) | Kind::SocketName(_) => Err(Errno::EINVAL),
             Kind::Socket(socket) => self.write_socket(open, &socket.clone(), address, length),
+            Kind::Event(event) => self.write_event(open, event, address, length),
             Kind::Pipe(pipe) => self.write_pipe(open.never_waits(), &pipe.clone(), address, length),
             Kind::Device(device) => self.write_device(*device, address, length),
             Kind::File(_) => {
@@ -259,10 +262,12 @@ impl<M: Machine> Server<M> {
                 bytes[done..done + piece.len()].copy_from_slice(piece);
                 done += piece.len();
             })
-        })?
+        })??;
+        memory::spread(node, offset..offset + length as u64, &mut self.pool);
+        Ok(())
     }
 
-    fn print(&mut self, stream: Stream, bytes: &[u8]) {
+    pub(super) fn print(&mut self, stream: Stream, bytes: &[u8]) {
         if stream == Stream::Output && self.has_terminal {
             let printed = self.terminal.printed(bytes);
             self.machine.print(stream, &printed);
@@ -315,6 +320,8 @@ impl<M: Machine> Server<M> {
             self.may_keep(2 * (bytes.len() + count)).map_err(|_| Errno::ENOMEM)?;
         }
         self.user().pieces(address + before as u64, count, Access::Read, |piece| bytes.extend(piece.iter()))?;
+        drop(bytes);
+        pipe.came(count);
         self.happened(Channel::Pipe(pipe.number));
         let done = (before + count) as u64;
         if count == rest || never_waits {
@@ -326,7 +333,7 @@ impl<M: Machine> Server<M> {
 
     /// Gives bytes to the first reader that waits for some and has room for all of them: nobody else sees them. Whether there was one.
     fn hand_over(&mut self, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result<bool> {
-        if length == 0 || !pipe.bytes.borrow().is_empty() {
+        if length == 0 || !pipe.bytes.borrow().is_empty() || !pipe.passed.borrow().is_empty() {
             return Ok(false);
         }
         let Some((reader, (to, room))) = self.first_reader(Channel::Pipe(pipe.number)) else { return Ok(false) };
@@ -335,68 +342,5 @@ impl<M: Machine> Server<M> {
         }
         self.finish(reader, length as u64);
         Ok(true)
-    }
-
-    pub(super) fn sendfile(&mut self, &[to, from, offset, count, ..]: &[u64; 6]) -> Result {
-        let word = self.thread().arch.word() as usize;
-        self.send_file(to, from, offset, count, word)
-    }
-
-    pub(super) fn sendfile64(&mut self, &[to, from, offset, count, ..]: &[u64; 6]) -> Result {
-        self.send_file(to, from, offset, count, 8)
-    }
-
-    fn send_file(&mut self, to: u64, from: u64, offset: u64, count: u64, width: usize) -> Result {
-        let (to, from) = (self.file(to)?, self.file(from)?);
-        if !matches!(from.node.kind, Kind::File(_)) || !from.can_read() {
-            return Err(Errno::EINVAL);
-        }
-        if !to.can_write() {
-            return Err(Errno::EBADF);
-        }
-        let mut named = [0; 8];
-        if offset != 0 {
-            self.user().read(offset, &mut named[..width])?;
-        }
-        let at = if offset == 0 { from.offset.get() } else { u64::from_le_bytes(named) };
-        let room = match &to.node.kind {
-            Kind::Pipe(pipe) => {
-                if !pipe.has_readers() {
-                    self.raise(SIGPIPE);
-                    return Err(Errno::EPIPE);
-                }
-                if pipe.room() == 0 && !to.never_waits() && from.node.size() > at && count > 0 {
-                    return Ok(Outcome::Wait(Channel::Pipe(pipe.number)));
-                }
-                pipe.room() as u64
-            }
-            _ => MOST,
-        };
-        let count = count.min(room).min(from.node.size().saturating_sub(at)).min(64 << 10) as usize;
-        let mut bytes = alloc::vec![0; count];
-        from.node.copy_out(at, &mut bytes);
-        match &to.node.kind {
-            Kind::Pipe(pipe) => {
-                pipe.bytes.borrow_mut().extend(bytes.iter());
-                self.happened(Channel::Pipe(pipe.number));
-            }
-            Kind::Device(Device::Console) => self.print(Stream::Output, &bytes),
-            Kind::Device(Device::Error) => self.print(Stream::Error, &bytes),
-            Kind::Device(_) => {}
-            Kind::File(_) => {
-                let place = if to.appends() { to.node.size() } else { to.offset.get() };
-                to.node.write(place, count, |to| to.copy_from_slice(&bytes))?;
-                to.offset.set(place + count as u64);
-            }
-            // Who asks reads and writes instead.
-            _ => return Err(Errno::EINVAL),
-        }
-        let end = at + count as u64;
-        if offset == 0 {
-            from.offset.set(end);
-        } else {
-            self.user().write(offset, &end.to_le_bytes()[..width])?;
-        }
-        Ok(Outcome::Done(count as u64))
     }
 }

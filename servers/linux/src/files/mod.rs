@@ -2,6 +2,7 @@
 
 mod cpio;
 pub mod disk;
+pub mod event;
 mod node;
 mod open;
 mod path;
@@ -16,7 +17,7 @@ pub use cpio::{Refused, fill};
 pub use node::{Data, Device, Kind, Name, Node};
 pub use open::{Open, Ready};
 pub use path::{Found, View, Walk, path_of};
-pub use pipe::{End, Pipe};
+pub use pipe::{End, Passed, Pipe, WHOLE};
 pub use status::{Status, status};
 pub use table::{Descriptor, Table};
 

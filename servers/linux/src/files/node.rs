@@ -8,8 +8,10 @@ use core::cell::{Cell, RefCell};
 use syscalls::Errno;
 
 use super::Pipe;
+use super::event::Event;
 use super::proc::Entry;
 use super::socket::Socket;
+use crate::memory::Shared;
 
 /// A name in a directory.
 pub type Name = Vec<u8>;
@@ -52,6 +54,8 @@ pub enum Kind {
         entries: RefCell<BTreeMap<Name, Rc<Node>>>,
         /// The directory that it is in; the root is in itself, one that was removed in none.
         parent: RefCell<Weak<Node>>,
+        /// How many of those in it are directories.
+        directories: Cell<u32>,
     },
     /// A symbolic link.
     Link(Vec<u8>),
@@ -63,6 +67,8 @@ pub enum Kind {
     Proc(Entry),
     /// A socket, in no directory.
     Socket(Rc<Socket>),
+    /// What tells of something else than bytes, in no directory.
+    Event(Event),
     /// The name of a socket, as long as that is there.
     SocketName(Weak<Socket>),
 }
@@ -83,6 +89,8 @@ pub struct Node {
     pub changed: Cell<u64>,
     /// When it was read.
     pub accessed: Cell<u64>,
+    /// The mapping of it that processes share, as long as one does.
+    pub mapping: RefCell<Weak<Shared>>,
 }
 
 impl Drop for Node {
@@ -116,12 +124,13 @@ impl Node {
             links: Cell::new(0),
             changed: Cell::new(now),
             accessed: Cell::new(now),
+            mapping: RefCell::default(),
         })
     }
 
     /// An empty directory's kind.
     pub fn directory() -> Kind {
-        Kind::Directory { entries: RefCell::default(), parent: RefCell::default() }
+        Kind::Directory { entries: RefCell::default(), parent: RefCell::default(), directories: Cell::default() }
     }
 
     /// A node for something below `/proc`.
@@ -175,6 +184,9 @@ impl Node {
         if let Kind::Directory { parent, .. } = &node.kind {
             *parent.borrow_mut() = Rc::downgrade(self);
         }
+        if node.is_directory() {
+            self.count_directories(1);
+        }
         node.links.set(node.links.get() + 1);
         entries.insert(name.to_vec(), node);
         Ok(())
@@ -190,7 +202,24 @@ impl Node {
         if let Kind::Directory { parent, .. } = &node.kind {
             *parent.borrow_mut() = Weak::new();
         }
+        if node.is_directory() {
+            self.count_directories(-1);
+        }
         Ok(node)
+    }
+
+    fn count_directories(&self, more: i32) {
+        if let Kind::Directory { directories, .. } = &self.kind {
+            directories.set(directories.get().saturating_add_signed(more));
+        }
+    }
+
+    /// How many directories are in it.
+    pub const fn directories(&self) -> u32 {
+        match &self.kind {
+            Kind::Directory { directories, .. } => directories.get(),
+            _ => 0,
+        }
     }
 
     /// How many bytes it has.

@@ -18,6 +18,8 @@ pub struct Open {
     pub offset: Cell<u64>,
     /// Flags of `open` that can change.
     pub flags: Cell<u32>,
+    /// Of a directory: the name that was told last, and where the description stood then.
+    pub last: Cell<Option<(u64, Vec<u8>)>>,
     /// A text of `/proc` as it was when its beginning was read.
     pub text: RefCell<Vec<u8>>,
 }
@@ -31,6 +33,8 @@ pub struct Ready {
     pub write: bool,
     /// There is nobody at the other end.
     pub hung_up: bool,
+    /// Nothing more will be there to be read than there is.
+    pub ended: bool,
 }
 
 impl Open {
@@ -44,7 +48,14 @@ impl Open {
             ],
             _ => [None, None],
         };
-        Rc::new(Self { node, ends, offset: Cell::new(0), flags: Cell::new(flags), text: RefCell::default() })
+        Rc::new(Self {
+            node,
+            ends,
+            offset: Cell::new(0),
+            flags: Cell::new(flags),
+            last: Cell::default(),
+            text: RefCell::default(),
+        })
     }
 
     /// Whether it was opened to be read.
@@ -72,13 +83,15 @@ impl Open {
         let pipe = match &self.node.kind {
             Kind::Pipe(pipe) => pipe,
             Kind::Socket(socket) => return socket.ready(),
-            _ => return Ready { read: true, write: true, hung_up: false },
+            _ => return Ready { read: true, write: true, ..Ready::default() },
         };
+        let hung_up = self.can_read() && !pipe.has_writers() || self.can_write() && !pipe.has_readers();
         let empty = pipe.bytes.borrow().is_empty();
         Ready {
             read: self.can_read() && !empty,
             write: self.can_write() && (pipe.room() > 0 || !pipe.has_readers()),
-            hung_up: self.can_read() && !pipe.has_writers() || self.can_write() && !pipe.has_readers(),
+            hung_up,
+            ended: hung_up,
         }
     }
 }

@@ -52,6 +52,12 @@ pub enum Entry {
     Of(u32, &'static str),
     /// The directory of a process's descriptors.
     Descriptors(u32),
+    /// The directory of a process's threads.
+    Threads(u32),
+    /// That of one: the process, and its own number.
+    Thread(u32, u32),
+    /// One of [`OF_PROCESS`], of a thread.
+    OfThread(u32, u32, &'static str),
     /// A link that leads to a node itself, and not by a path.
     Way(u32, Way),
 }
@@ -103,7 +109,7 @@ impl Entry {
 
     /// Whether it is a directory.
     pub const fn is_directory(self) -> bool {
-        matches!(self, Self::Folder(_) | Self::Process(_) | Self::Descriptors(_))
+        matches!(self, Self::Folder(_) | Self::Process(_) | Self::Descriptors(_) | Self::Threads(_) | Self::Thread(..))
     }
 
     /// Whether it is written, and not read.
@@ -129,6 +135,9 @@ impl Entry {
             Self::Process(pid) => format!("/proc/{pid}"),
             Self::Of(pid, name) => format!("/proc/{pid}/{name}"),
             Self::Descriptors(pid) => format!("/proc/{pid}/fd"),
+            Self::Threads(pid) => format!("/proc/{pid}/task"),
+            Self::Thread(pid, tid) => format!("/proc/{pid}/task/{tid}"),
+            Self::OfThread(pid, tid, name) => format!("/proc/{pid}/task/{tid}/{name}"),
             Self::Way(pid, Way::Descriptor(number)) => format!("/proc/{pid}/fd/{number}"),
             Self::Way(pid, way) => {
                 let name = WAYS.iter().find(|&&(_, other)| other == way).map_or("", |(name, _)| name);
@@ -144,7 +153,11 @@ impl Entry {
             Self::Folder(path) | Self::Text(path) => Some(Self::Folder(path.rfind('/').map_or("", |at| &path[..at]))),
             Self::Process(_) => Some(Self::Folder("")),
             Self::Way(pid, Way::Descriptor(_)) => Some(Self::Descriptors(pid)),
-            Self::Of(pid, _) | Self::Descriptors(pid) | Self::Way(pid, _) => Some(Self::Process(pid)),
+            Self::Thread(pid, _) => Some(Self::Threads(pid)),
+            Self::OfThread(pid, tid, _) => Some(Self::Thread(pid, tid)),
+            Self::Of(pid, _) | Self::Descriptors(pid) | Self::Threads(pid) | Self::Way(pid, _) => {
+                Some(Self::Process(pid))
+            }
         }
     }
 

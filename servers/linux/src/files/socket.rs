@@ -5,7 +5,7 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use super::{End, Pipe, Ready};
+use super::{End, Kind, Open, Pipe, Ready};
 
 /// Bytes of datagrams that wait, and how many there may be of them.
 const MOST_BYTES: usize = 64 << 10;
@@ -64,6 +64,17 @@ pub enum State {
     Connected(Option<End>, Option<End>),
 }
 
+/// A datagram.
+#[derive(Clone)]
+pub struct Datagram {
+    /// Whom it is from.
+    pub sender: Address,
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// Descriptions that are sent along.
+    pub passed: Vec<Rc<Open>>,
+}
+
 /// A socket.
 pub struct Socket {
     /// Its number, of which no pipe or node was ever.
@@ -78,12 +89,16 @@ pub struct Socket {
     pub remote: RefCell<Option<Address>>,
     /// What became of it.
     pub state: RefCell<State>,
-    /// Datagrams that wait, with whom they are from.
-    pub datagrams: RefCell<VecDeque<(Address, Vec<u8>)>>,
+    /// Datagrams that wait.
+    pub datagrams: RefCell<VecDeque<Datagram>>,
     /// Who gets its datagrams, if it is one of a pair.
     pub partner: RefCell<Weak<Self>>,
     /// How many nanoseconds receiving and sending wait; 0 for as long as it takes.
     pub patience: [Cell<u64>; 2],
+    /// The process at the other end when they were connected; of one that listens, who made it do so.
+    pub peer: Cell<u32>,
+    /// How many datagrams and connections came.
+    came: Cell<u64>,
     /// How many there are of all, this among them.
     count: Rc<Cell<usize>>,
 }
@@ -102,6 +117,8 @@ impl Socket {
             datagrams: RefCell::default(),
             partner: RefCell::default(),
             patience: Default::default(),
+            peer: Cell::default(),
+            came: Cell::default(),
             count: count.clone(),
         })
     }
@@ -123,10 +140,75 @@ impl Socket {
         }
     }
 
+    /// What waits in it and was sent along: nobody reads it any more.
+    pub fn take_passed(&self) -> Vec<Rc<Open>> {
+        let mut taken: Vec<_> = self.datagrams.take().into_iter().flat_map(|datagram| datagram.passed).collect();
+        match &*self.state.borrow() {
+            State::Connected(Some(input), _) => {
+                taken.extend(input.pipe.passed.take().into_iter().flat_map(|passed| passed.open));
+            }
+            State::Listens(waiting, _) => waiting.iter().for_each(|socket| taken.extend(socket.take_passed())),
+            _ => {}
+        }
+        taken
+    }
+
+    /// Whether what waits in a pipe or at a socket of this number could be all that a description is kept by: one can come from the other to it, by what is sent along.
+    pub fn leads_to(open: &Rc<Open>, number: u64) -> bool {
+        let (mut left, mut seen) = (Vec::new(), Vec::new());
+        let socket_of = |open: &Rc<Open>| match &open.node.kind {
+            Kind::Socket(socket) => Some(socket.clone()),
+            _ => None,
+        };
+        left.extend(socket_of(open));
+        while let Some(socket) = left.pop() {
+            if seen.contains(&socket.number) {
+                continue;
+            }
+            seen.push(socket.number);
+            if socket.number == number {
+                return true;
+            }
+            for datagram in socket.datagrams.borrow().iter() {
+                left.extend(datagram.passed.iter().filter_map(socket_of));
+            }
+            for pipe in socket.pipes().into_iter().flatten().flatten() {
+                if pipe.number == number {
+                    return true;
+                }
+                let passed = pipe.passed.borrow();
+                left.extend(passed.iter().flat_map(|passed| &passed.open).filter_map(socket_of));
+            }
+            if let State::Listens(waiting, _) = &*socket.state.borrow() {
+                left.extend(waiting.iter().cloned());
+            }
+        }
+        false
+    }
+
+    /// How often something came to it, and how often there was room again.
+    pub fn happenings(&self) -> [u64; 2] {
+        let came = self.came.get();
+        match &*self.state.borrow() {
+            State::Connected(input, output) => {
+                let of = |end: &Option<End>, which: usize| end.as_ref().map_or(0, |end| end.pipe.happenings()[which]);
+                // What was shut down came to an end as well.
+                let shut = [input, output].map(|end| u64::from(end.is_none()));
+                [came + of(input, 0) + shut[0], of(output, 1) + shut[1]]
+            }
+            _ => [came; 2],
+        }
+    }
+
+    /// A datagram came, or somebody who connects.
+    pub fn came(&self) {
+        self.came.set(self.came.get() + 1);
+    }
+
     /// How many bytes could be read now.
     pub fn waiting(&self) -> usize {
         match (self.style, self.pipes()) {
-            (Style::Datagram, _) => self.datagrams.borrow().front().map_or(0, |(_, datagram)| datagram.len()),
+            (Style::Datagram, _) => self.datagrams.borrow().front().map_or(0, |datagram| datagram.bytes.len()),
             (Style::Stream, Some([Some(pipe), _])) => pipe.bytes.borrow().len(),
             (Style::Stream, _) => 0,
         }
@@ -135,18 +217,19 @@ impl Socket {
     /// Whether one more datagram of so many bytes can wait.
     pub fn has_room(&self, bytes: usize) -> bool {
         let datagrams = self.datagrams.borrow();
-        let waiting: usize = datagrams.iter().map(|(_, datagram)| datagram.len()).sum();
+        let waiting: usize = datagrams.iter().map(|datagram| datagram.bytes.len()).sum();
         datagrams.len() < MOST_DATAGRAMS && waiting + bytes <= MOST_BYTES
     }
 
     /// What could be done without waiting.
     pub fn ready(&self) -> Ready {
         if self.style == Style::Datagram {
-            return Ready { read: !self.datagrams.borrow().is_empty(), write: true, hung_up: false };
+            let read = !self.datagrams.borrow().is_empty();
+            return Ready { read, write: true, ..Ready::default() };
         }
         match &*self.state.borrow() {
-            State::Idle => Ready { read: false, write: true, hung_up: true },
-            State::Listens(waiting, _) => Ready { read: !waiting.is_empty(), write: false, hung_up: false },
+            State::Idle => Ready { write: true, hung_up: true, ..Ready::default() },
+            State::Listens(waiting, _) => Ready { read: !waiting.is_empty(), ..Ready::default() },
             State::Connected(input, output) => {
                 let ended = input.as_ref().is_none_or(|end| !end.pipe.has_writers());
                 let unheard = output.as_ref().is_none_or(|end| !end.pipe.has_readers());
@@ -155,6 +238,7 @@ impl Socket {
                     read: ended || waits,
                     write: unheard || output.as_ref().is_some_and(|end| end.pipe.room() > 0),
                     hung_up: ended && unheard,
+                    ended,
                 }
             }
         }

@@ -34,16 +34,13 @@ pub fn status(node: &Node) -> Status {
         Kind::Pipe(_) => (0o010_000, 0),
         Kind::Device(Device::Disk) => (0o060_000, number(Device::Disk)),
         Kind::Device(device) => (0o020_000, number(*device)),
+        Kind::Event(_) => (0, 0),
         Kind::Proc(entry) => (entry.mode() & 0o170_000, 0),
         Kind::Socket(_) | Kind::SocketName(_) => (0o140_000, 0),
     };
     let (size, links) = match node.entries() {
         // Twenty bytes an entry, as in a tmpfs; its name, its own `.`, and the `..` of those in it.
-        Ok(entries) => {
-            let entries = entries.borrow();
-            let directories = entries.values().filter(|entry| entry.is_directory()).count();
-            (20 * (entries.len() as u64 + 2), 2 + directories as u32)
-        }
+        Ok(entries) => (20 * (entries.borrow().len() as u64 + 2), 2 + node.directories()),
         Err(_) if matches!(node.kind, Kind::Proc(_)) => (0, 1),
         Err(_) => (node.size(), node.links.get()),
     };

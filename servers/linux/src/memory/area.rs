@@ -6,7 +6,7 @@ use core::ops::Range;
 use lilliput_abi::Rights;
 use syscalls::Errno;
 
-use super::{Frame, PAGE, Pool, Shared};
+use super::{Frame, PAGE, Pool, Shared, gather};
 use crate::files::Node;
 
 /// What pages hold when they are touched for the first time.
@@ -16,8 +16,8 @@ pub enum Source {
     Zero,
     /// A file's bytes from this offset on, and zeros from the second on.
     File(Rc<Node>, u64, u64),
-    /// The frames of a mapping that several processes share, in order.
-    Shared(Rc<Shared>, u64),
+    /// The pages of a mapping that several processes share, from this offset on, and whether they may be written.
+    Shared(Rc<Shared>, u64, bool),
 }
 
 /// A range of pages.
@@ -63,38 +63,45 @@ impl Source {
         match self {
             Self::Zero => Self::Zero,
             Self::File(node, offset, end) => Self::File(node.clone(), offset + distance, *end),
-            Self::Shared(frames, offset) => Self::Shared(frames.clone(), offset + distance),
+            Self::Shared(pages, offset, writes) => Self::Shared(pages.clone(), offset + distance, *writes),
         }
+    }
+
+    /// Whether its pages may be written at all.
+    pub(super) const fn may_be_written(&self) -> bool {
+        !matches!(self, Self::Shared(_, _, false))
     }
 
     /// An area with this source is no more: the last one of a shared mapping gives the frames back.
     pub(super) fn end(&self, pool: &mut Pool) {
-        if let Self::Shared(frames, _) = self
-            && Rc::strong_count(frames) == 1
+        if let Self::Shared(pages, ..) = self
+            && Rc::strong_count(pages) == 1
         {
-            frames.clear(pool);
+            pages.clear(pool);
         }
     }
 
     /// A frame that holds what is at a distance from the beginning; held for whoever asks.
     ///
     /// # Errors
-    /// `ENOMEM` if there is none.
+    /// `ENOMEM` if there is none, `ENXIO` behind the end of a file that is shared.
     pub(super) fn fill(&self, distance: u64, to_write: bool, pool: &mut Pool) -> Result<Frame, Errno> {
         match self {
             Self::Zero => pool.take(),
-            Self::Shared(frames, offset) => frames.frame(((offset + distance) / PAGE) as usize, pool),
+            Self::Shared(pages, offset, _) => pages.frame(offset + distance, pool),
             Self::File(node, offset, end) => {
                 let from = offset + distance;
-                let whole = from.is_multiple_of(PAGE) && from + PAGE <= *end;
+                // What is written since is not the page any more that was kept.
+                let whole = from.is_multiple_of(PAGE) && from + PAGE <= *end && node.is_fixed();
                 if whole && let Some(frame) = pool.cached(node.number, from) {
                     pool.hold(frame);
                     return Ok(frame);
                 }
+                gather(node, from..from + PAGE, pool);
                 let frame = pool.take()?;
                 let length = end.saturating_sub(from).min(PAGE) as usize;
                 node.copy_out(from, &mut pool.bytes_mut(frame)[..length]);
-                if whole && !to_write && node.is_fixed() {
+                if whole && !to_write {
                     pool.cache(node.number, from, frame);
                 }
                 Ok(frame)

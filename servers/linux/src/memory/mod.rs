@@ -2,6 +2,7 @@
 
 mod area;
 mod pool;
+mod shared;
 mod table;
 mod user;
 
@@ -12,7 +13,8 @@ use lilliput_abi::Rights;
 use syscalls::Errno;
 
 pub use area::{Area, Source};
-pub use pool::{Frame, Pool, Shared};
+pub use pool::{Frame, Pool};
+pub use shared::{Shared, gather, spread};
 pub use table::{Memories, Place};
 pub use user::User;
 
@@ -197,7 +199,7 @@ impl<S: Copy> Memory<S> {
     /// Changes what may be done in a range of pages.
     ///
     /// # Errors
-    /// `ENOMEM` if a part of it has no area.
+    /// `ENOMEM` if a part of it has no area, `EACCES` if one is shared and must not be written.
     pub fn protect<M: Machine<Space = S>>(
         &mut self,
         range: Range<u64>,
@@ -207,7 +209,11 @@ impl<S: Copy> Memory<S> {
         self.recent = None;
         let mut address = range.start;
         while address < range.end {
-            address = self.area(address).ok_or(Errno::ENOMEM)?.end;
+            let area = self.area(address).ok_or(Errno::ENOMEM)?;
+            if rights.contains(Rights::WRITE) && !area.source.may_be_written() {
+                return Err(Errno::EACCES);
+            }
+            address = area.end;
         }
         self.cut(range.start);
         self.cut(range.end);
@@ -238,7 +244,7 @@ impl<S: Copy> Memory<S> {
     /// A thread of the process had a page fault.
     ///
     /// # Errors
-    /// `EFAULT` where it has no right, `ENOMEM` where there is no frame, or no room to note it.
+    /// `EFAULT` where it has no right, `ENXIO` behind the end of a file, `ENOMEM` where there is no frame, or no room to note it.
     pub fn fault<M: Machine<Space = S>>(
         &mut self,
         address: u64,
@@ -360,7 +366,8 @@ impl<S: Copy> Memory<S> {
             pool.release(page.frame);
         }
         self.pages.clear();
-        for area in core::mem::take(&mut self.areas).values() {
+        // Each goes before the next is looked at: the last one of a shared mapping has to be alone.
+        for area in core::mem::take(&mut self.areas).into_values() {
             area.source.end(pool);
         }
     }
@@ -391,10 +398,10 @@ impl<S: Copy> Memory<S> {
 
     /// Moves the end of the heap, as far as that is possible; says where it is.
     pub fn set_heap_end<M: Machine<Space = S>>(&mut self, end: u64, pool: &mut Pool, machine: &mut M) -> u64 {
-        if end < self.heap.start {
+        let old = self.heap.end.next_multiple_of(PAGE);
+        let Some(new) = end.checked_next_multiple_of(PAGE).filter(|_| end >= self.heap.start) else {
             return self.heap.end;
-        }
-        let (old, new) = (self.heap.end.next_multiple_of(PAGE), end.next_multiple_of(PAGE));
+        };
         if new < old {
             self.remove(new..old, pool, machine);
         } else if new > old

@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 use syscalls::Errno;
 
@@ -129,33 +128,5 @@ impl Pool {
             }
             used
         });
-    }
-}
-
-/// The pages of a mapping that processes share, as far as they were touched.
-#[derive(Default)]
-pub struct Shared(RefCell<BTreeMap<usize, Frame>>);
-
-impl Shared {
-    /// One of its pages, held for whoever asks.
-    pub(super) fn frame(&self, number: usize, pool: &mut Pool) -> Result<Frame, Errno> {
-        let mut frames = self.0.borrow_mut();
-        let frame = match frames.get(&number) {
-            Some(&frame) => frame,
-            None => {
-                let frame = pool.take()?;
-                frames.insert(number, frame);
-                frame
-            }
-        };
-        pool.hold(frame);
-        Ok(frame)
-    }
-
-    /// Gives its frames back. Nobody maps it any more.
-    pub fn clear(&self, pool: &mut Pool) {
-        for (_, frame) in core::mem::take(&mut *self.0.borrow_mut()) {
-            pool.release(frame);
-        }
     }
 }

@@ -86,7 +86,8 @@ impl<S: Copy> Memories<S> {
         }
         while from < end {
             let (read, write) = (from % PAGE, to % PAGE);
-            let source = self.get_mut(source).bring(from - read, Access::Read, pool, machine)?.0;
+            let source = self.get_mut(source).bring(from - read, Access::Read, pool, machine);
+            let (source, _) = source.map_err(|error| if error == Errno::ENXIO { Errno::EFAULT } else { error })?;
             let Ok((target, _)) = self.get_mut(target).bring(to - write, Access::Write, pool, machine) else {
                 return Ok(false);
             };

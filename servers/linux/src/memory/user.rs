@@ -39,7 +39,9 @@ impl<M: Machine> User<'_, M> {
         let mut at = address;
         while at < end {
             let page = at - at % PAGE;
-            let (frame, _) = self.memory.bring(page, access, self.pool, self.machine)?;
+            let brought = self.memory.bring(page, access, self.pool, self.machine);
+            // Behind the end of a file nothing can be read or written either.
+            let (frame, _) = brought.map_err(|error| if error == Errno::ENXIO { Errno::EFAULT } else { error })?;
             let stop = end.min(page + PAGE);
             each(&mut self.pool.bytes_mut(frame)[(at - page) as usize..(stop - page) as usize]);
             at = stop;

@@ -57,6 +57,7 @@ impl<M: Machine> Server<M> {
             events: Vec::new(),
             waiters: Waiters::new(),
             later: Vec::new(),
+            timers: Vec::new(),
             date: start.date,
             has_terminal: start.terminal.is_some(),
             terminal: Terminal::new(start.terminal.unwrap_or_default()),
@@ -109,6 +110,8 @@ impl<M: Machine> Server<M> {
             let _ = self.root.add(name, node);
         }
         let dev = self.root.entries().ok().and_then(|entries| entries.borrow().get(&b"dev"[..]).cloned());
+        let shared = Node::new(self.new_node(), Node::directory(), 0o1777, 0);
+        let _ = dev.as_ref().map(|dev| dev.add(b"shm", shared));
         for (name, device) in [
             (&b"null"[..], Device::Null),
             (b"zero", Device::Zero),

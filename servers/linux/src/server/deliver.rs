@@ -7,11 +7,17 @@ use linux_raw_sys::general::{
 use syscalls::Errno;
 
 use super::later::Later;
+use super::terminal::{SIGNALLED, TYPED};
 use super::{Answer, Result, Server};
 use crate::machine::{Machine, Vector};
 use crate::process::{Channel, End};
 use crate::signal::{Action, Deed, Frame, Occasion, Set, deed};
 
+/// `si_code` of what a parent hears of a child: it exited, a signal ended it, it stopped, it went on.
+pub(super) const EXITED: i32 = 1;
+pub(super) const KILLED: i32 = 2;
+const STOPPED: i32 = 5;
+const WENT_ON: i32 = 6;
 /// Bytes of the instructions that make a system call.
 const CALL_LENGTH: u64 = 2;
 
@@ -33,10 +39,15 @@ impl<M: Machine> Server<M> {
             self.carry_on(place);
         }
         let Some(process) = self.processes[place].as_mut().filter(|process| process.end.is_none()) else { return };
-        if deed(signal, process.actions.get(signal)) == Deed::Ignore {
+        // What is held back may be asked for, even if nothing else would come of it.
+        let first = process.threads.first().and_then(|&thread| self.threads[thread].as_ref());
+        let is_held = first.is_some_and(|thread| thread.mask.has(signal));
+        if !is_held && deed(signal, process.actions.get(signal)) == Deed::Ignore {
             return;
         }
         process.pending.add(occasion);
+        self.happened(SIGNALLED);
+        let Some(process) = &self.processes[place] else { return };
         // The first thread that does not hold it back takes it.
         let takes = |&&thread: &&usize| self.threads[thread].as_ref().is_some_and(|thread| !thread.mask.has(signal));
         if let Some(&thread) = process.threads.iter().find(takes) {
@@ -77,6 +88,7 @@ impl<M: Machine> Server<M> {
         let Some(thread) = &mut self.threads[place] else { return };
         thread.pending.add(occasion);
         let process = thread.process;
+        self.happened(SIGNALLED);
         if occasion.signal == SIGCONT || occasion.signal == SIGKILL {
             self.carry_on(process);
         }
@@ -126,10 +138,12 @@ impl<M: Machine> Server<M> {
     pub(super) fn interrupt(&mut self, place: usize, number: usize, channel: Channel) -> Answer {
         let Some(thread) = &mut self.threads[place] else { return Answer::Nobody };
         let progress = thread.progress;
+        // What waits no longer than its socket says is not made again, as a sleep is not.
+        let is_bounded = thread.deadline.is_some() && channel != TYPED;
         self.end_wait(place);
         // Bytes that were written are written.
         let result = if progress > 0 { progress } else { -i64::from(Errno::EINTR.into_raw()) as u64 };
-        let again = (progress == 0).then_some((number as u64, channel.is_restarted()));
+        let again = (progress == 0).then_some((number as u64, channel.is_restarted() && !is_bounded));
         self.deliver_into(place, Interrupted { result: Some(result), again })
     }
 
@@ -236,6 +250,17 @@ impl<M: Machine> Server<M> {
         own.or_else(|| self.processes[thread.process].as_mut()?.pending.take(signal)).unwrap_or(nothing)
     }
 
+    /// Takes one of these signals, of the thread whose call is served.
+    pub(crate) fn take_one_of(&mut self, wanted: Set) -> Option<Occasion> {
+        let signal = Set(self.pending_set(self.me).0 & wanted.0).first_without(Set::default())?;
+        Some(self.take_signal(self.me, signal))
+    }
+
+    /// Whether the thread whose call is served has one of these signals.
+    pub(crate) fn has_one_of(&self, wanted: Set) -> bool {
+        self.pending_set(self.me).0 & wanted.0 != 0
+    }
+
     /// Whether the process of a thread is stopped.
     pub(super) fn is_stopped(&self, place: usize) -> bool {
         let process = self.threads[place].as_ref().map(|thread| thread.process);
@@ -248,7 +273,7 @@ impl<M: Machine> Server<M> {
         let Some(process) = &mut self.processes[thread.process] else { return };
         process.stopped = Some(signal as u8);
         (process.stop_is_news, process.start_is_news) = (true, false);
-        let parent = process.parent;
+        let (parent, pid) = (process.parent, process.pid);
         for thread in process.threads.clone() {
             let running = self.threads[thread].as_ref().filter(|thread| thread.runs);
             let Some((handle, arch)) = running.map(|thread| (thread.handle, thread.arch)) else { continue };
@@ -258,7 +283,7 @@ impl<M: Machine> Server<M> {
         }
         // A call that another of its threads makes at the moment is to notice as well.
         self.happened(Channel::Child(parent));
-        self.tell_parent(parent);
+        self.tell_parent(parent, pid, STOPPED);
     }
 
     /// Signals that would stop a process, and that it has not taken yet, are gone when it is to go on.
@@ -281,14 +306,14 @@ impl<M: Machine> Server<M> {
             return;
         }
         (process.stop_is_news, process.start_is_news) = (false, true);
-        let parent = process.parent;
+        let (parent, pid) = (process.parent, process.pid);
         for place in process.threads.clone() {
             if let Some(thread) = self.threads[place].as_mut().filter(|thread| thread.waiting.is_none()) {
                 thread.runs = true;
                 self.resume(place);
             }
         }
-        self.tell_parent(parent);
+        self.tell_parent(parent, pid, WENT_ON);
     }
 
     /// Whether nobody would let a thread's process go on that is stopped.
@@ -297,11 +322,11 @@ impl<M: Machine> Server<M> {
         process.is_some_and(|process| self.is_orphaned(process.group, process.session))
     }
 
-    /// Something happened to a child of this process.
-    pub(crate) fn tell_parent(&mut self, parent: u32) {
+    /// Something happened to a child of this process; `code` says what, as in `si_code`.
+    pub(crate) fn tell_parent(&mut self, parent: u32, child: u32, code: i32) {
         if let Some(place) = self.find(parent) {
             self.happened(Channel::Child(parent));
-            self.send(place, Occasion { signal: SIGCHLD, code: 1, value: 0 });
+            self.send(place, Occasion { signal: SIGCHLD, code, value: child.into() });
         }
     }
 }

@@ -19,7 +19,7 @@ const MOST_LOCKS: usize = 2048;
 /// A word, whatever address it is reached by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// Which memory, mapping or file it is in.
+    /// Which memory or mapping it is in.
     within: Within,
     /// Where in it.
     at: u64,
@@ -29,7 +29,6 @@ pub struct Word {
 enum Within {
     Memory(Place),
     Mapping(usize),
-    File(u64),
 }
 
 /// A place in the queue of a word.
@@ -52,11 +51,8 @@ impl<M: Machine> Server<M> {
         let area = self.memories.get(memory).area(address).ok_or(Errno::EFAULT)?;
         let distance = address - area.start;
         Ok(match &area.source {
-            Source::Shared(mapping, offset) => {
+            Source::Shared(mapping, offset, _) => {
                 Word { within: Within::Mapping(alloc::rc::Rc::as_ptr(mapping) as usize), at: offset + distance }
-            }
-            Source::File(node, offset, _) if area.shared => {
-                Word { within: Within::File(node.number), at: offset + distance }
             }
             _ => Word { within: Within::Memory(memory), at: address },
         })

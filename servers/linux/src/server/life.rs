@@ -8,6 +8,7 @@ use lilliput_abi::object::register::{IP, SP};
 use linux_raw_sys::general::{O_RDONLY, O_RDWR, O_WRONLY};
 use syscalls::Errno;
 
+use super::deliver::{EXITED, KILLED};
 use super::threads::{Birth, Inherited};
 use super::{Outcome, Result, Server};
 use crate::arch::{Arch, Registers};
@@ -141,6 +142,7 @@ impl<M: Machine> Server<M> {
             if !matches!(node.kind, Kind::File(_)) || node.mode.get() & 0o111 == 0 {
                 return Err(Errno::EACCES);
             }
+            crate::memory::gather(&node, 0..u64::MAX, &mut self.pool);
             let found = node.with_bytes(|bytes| match interpreter(bytes) {
                 Some((name, argument)) => Err((name.to_vec(), argument.map(<[u8]>::to_vec))),
                 None => Ok(Image::new(bytes)),
@@ -320,7 +322,8 @@ impl<M: Machine> Server<M> {
             self.bury(place);
             self.happened(Channel::Child(parent));
         } else {
-            self.tell_parent(parent);
+            let code = if matches!(end, End::Exit(_)) { EXITED } else { KILLED };
+            self.tell_parent(parent, pid, code);
         }
     }
 

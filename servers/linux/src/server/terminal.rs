@@ -12,6 +12,8 @@ use crate::machine::{Machine, Stream};
 use crate::process::{Channel, Process};
 use crate::signal::Occasion;
 
+/// What waits for a signal that is held back: no pipe or node has this number either.
+pub(crate) const SIGNALLED: Channel = Channel::Pipe(2);
 /// What waits for somebody to type: no pipe or node has this number.
 pub(crate) const TYPED: Channel = Channel::Pipe(0);
 

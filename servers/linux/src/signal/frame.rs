@@ -69,6 +69,19 @@ pub struct Occasion {
     pub value: u64,
 }
 
+impl Occasion {
+    /// The beginning of a `siginfo_t`, the rest of which is zeros.
+    pub fn info(&self, arch: Arch) -> Vec<u8> {
+        let mut writer = Writer { bytes: Vec::new(), word: 4 };
+        writer.words(&[self.signal.into(), 0, self.code as u32 as u64]);
+        writer.word = arch.word() as usize;
+        writer.skip_to(writer.bytes.len().next_multiple_of(writer.word));
+        writer.words(&[self.value]);
+        writer.skip_to(INFO);
+        writer.bytes
+    }
+}
+
 struct Writer {
     bytes: Vec<u8>,
     word: usize,
@@ -134,7 +147,7 @@ impl Frame {
         writer.words(&[returns, occasion.signal.into()]);
         if full {
             writer.words(&[address + info_at as u64, address + (info_at + INFO) as u64]);
-            writer.words(&[occasion.signal.into(), 0, occasion.code as u32 as u64, occasion.value, 0]);
+            writer.bytes.extend(occasion.info(Arch::I386));
             writer.skip_to(context_at);
         }
         writer.words(&SEGMENTS32);
@@ -180,8 +193,7 @@ impl Frame {
         writer.words(&[get(DI), get(SI), get(BP), get(BX), get(DX), get(AX), get(CX), get(SP), get(IP), get(FLAGS)]);
         writer.words(&[CODE64 | STACK << 48, 0, 0, mask.0, 0, vector, 0, 0, 0, 0, 0, 0, 0, 0]);
         writer.words(&[mask.0]);
-        writer.words(&[occasion.signal.into(), occasion.code as u32 as u64, occasion.value]);
-        writer.skip_to(length);
+        writer.bytes.extend(occasion.info(Arch::Amd64));
         let mut start = *registers;
         start.set(IP, action.handler);
         start.set(SP, address);

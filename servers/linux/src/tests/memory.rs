@@ -21,6 +21,7 @@ fn the_heap_grows_and_shrinks() {
         assert_eq!(scene.done(1, "brk", &[start + 10_000]), start + 10_000);
         assert_eq!(scene.user(1, |user| user.bytes(start + 9_999, 1)).unwrap(), [0], "what is new is zero");
         assert_eq!(scene.done(1, "brk", &[1 << 46]), start + 10_000);
+        assert_eq!(scene.done(1, "brk", &[u64::MAX]), start + 10_000);
     });
 }
 

@@ -1,6 +1,7 @@
 //! The server against a machine that is played: every thread is its registers, and its memory is read through the server.
 
 mod disk;
+mod events;
 mod exhaustion;
 mod files;
 mod hostile;
@@ -9,6 +10,7 @@ mod memory;
 mod proc;
 mod processes;
 mod sessions;
+mod sharing;
 mod signals;
 mod sockets;
 mod threads;

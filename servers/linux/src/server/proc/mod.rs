@@ -33,14 +33,23 @@ impl<M: Machine> View for Server<M> {
                 self.find(pid)?;
                 let text = || OF_PROCESS.iter().find(|&&text| text == name).map(|text| Entry::Of(pid, text));
                 let way = || WAYS.iter().find(|(way, _)| *way == name).map(|&(_, way)| Entry::Way(pid, way));
-                if name == "fd" { Entry::Descriptors(pid) } else { text().or_else(way)? }
+                match name {
+                    "fd" => Entry::Descriptors(pid),
+                    "task" => Entry::Threads(pid),
+                    _ => text().or_else(way)?,
+                }
             }
             Entry::Descriptors(pid) => {
                 let number = number()?;
                 self.process_of(pid)?.files.get(number.into()).ok()?;
                 Entry::Way(pid, Way::Descriptor(number))
             }
-            Entry::Text(_) | Entry::Of(..) | Entry::Way(..) => return None,
+            Entry::Threads(pid) => Entry::Thread(pid, number().filter(|tid| self.tids(pid).contains(tid))?),
+            Entry::Thread(pid, tid) => {
+                let text = OF_PROCESS.iter().find(|&&text| text == name)?;
+                Entry::OfThread(pid, tid, text)
+            }
+            Entry::Text(_) | Entry::Of(..) | Entry::OfThread(..) | Entry::Way(..) => return None,
         };
         Some(Node::of(entry))
     }
@@ -57,6 +66,13 @@ impl<M: Machine> View for Server<M> {
 }
 
 impl<M: Machine> Server<M> {
+    /// The numbers of a process's threads; of one that has ended its own is left.
+    fn tids(&self, pid: u32) -> Vec<u32> {
+        let threads = self.process_of(pid).map_or(&[][..], |process| &process.threads);
+        let tids: Vec<_> = threads.iter().filter_map(|&thread| Some(self.threads[thread].as_ref()?.tid)).collect();
+        if tids.is_empty() { alloc::vec![pid] } else { tids }
+    }
+
     fn process_of(&self, pid: u32) -> Option<&Process> {
         self.processes[self.find(pid)?].as_ref()
     }
@@ -75,7 +91,7 @@ impl<M: Machine> Server<M> {
                 names.extend(Entry::names(folder).map(|name| name.as_bytes().to_vec()));
             }
             Entry::Process(_) => {
-                names.push(b"fd".to_vec());
+                names.extend([b"fd".to_vec(), b"task".to_vec()]);
                 names.extend(
                     OF_PROCESS.iter().chain(WAYS.iter().map(|(name, _)| name)).map(|name| name.as_bytes().to_vec()),
                 );
@@ -86,7 +102,9 @@ impl<M: Machine> Server<M> {
                     files.into_iter().flat_map(|files| files.numbers()).map(|number| number.to_string().into_bytes()),
                 );
             }
-            Entry::Text(_) | Entry::Of(..) | Entry::Way(..) => {}
+            Entry::Threads(pid) => names.extend(self.tids(pid).iter().map(|tid| tid.to_string().into_bytes())),
+            Entry::Thread(..) => names.extend(OF_PROCESS.iter().map(|name| name.as_bytes().to_vec())),
+            Entry::Text(_) | Entry::Of(..) | Entry::OfThread(..) | Entry::Way(..) => {}
         }
         names.into_iter().filter_map(|name| self.look_up(directory, &name).map(|node| (name, node))).collect()
     }
@@ -101,7 +119,11 @@ impl<M: Machine> Server<M> {
             Entry::Text(path) => Ok(self.text_of_system(path)),
             Entry::Of(pid, name) => {
                 let place = self.find(pid).ok_or(Errno::ESRCH)?;
-                self.text_of_process(place, name)
+                self.text_of_process(place, pid, name)
+            }
+            Entry::OfThread(pid, tid, name) => {
+                let place = self.find(pid).filter(|_| self.tids(pid).contains(&tid)).ok_or(Errno::ESRCH)?;
+                self.text_of_process(place, tid, name)
             }
             _ => Err(Errno::EISDIR),
         }

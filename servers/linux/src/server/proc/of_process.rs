@@ -29,7 +29,8 @@ struct Books {
 }
 
 impl<M: Machine> Server<M> {
-    pub(super) fn text_of_process(&mut self, place: usize, name: &str) -> Result<Vec<u8>> {
+    /// A text, with this number of the process or of one of its threads where its own stands.
+    pub(super) fn text_of_process(&mut self, place: usize, number: u32, name: &str) -> Result<Vec<u8>> {
         let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
         let text = match name {
             "cmdline" => return Ok(process.arguments.clone()),
@@ -37,12 +38,12 @@ impl<M: Machine> Server<M> {
             "lilliput" => self.row(place).map(|row| format!("{HEADER}\n{row}\n")).unwrap_or_default(),
             "maps" => self.maps(process),
             "mounts" => MOUNTS.into(),
-            "stat" => self.numbers(place)?,
+            "stat" => self.numbers(place, number)?,
             "statm" => {
                 let (pages, resident) = self.pages(process);
                 format!("{pages} {resident} 0 0 0 {resident} 0\n")
             }
-            "status" => self.described(process),
+            "status" => self.described(process, number),
             _ => return Err(Errno::ENOENT),
         };
         Ok(text.into_bytes())
@@ -77,11 +78,11 @@ impl<M: Machine> Server<M> {
     }
 
     /// `man 5 proc`, `/proc/PID/stat`.
-    fn numbers(&mut self, place: usize) -> Result<String> {
+    fn numbers(&mut self, place: usize, number: u32) -> Result<String> {
         let Books { usage, .. } = self.books(place)?;
         let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
         let (pages, resident) = self.pages(process);
-        let Process { pid, parent, group, session, started, .. } = *process;
+        let Process { parent, group, session, started, .. } = *process;
         let ticks = |time: u64| time / (1_000_000_000 / TICKS);
         let (name, state, threads) = (shown(process), self.state(process), process.threads.len());
         let (terminal, foreground) = self.terminal_of(process);
@@ -89,7 +90,7 @@ impl<M: Machine> Server<M> {
         let blocked = self.mask_of(process);
         let (user, kernel, started, size) = (ticks(usage.user), ticks(usage.kernel), ticks(started), pages * PAGE);
         Ok(format!(
-            "{pid} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 0 {faults} 0 0 0 {user} {kernel} 0 0 20 0 \
+            "{number} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 0 {faults} 0 0 0 {user} {kernel} 0 0 20 0 \
              {threads} 0 {started} {size} {resident} 18446744073709551615 0 0 0 0 0 {pending} {blocked} {ignored} {caught} 0 0 0 \
              {SIGCHLD} 0 0 0 0 0 0 0 0 0 0 0 0 0 {code}\n",
             faults = usage.faults,
@@ -108,7 +109,7 @@ impl<M: Machine> Server<M> {
         first.map_or(0, |thread| thread.mask.0)
     }
 
-    fn described(&self, process: &Process) -> String {
+    fn described(&self, process: &Process, number: u32) -> String {
         let (pages, resident) = self.pages(process);
         let (pending, ignored, caught) = signals(process);
         let state = match self.state(process) {
@@ -119,7 +120,7 @@ impl<M: Machine> Server<M> {
         };
         let Process { pid, parent, .. } = *process;
         let mut text = format!(
-            "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{parent}\nTracerPid:\t0\n",
+            "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{pid}\nPid:\t{number}\nPPid:\t{parent}\nTracerPid:\t0\n",
             shown(process),
             process.mask,
         );
@@ -153,6 +154,9 @@ impl<M: Machine> Server<M> {
                 }
                 Source::File(..) if memory.calls == area.start => (0, 0, "[vdso]".into()),
                 Source::File(node, offset, _) => (*offset, node.number, "(file)".into()),
+                Source::Shared(pages, offset, _) if let Some(node) = pages.file() => {
+                    (*offset, node.number, "(file)".into())
+                }
                 Source::Zero if !memory.heap.is_empty() && (area.start..area.end).contains(&memory.heap.start) => {
                     (0, 0, "[heap]".into())
                 }
