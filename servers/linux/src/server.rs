@@ -25,7 +25,7 @@ use crate::arch::Arch;
 use crate::call::Calls;
 use crate::files::disk::Disk;
 use crate::files::socket::Names;
-use crate::files::terminal::Terminal;
+use crate::files::tty::Tty;
 use crate::files::{self, Kind, Node, Open};
 use crate::machine::Machine;
 use crate::memory::{Access, Memories, Place, Pool, User};
@@ -111,7 +111,9 @@ pub struct Server<M: Machine> {
     pub(crate) date: u64,
     /// Whether the console is a terminal.
     pub(crate) has_terminal: bool,
-    pub(crate) terminal: Terminal,
+    pub(crate) terminal: Rc<Tty>,
+    /// The directory of the terminals that programs have made.
+    pub(crate) pairs: Rc<Node>,
     pub(crate) features: u32,
     /// The disk, if there is one.
     pub(crate) disk: Option<Disk>,
@@ -355,6 +357,18 @@ impl<M: Machine> Server<M> {
                 let number = pipe.number;
                 drop(open);
                 self.happened(Channel::Pipe(number));
+            }
+            Kind::Terminal(tty) => {
+                let number = tty.output.number;
+                drop(open);
+                self.happened(Channel::Pipe(number));
+            }
+            Kind::OtherEnd(tty) => {
+                let tty = tty.clone();
+                drop(open);
+                if !tty.has_other() {
+                    self.end_pair(&tty);
+                }
             }
             Kind::Socket(socket) => {
                 let pipes = socket.pipes().into_iter().flatten().flatten().map(|pipe| pipe.number);

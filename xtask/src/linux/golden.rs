@@ -135,7 +135,7 @@ impl Golden {
     }
 }
 
-/// Unpacks the tree into memory, with the two devices that the lines need, dates it as the archive does, and runs the command there as
+/// Unpacks the tree into memory, with the devices and terminals that the lines need, dates it as the archive does, and runs the command there as
 /// in the guest. What is mounted goes with its namespace.
 const SCRIPT: &str = r#"
 root=$1 tree=$2 unpacker=$3 chroot=$4 command=$5
@@ -146,6 +146,9 @@ mknod -m 666 "$root/dev/null" c 1 3
 mknod -m 666 "$root/dev/zero" c 1 5
 find "$root" -exec touch -h -d @0 {} +
 mount -t proc proc "$root/proc"
+mkdir "$root/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
 set +e
 env -i "$@" "$chroot" "$root" /bin/sh -c "$command" < /dev/null 2> /dev/null
 exit $?

@@ -87,8 +87,30 @@ impl<M: Machine> Server<M> {
             }
             _ => {}
         }
+        let node = self.own_terminal(node)?;
+        if let Kind::Terminal(tty) = &node.kind {
+            self.opens_terminal(tty, flags)?;
+        }
+        if matches!(node.kind, Kind::Device(Device::Pairs)) {
+            let open = self.new_pair(flags)?;
+            return self.process_mut().files.add(open, flags & O_CLOEXEC != 0, 0).map(Outcome::Done);
+        }
         let open = Open::new(node, flags & !(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC));
         self.process_mut().files.add(open, flags & O_CLOEXEC != 0, 0).map(Outcome::Done)
+    }
+
+    /// What a node stands for if that depends on who asks: the console, where a session has no terminal that a program made.
+    fn own_terminal(&mut self, node: Rc<Node>) -> Result<Rc<Node>> {
+        if !matches!(node.kind, Kind::Device(Device::Own)) {
+            return Ok(node);
+        }
+        match self.terminal_of_session(self.process().session) {
+            Some(tty) if tty.number != 0 => {
+                let name = alloc::format!("{}", tty.index);
+                self.pairs.entries()?.borrow().get(name.as_bytes()).cloned().ok_or(Errno::ENXIO)
+            }
+            _ => Ok(Node::new(node.number, Kind::Device(Device::Console), node.mode.get(), node.changed.get())),
+        }
     }
 
     pub(super) fn close_descriptor(&mut self, &[number, ..]: &[u64; 6]) -> Result {
@@ -185,7 +207,9 @@ impl<M: Machine> Server<M> {
             let waiting = match &open.node.kind {
                 Kind::Pipe(pipe) => pipe.bytes.borrow().len() as u64,
                 Kind::Socket(socket) => socket.waiting() as u64,
-                Kind::Device(Device::Console) if self.has_terminal => self.terminal.next() as u64,
+                Kind::Device(Device::Console) if self.has_terminal => self.terminal.line.borrow().next() as u64,
+                Kind::Terminal(tty) => tty.line.borrow().next() as u64,
+                Kind::OtherEnd(tty) => tty.output.bytes.borrow().len() as u64,
                 _ => open.node.size().saturating_sub(open.offset.get()),
             };
             return self.user().write(argument, &(waiting as u32).to_le_bytes()).map(|()| Outcome::Done(0));
@@ -196,7 +220,11 @@ impl<M: Machine> Server<M> {
             return Ok(Outcome::Done(0));
         }
         match &open.node.kind {
-            Kind::Device(Device::Console) if self.has_terminal => self.ioctl_of_terminal(request, argument),
+            Kind::Device(Device::Console) if self.has_terminal => {
+                self.ioctl_of_terminal(&self.terminal.clone(), request, argument)
+            }
+            Kind::Terminal(tty) => self.ioctl_of_terminal(tty, request, argument),
+            Kind::OtherEnd(tty) => self.ioctl_of_other_end(tty, request, argument),
             Kind::Device(Device::Disk) => self.ioctl_of_disk(request, argument),
             _ => Err(Errno::ENOTTY),
         }
@@ -223,7 +251,14 @@ impl<M: Machine> Server<M> {
     fn seek(&mut self, number: u64, offset: i64, whence: u32) -> Result<u64> {
         let open = self.file(number)?;
         let base = match (&open.node.kind, whence) {
-            (Kind::Pipe(_) | Kind::Socket(_) | Kind::Device(Device::Console | Device::Error), _) => {
+            (
+                Kind::Pipe(_)
+                | Kind::Socket(_)
+                | Kind::Terminal(_)
+                | Kind::OtherEnd(_)
+                | Kind::Device(Device::Console | Device::Error),
+                _,
+            ) => {
                 return Err(Errno::ESPIPE);
             }
             (_, SEEK_SET) => 0,

@@ -11,6 +11,7 @@ mod memory;
 mod messages;
 mod old;
 mod options;
+mod pairs;
 mod passing;
 mod patience;
 mod poll;

@@ -91,7 +91,9 @@ impl<M: Machine> Server<M> {
     pub(super) fn events_at(&mut self, open: &Open, wanted: u32) -> u32 {
         let mut ready = open.ready();
         match &open.node.kind {
-            Kind::Device(Device::Console) if self.has_terminal => ready.read = self.terminal.is_ready(),
+            Kind::Device(Device::Console) if self.has_terminal => {
+                ready.read = self.terminal.line.borrow().is_ready();
+            }
             Kind::Event(event) => {
                 (ready.read, ready.write) = match event {
                     Event::Count(count) => (count.value.get() > 0, count.value.get() < Count::MOST),

@@ -1,6 +1,8 @@
 //! `ioctl` of the terminal.
 
-use linux_raw_sys::general::SIGTTOU;
+use alloc::rc::Rc;
+
+use linux_raw_sys::general::{SIGTTOU, SIGWINCH};
 use linux_raw_sys::ioctl::{
     TCFLSH, TCGETS, TCSBRK, TCSETS, TCSETSF, TCSETSW, TCXONC, TIOCGPGRP, TIOCGSID, TIOCGWINSZ, TIOCNOTTY, TIOCSCTTY,
     TIOCSPGRP, TIOCSWINSZ,
@@ -8,40 +10,47 @@ use linux_raw_sys::ioctl::{
 use syscalls::Errno;
 
 use crate::files::terminal::SETTINGS;
+use crate::files::tty::Tty;
 use crate::machine::Machine;
 use crate::server::{Outcome, Result, Server};
 
 impl<M: Machine> Server<M> {
-    pub(super) fn ioctl_of_terminal(&mut self, request: u32, argument: u64) -> Result {
+    pub(super) fn ioctl_of_terminal(&mut self, tty: &Rc<Tty>, request: u32, argument: u64) -> Result {
         let done = Ok(Outcome::Done(0));
         match request {
             TCGETS => {
-                let settings = *self.terminal.settings();
+                let settings = *tty.line.borrow().settings();
                 self.user().write(argument, &settings)?;
             }
             TCSETS | TCSETSW | TCSETSF => {
                 let mut settings = [0; SETTINGS];
                 self.user().read(argument, &mut settings)?;
-                if let Some(outcome) = self.ask_for_terminal(SIGTTOU)? {
+                if let Some(outcome) = self.ask_for_terminal(tty, SIGTTOU)? {
                     return Ok(outcome);
                 }
-                self.terminal.set(settings, request == TCSETSF);
+                tty.line.borrow_mut().set(settings, request == TCSETSF);
             }
             TCFLSH => {
                 // 1 would be for what is printed, of which nothing waits.
                 if argument != 1 {
-                    self.terminal.forget();
+                    tty.line.borrow_mut().forget();
                 }
             }
             TCSBRK | TCXONC => {}
             TIOCGWINSZ => {
-                let size = self.terminal.size;
+                let size = tty.line.borrow().size;
                 self.user().write(argument, &size)?;
             }
             TIOCSWINSZ => {
                 let mut size = [0; 8];
                 self.user().read(argument, &mut size)?;
-                self.terminal.size = size;
+                let (before, group) = {
+                    let mut line = tty.line.borrow_mut();
+                    (core::mem::replace(&mut line.size, size), line.foreground)
+                };
+                if before != size && group != 0 {
+                    self.signal_group(group, SIGWINCH);
+                }
             }
             TIOCSCTTY => {
                 let process = self.process();
@@ -49,35 +58,42 @@ impl<M: Machine> Server<M> {
                 if pid != session {
                     return Err(Errno::EPERM);
                 }
-                let is_free = !self.processes.iter().flatten().any(|process| process.session == self.terminal.session);
-                if session != self.terminal.session {
-                    if !is_free && argument != 1 {
+                let owner = tty.line.borrow().session;
+                let is_free = !self.processes.iter().flatten().any(|process| process.session == owner);
+                if session != owner {
+                    let has_another = self.terminal_of_session(session).is_some();
+                    if has_another || !is_free && argument != 1 {
                         return Err(Errno::EPERM);
                     }
-                    (self.terminal.session, self.terminal.foreground) = (session, group);
+                    let mut line = tty.line.borrow_mut();
+                    (line.session, line.foreground) = (session, group);
                 }
             }
-            _ if self.process().session != self.terminal.session => return Err(Errno::ENOTTY),
+            _ if self.process().session != tty.line.borrow().session => return Err(Errno::ENOTTY),
             TIOCNOTTY => {
-                if self.process().pid == self.terminal.session {
-                    (self.terminal.session, self.terminal.foreground) = (0, 0);
+                let mut line = tty.line.borrow_mut();
+                if self.process().pid == line.session {
+                    (line.session, line.foreground) = (0, 0);
                 }
             }
             TIOCGPGRP | TIOCGSID => {
-                let number = if request == TIOCGPGRP { self.terminal.foreground } else { self.terminal.session };
+                let number = {
+                    let line = tty.line.borrow();
+                    if request == TIOCGPGRP { line.foreground } else { line.session }
+                };
                 self.user().write(argument, &number.to_le_bytes())?;
             }
             TIOCSPGRP => {
                 let group = self.user().u32(argument)?;
-                if let Some(outcome) = self.ask_for_terminal(SIGTTOU)? {
+                if let Some(outcome) = self.ask_for_terminal(tty, SIGTTOU)? {
                     return Ok(outcome);
                 }
-                let session = self.terminal.session;
+                let session = tty.line.borrow().session;
                 let mut members = self.processes.iter().flatten().filter(|process| process.group == group);
                 if !members.any(|process| process.session == session) {
                     return Err(Errno::EPERM);
                 }
-                self.terminal.foreground = group;
+                tty.line.borrow_mut().foreground = group;
             }
             _ => return Err(Errno::ENOTTY),
         }

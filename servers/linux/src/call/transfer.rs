@@ -123,10 +123,12 @@ impl<M: Machine> Server<M> {
             &Kind::Proc(entry) => self.read_text(open, entry, address, length, at),
             Kind::Socket(socket) => self.read_socket(open, &socket.clone(), address, length),
             Kind::SocketName(_) => Err(Errno::ENXIO),
+            Kind::Terminal(tty) => self.read_terminal(tty, open.never_waits(), address, length),
+            Kind::OtherEnd(tty) => self.read_printed(open, tty, address, length),
             Kind::Event(event) => self.read_event(open, event, address, length),
             Kind::Pipe(pipe) => self.read_pipe(open.never_waits(), &pipe.clone(), address, length),
             Kind::Device(Device::Console) if self.has_terminal => {
-                self.read_terminal(open.never_waits(), address, length)
+                self.read_terminal(&self.terminal.clone(), open.never_waits(), address, length)
             }
             Kind::Device(Device::Disk) => self.read_disk(open, address, length, at),
             Kind::Device(device) => self.read_device(*device, address, length),
@@ -167,7 +169,7 @@ impl<M: Machine> Server<M> {
 
     fn read_device(&mut self, device: Device, address: u64, length: usize) -> Result {
         match device {
-            Device::Null | Device::Error | Device::Console | Device::Disk => Ok(Outcome::Done(0)),
+            Device::Null | Device::Error | Device::Console | Device::Own | Device::Pairs | Device::Disk => Ok(Outcome::Done(0)),
             Device::Zero => {
                 self.user().pieces(address, length, Access::Write, |piece| piece.fill(0))?;
                 Ok(Outcome::Done(length as u64))
@@ -232,6 +234,8 @@ impl<M: Machine> Server<M> {
             }
             Kind::Link(_) | Kind::Proc(_) | Kind::SocketName(_) => Err(Errno::EINVAL),
             Kind::Socket(socket) => self.write_socket(open, &socket.clone(), address, length),
+            Kind::Terminal(tty) => self.print_to(open, tty, address, length),
+            Kind::OtherEnd(tty) => self.type_at(tty, address, length),
             Kind::Event(event) => self.write_event(open, event, address, length),
             Kind::Pipe(pipe) => self.write_pipe(open.never_waits(), &pipe.clone(), address, length),
             Kind::Device(device) => self.write_device(*device, address, length),
@@ -269,7 +273,7 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn print(&mut self, stream: Stream, bytes: &[u8]) {
         if stream == Stream::Output && self.has_terminal {
-            let printed = self.terminal.printed(bytes);
+            let printed = self.terminal.line.borrow().printed(bytes);
             self.machine.print(stream, &printed);
         } else {
             self.machine.print(stream, bytes);
@@ -281,13 +285,13 @@ impl<M: Machine> Server<M> {
             Device::Null | Device::Zero | Device::Random => return Ok(Outcome::Done(length as u64)),
             // It is not opened for that.
             Device::Disk => return Err(Errno::EPERM),
-            Device::Console => Stream::Output,
+            Device::Console | Device::Own | Device::Pairs => Stream::Output,
             Device::Error => Stream::Error,
         };
         if stream == Stream::Output
             && self.has_terminal
-            && self.terminal.stops_output()
-            && let Some(outcome) = self.ask_for_terminal(SIGTTOU)?
+            && self.terminal.line.borrow().stops_output()
+            && let Some(outcome) = self.ask_for_terminal(&self.terminal.clone(), SIGTTOU)?
         {
             return Ok(outcome);
         }

@@ -93,7 +93,9 @@ fn device(name: &[u8]) -> Option<Device> {
         b"null" => Some(Device::Null),
         b"zero" => Some(Device::Zero),
         b"random" | b"urandom" => Some(Device::Random),
-        b"console" | b"tty" => Some(Device::Console),
+        b"console" => Some(Device::Console),
+        b"tty" => Some(Device::Own),
+        b"ptmx" => Some(Device::Pairs),
         _ => None,
     }
 }

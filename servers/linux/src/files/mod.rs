@@ -12,6 +12,7 @@ pub mod socket;
 mod status;
 mod table;
 pub mod terminal;
+pub mod tty;
 
 pub use cpio::{Refused, fill};
 pub use node::{Data, Device, Kind, Name, Node};

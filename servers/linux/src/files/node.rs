@@ -11,6 +11,7 @@ use super::Pipe;
 use super::event::Event;
 use super::proc::Entry;
 use super::socket::Socket;
+use super::tty::Tty;
 use crate::memory::Shared;
 
 /// A name in a directory.
@@ -30,6 +31,10 @@ pub enum Device {
     Random,
     /// The console.
     Console,
+    /// The terminal of whoever opens it.
+    Own,
+    /// The other end of a new terminal for whoever opens it.
+    Pairs,
     /// Standard error, where that is another stream than the console.
     Error,
     /// The disk.
@@ -67,6 +72,10 @@ pub enum Kind {
     Proc(Entry),
     /// A socket, in no directory.
     Socket(Rc<Socket>),
+    /// A terminal that a program made.
+    Terminal(Rc<Tty>),
+    /// Its other end, in no directory.
+    OtherEnd(Rc<Tty>),
     /// What tells of something else than bytes, in no directory.
     Event(Event),
     /// The name of a socket, as long as that is there.

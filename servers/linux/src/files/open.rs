@@ -46,6 +46,8 @@ impl Open {
                 (mode == O_RDONLY || mode == O_RDWR).then(|| End::new(pipe, false)),
                 (mode == O_WRONLY || mode == O_RDWR).then(|| End::new(pipe, true)),
             ],
+            Kind::Terminal(tty) => [None, Some(End::new(&tty.output, true))],
+            Kind::OtherEnd(tty) => [Some(End::new(&tty.output, false)), None],
             _ => [None, None],
         };
         Rc::new(Self {
@@ -83,6 +85,8 @@ impl Open {
         let pipe = match &self.node.kind {
             Kind::Pipe(pipe) => pipe,
             Kind::Socket(socket) => return socket.ready(),
+            Kind::Terminal(tty) => return tty.ready(),
+            Kind::OtherEnd(tty) => return tty.other_ready(),
             _ => return Ready { read: true, write: true, ..Ready::default() },
         };
         let hung_up = self.can_read() && !pipe.has_writers() || self.can_write() && !pipe.has_readers();

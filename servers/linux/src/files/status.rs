@@ -35,6 +35,8 @@ pub fn status(node: &Node) -> Status {
         Kind::Device(Device::Disk) => (0o060_000, number(Device::Disk)),
         Kind::Device(device) => (0o020_000, number(*device)),
         Kind::Event(_) => (0, 0),
+        Kind::Terminal(tty) => (0o020_000, tty.device()),
+        Kind::OtherEnd(_) => (0o020_000, number(Device::Pairs)),
         Kind::Proc(entry) => (entry.mode() & 0o170_000, 0),
         Kind::Socket(_) | Kind::SocketName(_) => (0o140_000, 0),
     };
@@ -64,6 +66,8 @@ const fn number(device: Device) -> u64 {
         Device::Null => 0x103,
         Device::Zero => 0x105,
         Device::Random => 0x109,
+        Device::Own => 0x500,
+        Device::Pairs => 0x502,
         Device::Console | Device::Error => 0x501,
         Device::Disk => 0xfe00,
     }

@@ -10,6 +10,7 @@ use crate::files::disk::Disk;
 use crate::files::proc::Entry;
 use crate::files::socket::Names;
 use crate::files::terminal::Terminal;
+use crate::files::tty::Tty;
 use crate::files::{self, Device, Kind, Node, Refused};
 use crate::machine::Machine;
 use crate::memory::{Memories, PAGE, Pool};
@@ -60,7 +61,8 @@ impl<M: Machine> Server<M> {
             timers: Vec::new(),
             date: start.date,
             has_terminal: start.terminal.is_some(),
-            terminal: Terminal::new(start.terminal.unwrap_or_default()),
+            terminal: Tty::new(0, 0, Terminal::new(start.terminal.unwrap_or_default()), 0),
+            pairs: Node::new(0, Node::directory(), 0o755, 0),
             features: start.features,
             disk: None,
             way: start.way,
@@ -110,6 +112,9 @@ impl<M: Machine> Server<M> {
             let _ = self.root.add(name, node);
         }
         let dev = self.root.entries().ok().and_then(|entries| entries.borrow().get(&b"dev"[..]).cloned());
+        self.pairs = Node::new(self.new_node(), Node::directory(), 0o755, 0);
+        let pairs = self.pairs.clone();
+        let _ = dev.as_ref().map(|dev| dev.add(b"pts", pairs));
         let shared = Node::new(self.new_node(), Node::directory(), 0o1777, 0);
         let _ = dev.as_ref().map(|dev| dev.add(b"shm", shared));
         for (name, device) in [
@@ -118,7 +123,8 @@ impl<M: Machine> Server<M> {
             (b"random", Device::Random),
             (b"urandom", Device::Random),
             (b"console", Device::Console),
-            (b"tty", Device::Console),
+            (b"tty", Device::Own),
+            (b"ptmx", Device::Pairs),
         ] {
             let node = Node::new(self.new_node(), Kind::Device(device), 0o666, 0);
             let _ = dev.as_ref().map(|dev| dev.add(name, node));

@@ -80,7 +80,9 @@ impl<M: Machine> Server<M> {
         };
         self.processes[place] = Some(process);
         let standard = if self.has_terminal {
-            (self.terminal.session, self.terminal.foreground) = (pid, pid);
+            let mut line = self.terminal.line.borrow_mut();
+            (line.session, line.foreground) = (pid, pid);
+            drop(line);
             let terminal = Open::new(self.device(Device::Console), O_RDWR);
             [terminal.clone(), terminal.clone(), terminal]
         } else {

@@ -1,5 +1,6 @@
 //! The terminal's part in sessions: who reads it, who is signalled by its keys.
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use linux_raw_sys::general::{SIGTTIN, SIGTTOU};
@@ -7,7 +8,9 @@ use syscalls::Errno;
 
 use super::later::Later;
 use super::{BY_KERNEL, Outcome, Result, Server};
+use crate::files::Kind;
 use crate::files::terminal::Read;
+use crate::files::tty::Tty;
 use crate::machine::{Machine, Stream};
 use crate::process::{Channel, Process};
 use crate::signal::Occasion;
@@ -20,9 +23,9 @@ pub(crate) const TYPED: Channel = Channel::Pipe(0);
 impl<M: Machine> Server<M> {
     /// Somebody has typed something at the terminal.
     pub fn typed(&mut self, bytes: &[u8]) {
-        let effect = self.terminal.type_in(bytes);
+        let effect = self.terminal.line.borrow_mut().type_in(bytes);
         self.machine.print(Stream::Output, &effect.echo);
-        let group = self.terminal.foreground;
+        let group = self.terminal.line.borrow().foreground;
         for signal in effect.signals {
             self.signal_group(group, signal);
         }
@@ -31,7 +34,7 @@ impl<M: Machine> Server<M> {
     }
 
     /// Sends a signal to all processes of a group.
-    pub(super) fn signal_group(&mut self, group: u32, signal: u32) {
+    pub(crate) fn signal_group(&mut self, group: u32, signal: u32) {
         for place in 0..self.processes.len() {
             if self.processes[place].as_ref().is_some_and(|process| process.group == group) {
                 self.send(place, Occasion { signal, code: BY_KERNEL, value: 0 });
@@ -40,8 +43,40 @@ impl<M: Machine> Server<M> {
     }
 
     /// Whether a process has this terminal, and is not in its foreground.
-    fn is_behind(&self, process: &Process) -> bool {
-        process.session == self.terminal.session && process.group != self.terminal.foreground
+    fn is_behind(process: &Process, tty: &Tty) -> bool {
+        let line = tty.line.borrow();
+        process.session == line.session && process.group != line.foreground
+    }
+
+    /// All terminals.
+    fn terminals(&self) -> Vec<Rc<Tty>> {
+        let mut all = Vec::new();
+        if self.has_terminal {
+            all.push(self.terminal.clone());
+        }
+        if let Ok(entries) = self.pairs.entries() {
+            all.extend(entries.borrow().values().filter_map(|node| match &node.kind {
+                Kind::Terminal(tty) => Some(tty.clone()),
+                _ => None,
+            }));
+        }
+        all
+    }
+
+    /// The terminal that a session has.
+    pub(crate) fn terminal_of_session(&self, session: u32) -> Option<Rc<Tty>> {
+        self.terminals().into_iter().find(|tty| tty.line.borrow().session == session)
+    }
+
+    /// A session has lost its terminal: its first process and the foreground hear of it.
+    pub(crate) fn lose_terminal(&mut self, session: u32, foreground: u32) {
+        if session != 0 {
+            let first = self.find(session).and_then(|place| self.processes[place].as_ref());
+            let group = first.map(|process| process.group).filter(|&group| group != foreground);
+            for group in group.into_iter().chain([foreground]) {
+                self.later.push(Later::HangUp(group));
+            }
+        }
     }
 
     /// Whether nobody would let a group go on that is stopped: no process of the session and of another group has a child in it.
@@ -57,9 +92,9 @@ impl<M: Machine> Server<M> {
     ///
     /// # Errors
     /// `EIO` if the signal would do nothing and the use is not allowed all the same.
-    pub(crate) fn ask_for_terminal(&mut self, signal: u32) -> Result<Option<Outcome>> {
+    pub(crate) fn ask_for_terminal(&mut self, tty: &Tty, signal: u32) -> Result<Option<Outcome>> {
         let process = self.process();
-        if !self.is_behind(process) {
+        if !Self::is_behind(process, tty) {
             return Ok(None);
         }
         let held_back = self.thread().mask.has(signal) || process.actions.get(signal).handler == 1;
@@ -71,7 +106,7 @@ impl<M: Machine> Server<M> {
         }
         self.signal_group(group, signal);
         // The signal interrupts this, and the call is made again after it.
-        Ok(Some(Outcome::Wait(TYPED)))
+        Ok(Some(Outcome::Wait(Channel::Pipe(tty.number))))
     }
 
     /// A process has ended, and its children are nobody's. Groups that somebody would have let go on before, and nobody would now, hear of it and go on, if some of
@@ -84,10 +119,10 @@ impl<M: Machine> Server<M> {
                 self.later.push(Later::HangUp(group));
             }
         }
-        if self.has_terminal && pid == self.terminal.session {
-            let group = core::mem::take(&mut self.terminal.foreground);
-            self.terminal.session = 0;
-            self.later.push(Later::HangUp(group));
+        if let Some(tty) = self.terminal_of_session(pid) {
+            let mut line = tty.line.borrow_mut();
+            line.session = 0;
+            self.later.push(Later::HangUp(core::mem::take(&mut line.foreground)));
         }
     }
 
@@ -110,23 +145,26 @@ impl<M: Machine> Server<M> {
     }
 
     /// Reads what was typed.
-    pub(crate) fn read_terminal(&mut self, never_waits: bool, address: u64, length: usize) -> Result {
-        if let Some(outcome) = self.ask_for_terminal(SIGTTIN)? {
+    pub(crate) fn read_terminal(&mut self, tty: &Tty, never_waits: bool, address: u64, length: usize) -> Result {
+        if let Some(outcome) = self.ask_for_terminal(tty, SIGTTIN)? {
             return Ok(outcome);
         }
         // The address is tried before anything is taken.
         self.user().pieces(address, length.min(4096), crate::memory::Access::Write, |_| {})?;
-        match self.terminal.read(length.min(4096)) {
+        let typed = tty.line.borrow_mut().read(length.min(4096));
+        let waits = Ok(Outcome::Wait(Channel::Pipe(tty.number)));
+        match typed {
             Read::Bytes(bytes) => {
                 self.user().write(address, &bytes)?;
                 Ok(Outcome::Done(bytes.len() as u64))
             }
+            Read::Wait(_) if !tty.has_other() => Ok(Outcome::Done(0)),
             Read::Wait(_) if never_waits => Err(Errno::EAGAIN),
-            Read::Wait(None) => Ok(Outcome::Wait(TYPED)),
+            Read::Wait(None) => waits,
             Read::Wait(Some(limit)) => {
                 let now = self.machine.now();
                 let deadline = *self.thread_mut().deadline.get_or_insert(now.saturating_add(limit));
-                if deadline <= now { Ok(Outcome::Done(0)) } else { Ok(Outcome::Wait(TYPED)) }
+                if deadline <= now { Ok(Outcome::Done(0)) } else { waits }
             }
         }
     }

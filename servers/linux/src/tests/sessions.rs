@@ -223,15 +223,16 @@ fn the_foreground_hears_when_the_first_of_its_session_ends() {
     both(|mut scene| {
         let leader = scene.done(1, "fork", &[]);
         assert_eq!(scene.done(2, "setsid", &[]), leader);
-        scene.server.terminal.session = leader as u32;
-        scene.server.terminal.foreground = leader as u32;
+        let terminal = scene.server.terminal.clone();
+        terminal.line.borrow_mut().session = leader as u32;
+        terminal.line.borrow_mut().foreground = leader as u32;
         let job = scene.done(2, "fork", &[]);
         let behind = scene.done(2, "fork", &[]);
         assert_eq!(scene.done(2, "setpgid", &[behind, behind]), 0);
         assert_eq!(scene.done(1, "kill", &[leader, SIGKILL.into()]), 0);
         assert_eq!(scene.server.machine.running(), [1, 4]);
         scene.fails(1, "kill", &[job, 0], Errno::ESRCH);
-        assert_eq!((scene.server.terminal.session, scene.server.terminal.foreground), (0, 0));
+        assert_eq!((terminal.line.borrow().session, terminal.line.borrow().foreground), (0, 0));
     });
 }
 

@@ -165,6 +165,7 @@ impl<M: Machine> Server<M> {
         match &node.kind {
             Kind::Proc(entry) => return entry.path().into_bytes(),
             Kind::Pipe(pipe) if node.links.get() == 0 => return alloc::format!("pipe:[{}]", pipe.number).into_bytes(),
+            Kind::OtherEnd(_) => return b"/dev/ptmx".to_vec(),
             Kind::Socket(socket) => return alloc::format!("socket:[{}]", socket.number).into_bytes(),
             Kind::Device(Device::Console | Device::Error) => return b"/dev/console".to_vec(),
             Kind::Directory { .. } => return path_of(node, &self.root).unwrap_or_else(|_| b"/ (deleted)".to_vec()),

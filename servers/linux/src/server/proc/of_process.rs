@@ -100,8 +100,8 @@ impl<M: Machine> Server<M> {
 
     /// The terminal's device number and its group in the foreground, as far as it is the process's.
     fn terminal_of(&self, process: &Process) -> (u32, i64) {
-        let has_it = self.has_terminal && process.session == self.terminal.session;
-        if has_it { (0x501, self.terminal.foreground.into()) } else { (0, -1) }
+        let tty = self.terminal_of_session(process.session);
+        tty.map_or((0, -1), |tty| (tty.device() as u32, tty.line.borrow().foreground.into()))
     }
 
     fn mask_of(&self, process: &Process) -> u64 {
