@@ -169,7 +169,9 @@ impl<M: Machine> Server<M> {
 
     fn read_device(&mut self, device: Device, address: u64, length: usize) -> Result {
         match device {
-            Device::Null | Device::Error | Device::Console | Device::Own | Device::Pairs | Device::Disk => Ok(Outcome::Done(0)),
+            Device::Null | Device::Error | Device::Console | Device::Own | Device::Pairs | Device::Disk => {
+                Ok(Outcome::Done(0))
+            }
             Device::Zero => {
                 self.user().pieces(address, length, Access::Write, |piece| piece.fill(0))?;
                 Ok(Outcome::Done(length as u64))

@@ -32,7 +32,7 @@ impl Scene {
         self.call(badge, "pread64", &[file, place, length, offset, 0])
     }
 
-    fn told(&self, badge: u32) -> u64 {
+    fn returned(&self, badge: u32) -> u64 {
         self.registers(badge).0[lilliput_abi::object::register::AX as usize]
     }
 
@@ -57,10 +57,10 @@ fn a_read_waits_and_others_go_on() {
         assert_eq!(scene.server.machine.asked[1..], [(1, 16, 8)]);
         scene.server.disk_read(1, true);
         assert!(scene.runs(2) && !scene.runs(1), "the second was faster");
-        assert_eq!((scene.told(2), scene.bytes(2, PLACE, 10)), (10, std::vec![PAGES as u8 + 1; 10]));
+        assert_eq!((scene.returned(2), scene.bytes(2, PLACE, 10)), (10, std::vec![PAGES as u8 + 1; 10]));
         scene.server.disk_read(0, true);
         assert!(scene.runs(1));
-        assert_eq!((scene.told(1), scene.bytes(1, PLACE, 100)), (100, std::vec![1; 100]));
+        assert_eq!((scene.returned(1), scene.bytes(1, PLACE, 100)), (100, std::vec![1; 100]));
         assert_eq!(scene.pread(1, file, 100, 5000), Answer::Result(100), "it is in memory");
         assert_eq!(scene.server.machine.asked.len(), 2);
     });
@@ -73,7 +73,7 @@ fn direct_reads_ask_the_disk_each_time() {
         for _ in 0..2 {
             assert_eq!(scene.pread(1, file, 1024, 512), Answer::Keep);
             scene.server.disk_read(scene.server.machine.asked.last().unwrap().0, true);
-            assert_eq!((scene.runs(1), scene.told(1)), (true, 1024));
+            assert_eq!((scene.runs(1), scene.returned(1)), (true, 1024));
         }
         assert_eq!(scene.server.machine.asked.iter().map(|asked| (asked.1, asked.2)).collect::<Vec<_>>(), [(1, 2); 2]);
         for (length, offset) in [(1000, 512), (512, 100)] {
@@ -95,7 +95,7 @@ fn a_read_goes_by_buffers_and_ends_with_the_disk() {
         scene.server.disk_read(0, true);
         assert!(!scene.runs(1), "there is more");
         scene.server.disk_read(1, true);
-        assert_eq!((scene.runs(1), scene.told(1)), (true, 20 * PAGE));
+        assert_eq!((scene.runs(1), scene.returned(1)), (true, 20 * PAGE));
         let bytes = scene.user(1, |user| user.bytes(place + 15 * PAGE, 2 * PAGE as usize)).unwrap();
         assert_eq!((bytes[0], bytes[PAGE as usize]), (PAGES as u8, PAGES as u8 + 1));
         assert_eq!(scene.done(1, "read", &[file, place, 10]), 0, "at its end");
@@ -138,13 +138,13 @@ fn a_disk_that_fails_is_an_error() {
         let (arch, io) = (scene.arch, Answer::Result(-i64::from(Errno::EIO.into_raw()) as u64));
         assert_eq!(scene.pread(1, file, 10, 0), Answer::Keep);
         scene.server.disk_read(0, false);
-        assert_eq!((scene.runs(1), scene.told(1)), (true, error(Errno::EIO, arch)));
+        assert_eq!((scene.runs(1), scene.returned(1)), (true, error(Errno::EIO, arch)));
         scene.server.machine.refuses = true;
         assert_eq!(scene.pread(1, file, 10, 0), io, "nobody reads it");
         scene.server.machine.refuses = false;
         assert_eq!(scene.pread(1, file, 10, 0), Answer::Keep);
         scene.server.disk_gone();
-        assert_eq!((scene.runs(1), scene.told(1)), (true, error(Errno::EIO, arch)));
+        assert_eq!((scene.runs(1), scene.returned(1)), (true, error(Errno::EIO, arch)));
         assert_eq!(scene.pread(1, file, 10, 0), io, "it is gone");
     });
 }
