@@ -1,5 +1,6 @@
 //! Reads that a client asks for by a ring and is told of by another: see [`lilliput_runtime::disk::rings`].
 
+use core::mem;
 use core::sync::atomic::AtomicU32;
 
 use lilliput_runtime::disk::rings::{ANSWER, REQUEST, parts};
@@ -16,6 +17,8 @@ pub struct Rings {
     requests: Consumer<'static, REQUEST>,
     answers: Producer<'static, ANSWER>,
     bells: Bells<Native>,
+    /// Whether something was told that the client does not see yet. Who has not been told anything is not to be woken.
+    has_told: bool,
     /// How many reads there are before it is to fail; 0 for any number.
     last: Word,
 }
@@ -25,7 +28,13 @@ impl Rings {
     pub fn new(memory: &'static [AtomicU32], last: Word) -> Option<Self> {
         let (requests, answers) = parts(memory)?;
         let bells = Bells { other: Notification::at(RING_BELL), own: Notification::at(INTERRUPTED) };
-        Some(Self { requests: Consumer::new(requests)?, answers: Producer::new(answers)?, bells, last })
+        Some(Self {
+            requests: Consumer::new(requests)?,
+            answers: Producer::new(answers)?,
+            bells,
+            has_told: false,
+            last,
+        })
     }
 
     /// Begins what is asked for, as far as the device has room, and tells what was told.
@@ -48,7 +57,9 @@ impl Rings {
                 }
             }
             self.requests.flush(&self.bells)?;
-            self.answers.flush(&self.bells)?;
+            if mem::take(&mut self.has_told) {
+                self.answers.flush(&self.bells)?;
+            }
             // Where there is no room it looks again when something is done.
             if !device.has_room() || self.requests.is_to_wait()? {
                 return Ok(());
@@ -58,6 +69,6 @@ impl Rings {
 
     /// Tells how a request ended. The client sees it with the next [`Rings::take`]. It is lost if the client leaves no room, who is to blame.
     pub fn tell(&mut self, id: u32, well: bool) {
-        let _ = self.answers.push(&[id, well.into()]);
+        self.has_told |= self.answers.push(&[id, well.into()]) == Ok(true);
     }
 }
