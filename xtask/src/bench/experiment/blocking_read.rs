@@ -131,7 +131,7 @@ fn empty(version: Option<&str>) -> Experiment {
     let about = format!(
         "A program reads a disk of virtio's by pread, each time elsewhere: by O_DIRECT, by way of what the system keeps in memory, which does not have it, and, in the end, what it has. The disk answers \
          {REQUESTS} requests a second, so that a read is waited for; another process counts in a loop of two instructions all the time. What of all instructions from before the call to behind it \
-         was not that loop is what the read cost: program, kernel, the Linux server, the disk's server, interrupts, and the turns' ends of the other. Medians of 15; the same static \
+         was not that loop is what the read cost: program, kernel, the Linux server, the disk's server, interrupts, and the turns' ends of the other. What the clock's ticks take meanwhile is taken off. Medians of 15; the same static \
          programs on both systems.{kernel}"
     );
     Experiment::new("blocking-read", "A read that has to be waited for", &["read", "bytes", "system", "architecture", "isolation"])
