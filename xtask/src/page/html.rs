@@ -102,7 +102,7 @@ fn answered(experiment: &Experiment) -> Markup {
         @if !sentences.is_empty() {
             div class="answer" {
                 ul { @for sentence in &sentences { (said(sentence)) } }
-                p class="soft" { "Of " (platforms.join("; ")) @if experiment.is_unenforced() { "; in segment mode " b class="unenforced" { (Limits::Unenforced.word()) } } }
+                p class="soft" { "Platform: " (platforms.join("; ")) @if experiment.is_unenforced() { "; in segment mode " b class="unenforced" { (Limits::Unenforced.word()) } } }
             }
         }
     }

@@ -47,7 +47,7 @@ fn values_of<'a>(rows: impl Iterator<Item = &'a Row>, key: &str) -> Vec<String> 
 }
 
 /// From the least to the most of a column.
-fn ends<'a>(figures: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+fn ends(figures: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
     Some((figures.clone().reduce(f64::min)?, figures.reduce(f64::max)?))
 }
 
@@ -67,8 +67,8 @@ fn ring(switches: &Experiment) -> Option<Sentence> {
     let rows = switches.rows.iter().filter(|row| row.is("operation", "10 by a ring"));
     let ratios = rows.filter_map(|row| {
         let alike = |other: &&Row| {
-            let same = |key: &&str| other.keys.get(*key) == row.keys.get(*key);
-            other.platform == row.platform && ["from", "to", "words", "isolation"].iter().all(|key| same(&key))
+            let same = |key: &str| other.keys.get(key) == row.keys.get(key);
+            other.platform == row.platform && ["from", "to", "words", "isolation"].iter().all(|key| same(key))
         };
         let calls = switches.rows.iter().filter(|row| row.is("operation", "10 by calls")).find(alike)?;
         Some(usual(row, "instructions")? / usual(calls, "instructions")?)
@@ -118,10 +118,10 @@ fn over_split(experiment: &Experiment) -> Vec<Sentence> {
             let rows = rows.clone();
             let ratios = rows.filter_map(move |row| {
                 let alike = |other: &&Row| {
-                    let same = |key: &&str| other.keys.get(*key) == row.keys.get(*key);
+                    let same = |key: &str| other.keys.get(key) == row.keys.get(key);
                     other.is("by", first.as_str())
                         && other.platform == row.platform
-                        && ["between", "tlb", "processor"].iter().all(|key| same(&key))
+                        && ["between", "tlb", "processor"].iter().all(|key| same(key))
                 };
                 Some(usual(row, column)? / usual(experiment.rows.iter().find(alike)?, column)?)
             });
