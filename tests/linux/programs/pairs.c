@@ -35,8 +35,10 @@ static void quote(const char *what, const char *bytes, ssize_t length)
     putchar('\n');
 }
 
+/* The other process has come to wait by then. */
 static void type(const char *keys)
 {
+    usleep(100000);
     if (write(other, keys, strlen(keys)) != (ssize_t)strlen(keys))
         puts("not typed");
 }
@@ -91,12 +93,14 @@ static void terminal(void)
             struct termios settings;
             tcgetattr(0, &settings);
             cfmakeraw(&settings);
+            settings.c_cc[VMIN] = 3;
             tcsetattr(0, TCSANOW, &settings);
             dprintf(1, "raw\n");
             count = read(0, line, 3);
             dprintf(1, "<%zd>", count);
             for (ssize_t i = 0; i < count; i++)
                 dprintf(1, "%d.", line[i]);
+            settings.c_cc[VMIN] = 1;
             settings.c_lflag |= ICANON | ECHO | ISIG;
             settings.c_iflag |= ICRNL;
             settings.c_oflag |= OPOST | ONLCR;
@@ -137,6 +141,7 @@ int main(void)
     struct winsize size = {.ws_row = 24, .ws_col = 80};
     struct pollfd polled;
     int result;
+    alarm(20);
     pid_t child = start();
     expect("begins", "\n");
     say("path", !strncmp(path, "/dev/pts/", 9));
@@ -150,6 +155,7 @@ int main(void)
     expect("interrupted", "INT\r\nInterrupted system call\r\n");
     type("\004");
     expect("end", "end\r\n");
+    usleep(100000);
     ioctl(other, TIOCSWINSZ, &size);
     expect("window", "call\r\n");
     type("size\n");

@@ -144,6 +144,7 @@ mount -t tmpfs -o mode=755 tmpfs "$root"
 (cd "$root" && "$unpacker" cpio -idmu < "$tree" 2> /dev/null)
 mknod -m 666 "$root/dev/null" c 1 3
 mknod -m 666 "$root/dev/zero" c 1 5
+mknod -m 666 "$root/dev/tty" c 5 0
 find "$root" -exec touch -h -d @0 {} +
 mount -t proc proc "$root/proc"
 mkdir "$root/dev/pts"

@@ -83,7 +83,7 @@ impl<M: Machine> Server<M> {
             return Err(Errno::EBADF);
         }
         let is_file = |open: &Open| matches!(open.node.kind, Kind::File(_));
-        if flags != 0 || !is_file(&from) || !is_file(&to) {
+        if flags as u32 != 0 || !is_file(&from) || !is_file(&to) {
             return Err(Errno::EINVAL);
         }
         let mut place = |open: &Open, at: u64| if at == 0 { Ok(open.offset.get()) } else { self.user().u64(at) };
