@@ -95,6 +95,8 @@ struct Call {
     architecture: String,
     system: String,
     isolation: Option<String>,
+    #[serde(default)]
+    further: bool,
     instructions: Option<f64>,
     least: Option<f64>,
     rounds: Option<f64>,
@@ -130,11 +132,13 @@ fn linux() -> Experiment {
 fn linux_row(call: &Call) -> Row {
     let kernel = call.kernel.as_ref().map_or(String::new(), |version| format!(", beside Linux {version}"));
     let isolation = call.isolation.as_deref();
+    let mode = isolation.unwrap_or("-");
+    let mode = if call.further { format!("{mode}, in a further arena") } else { mode.to_owned() };
     Row::new(&format!("{}{kernel}", call.platform), Limits::of(isolation, call.mark.is_none()))
         .key("operation", call.name.as_str())
         .key("architecture", call.architecture.as_str())
         .key("system", call.system.as_str())
-        .key("isolation", isolation.unwrap_or("-"))
+        .key("isolation", mode)
         .figure_if("instructions", call.instructions)
         .figure_if("least", call.least)
         .figure_if("ratio", call.ratio)
@@ -169,10 +173,13 @@ mod tests {
     fn linux_s_calls_are_an_experiment() {
         let experiment = of(
             r#"[{"name":"getpid","architecture":"i386","system":"lilliput","isolation":"page","instructions":149,"least":149,
-                "rounds":1000,"error":null,"ratio":0.423,"platform":"QEMU","kernel":"6.1","mark":null}]"#,
+                "rounds":1000,"error":null,"ratio":0.423,"platform":"QEMU","kernel":"6.1","mark":null},
+                {"name":"getpid","architecture":"i386","system":"lilliput","isolation":"page","further":true,"instructions":2511,"least":2511,
+                "rounds":1000,"error":null,"ratio":7.13,"platform":"QEMU","kernel":"6.1","mark":null}]"#,
         );
         let row = &experiment.rows[0];
         assert_eq!((row.limits, row.platform.as_str()), (Limits::NotUsed, "QEMU, beside Linux 6.1"));
         assert_eq!(row.figures["ratio"], Figure::Exact(0.423));
+        assert!(experiment.rows[1].is("isolation", "page, in a further arena"));
     }
 }

@@ -97,7 +97,8 @@ fn system_call(table: &Experiment) -> Vec<Sentence> {
             )
         });
         let walks = usual(row, "walks")?;
-        let about = format!("{}, {}", row.keys.get("server")?, row.keys.get("isolation")?);
+        let mode = row.keys.get("isolation").filter(|&mode| *mode != "-".into()).map(|mode| format!(", {mode}"));
+        let about = format!("{}{}", row.keys.get("server")?, mode.unwrap_or_default());
         let text = format!(
             "{cycles} cycles, {} walks, {} instructions{published}.",
             shown(walks),
