@@ -344,7 +344,7 @@ impl<M: Machine> Server<M> {
     /// Closes a description: whoever waits at the other end is to look.
     pub(crate) fn close(&mut self, open: Rc<Open>) {
         // What was sent to it goes with it, and so on: sockets can wait in sockets.
-        let mut left = alloc::vec![open];
+        let mut left = self.close_one(open);
         while let Some(open) = left.pop() {
             left.extend(self.close_one(open));
         }
