@@ -151,7 +151,9 @@ int main(void)
     expect("edited", "]\r\n");
     type("two words\027\025three\n");
     expect("erased", "]\r\n");
-    type("half\003");
+    type("half");
+    expect("half", "half");
+    type("\003");
     expect("interrupted", "INT\r\nInterrupted system call\r\n");
     type("\004");
     expect("end", "end\r\n");
