@@ -135,6 +135,7 @@ fn empty(version: Option<&str>) -> Experiment {
          programs on both systems.{kernel}"
     );
     Experiment::new("blocking-read", "A read that has to be waited for", &["read", "bytes", "system", "architecture", "isolation"])
+        .question("What does a read cost that has to be waited for, by two servers and by Linux's kernel, and who else is held up by it?")
         .about(&about, "cargo xtask bench experiment blocking-read --json FILE")
         .without("Device time: QEMU's disk is a file of the machine's, and how long it takes is not the guest's affair. So the share of the time that is left to another process says how short the work is beside the wait, not how fast a disk is.")
         .without("Linux reads into the program's own pages where it is asked for that, and here each byte is copied once: the emulator counts each step of such a copy as an instruction, of eight bytes or of one.")

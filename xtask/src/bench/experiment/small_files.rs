@@ -140,6 +140,7 @@ fn empty(version: Option<&str>) -> Experiment {
         plot.only("processor", ["AMD Zen 3"])
     };
     Experiment::new("small-files", "Small files, by calls and by rings", &["by", "between", "tlb", "processor"])
+        .question("What does an asynchronous interface save where many small files are read, and what does the program pay for it?")
         .about(
             &format!(
                 "A program opens, reads and closes {FILES} files of {BYTES} bytes each and looks at what it read. Written for calls it makes {} of them, one after another, to a server of files in another task; written for \

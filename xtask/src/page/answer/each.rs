@@ -13,7 +13,8 @@ pub fn answers(experiment: &Experiment) -> Vec<Sentence> {
         "switches" => switches(experiment).into_iter().chain(ring(experiment)).collect(),
         "linux" => linux(experiment),
         "syscall-table" => system_call(experiment),
-        "over-split" => over_split(experiment),
+        "over-split" | "small-files" => beside_first(experiment),
+        "blocking-read" => reads(experiment),
         "colours" => colours(experiment),
         "messages" => messages(experiment),
         "shares" => shares(experiment),
@@ -109,8 +110,8 @@ fn system_call(table: &Experiment) -> Vec<Sentence> {
     with(table, &[("processor", "AMD Duron 800")]).filter_map(of).collect()
 }
 
-/// How much more servers cost than the kernel alone.
-fn over_split(experiment: &Experiment) -> Vec<Sentence> {
+/// What each way costs beside the first of them: servers beside the kernel alone, rings beside calls.
+fn beside_first(experiment: &Experiment) -> Vec<Sentence> {
     let ways = values_of(experiment.rows.iter(), "by");
     let Some((first, others)) = ways.split_first() else { return Vec::new() };
     let of = |way: &String| {
@@ -136,6 +137,18 @@ fn over_split(experiment: &Experiment) -> Vec<Sentence> {
         Some(Sentence::plain(&format!("By {way}"), text))
     };
     others.iter().filter_map(of).collect()
+}
+
+/// What kinds of reads cost here, of what they cost on Linux.
+fn reads(experiment: &Experiment) -> Vec<Sentence> {
+    let of = |kind: &String| {
+        let ratios = experiment.rows.iter().filter(|row| row.is("read", kind.as_str()));
+        let ratios = ratios.filter_map(|row| usual(row, "ratio")).collect::<Vec<_>>();
+        let text =
+            format!("{} of Linux's instructions, over {} rows.", from_to(ends(ratios.iter().copied())?), ratios.len());
+        Some(Sentence::plain(kind, text))
+    };
+    values_of(experiment.rows.iter(), "read").iter().filter_map(of).collect()
 }
 
 /// What apart is worth where there is most beside, by processor.
@@ -254,6 +267,22 @@ mod tests {
     fn message(by: &str, bytes: u64, cycles: u64) -> Row {
         let row = Row::new("QEMU", Limits::NotUsed).key("by", by).key("between", "64 to 64");
         row.key("bytes", bytes).key("processor", "AMD Zen 3").figure("cycles", cycles)
+    }
+
+    #[test]
+    fn reads_are_told_by_their_kind() {
+        let row = |read: &str, bytes: u64| Row::new("QEMU", Limits::NotUsed).key("read", read).key("bytes", bytes);
+        let experiment = Experiment::new("blocking-read", "", &["read", "bytes"]).rows([
+            row("direct", 1).figure("ratio", 0.5),
+            row("direct", 2).figure("ratio", 0.75),
+            row("direct", 3),
+            row("kept", 1).figure("ratio", 0.25),
+        ]);
+        let expected = [
+            "direct: 0.5 to 0.75 of Linux's instructions, over 2 rows.",
+            "kept: 0.25 of Linux's instructions, over 1 rows.",
+        ];
+        assert_eq!(told(&experiment), expected);
     }
 
     #[test]
