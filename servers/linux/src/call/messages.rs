@@ -9,7 +9,7 @@ use syscalls::Errno;
 
 use super::patience::{RECEIVING, SENDING};
 use crate::files::socket::{Address, Datagram, Socket, Style};
-use crate::files::{Open, Passed};
+use crate::files::{Open, Passed, Pipe};
 use crate::machine::Machine;
 use crate::process::Channel;
 use crate::server::{Outcome, Result, Server};
@@ -97,9 +97,10 @@ impl<M: Machine> Server<M> {
 
     /// Receives bytes and nothing else: what was sent along with them goes.
     fn receive_plainly(&mut self, open: &Open, socket: &Socket, address: u64, length: usize, flags: u32) -> Result {
-        let outcome = self.receive_stream(open, socket, address, length, flags);
-        if matches!(outcome, Ok(Outcome::Done(_))) {
-            self.passed_to(socket).into_iter().for_each(|open| self.close(open));
+        let [input, _] = socket.pipes().ok_or(Errno::ENOTCONN)?;
+        let outcome = self.receive_from(open, input.as_ref(), address, length, flags);
+        if let Some(input) = input.filter(|input| !input.passed.borrow().is_empty()) {
+            input.take_passed().into_iter().for_each(|open| self.close(open));
         }
         outcome
     }
@@ -111,11 +112,22 @@ impl<M: Machine> Server<M> {
 
     fn receive_stream(&mut self, open: &Open, socket: &Socket, address: u64, length: usize, flags: u32) -> Result {
         let [input, _] = socket.pipes().ok_or(Errno::ENOTCONN)?;
+        self.receive_from(open, input.as_ref(), address, length, flags)
+    }
+
+    fn receive_from(
+        &mut self,
+        open: &Open,
+        input: Option<&Rc<Pipe>>,
+        address: u64,
+        length: usize,
+        flags: u32,
+    ) -> Result {
         let Some(input) = input else { return Ok(Outcome::Done(0)) };
         let never_waits = open.never_waits() || flags & MSG_DONTWAIT != 0;
         let length = input.until_passed(length);
         if flags & MSG_PEEK == 0 || input.bytes.borrow().is_empty() {
-            return self.read_pipe(never_waits, &input, address, length);
+            return self.read_pipe(never_waits, input, address, length);
         }
         let bytes: Vec<u8> = input.bytes.borrow().iter().take(length).copied().collect();
         self.user().write(address, &bytes).map(|()| Outcome::Done(bytes.len() as u64))
@@ -179,19 +191,26 @@ impl<M: Machine> Server<M> {
         pieces: &[(u64, usize)],
         flags: u32,
     ) -> Result<core::result::Result<(u64, Datagram), Channel>> {
-        let Some(datagram) = socket.datagrams.borrow().front().cloned() else {
+        let peeks = flags & MSG_PEEK != 0;
+        let first =
+            if peeks { socket.datagrams.borrow().front().cloned() } else { socket.datagrams.borrow_mut().pop_front() };
+        let Some(datagram) = first else {
             let waits = !open.never_waits() && flags & MSG_DONTWAIT == 0;
             return if waits { Ok(Err(Channel::Pipe(socket.number))) } else { Err(Errno::EAGAIN) };
         };
         let mut rest = datagram.bytes.as_slice();
         for &(address, length) in pieces {
             let (piece, after) = rest.split_at(rest.len().min(length));
-            self.user().write(address, piece)?;
+            if let Err(error) = self.user().write(address, piece) {
+                // It is still there to be read.
+                if !peeks {
+                    socket.datagrams.borrow_mut().push_front(datagram);
+                }
+                return Err(error);
+            }
             rest = after;
         }
-        if flags & MSG_PEEK == 0 {
-            // The copy has what was sent along as well.
-            socket.datagrams.borrow_mut().pop_front();
+        if !peeks {
             self.happened(Channel::Pipe(socket.number));
         }
         let whole = datagram.bytes.len();

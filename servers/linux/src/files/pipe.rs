@@ -76,8 +76,8 @@ impl Pipe {
 
     /// How many of so many bytes can be read at once: none after a message with which something is sent along.
     pub fn until_passed(&self, bytes: usize) -> usize {
-        let (_, start) = self.places();
-        self.passed.borrow().front().map_or(bytes, |passed| bytes.min((passed.bytes.end - start) as usize))
+        let end = self.passed.borrow().front().map(|passed| passed.bytes.end);
+        end.map_or(bytes, |end| bytes.min((end - self.places().1) as usize))
     }
 
     /// What was sent along with bytes that have been read.
