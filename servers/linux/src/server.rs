@@ -34,6 +34,7 @@ use crate::signal::{Occasion, Set};
 use crate::way::Way;
 
 pub use self::begin::Start;
+pub(crate) use self::deliver::{EXITED, KILLED, STOPPED, WENT_ON};
 pub(crate) use self::room::NAME;
 pub(crate) use self::terminal::SIGNALLED;
 use self::waiters::Waiters;

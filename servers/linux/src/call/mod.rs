@@ -25,6 +25,7 @@ mod terminal;
 mod threads;
 mod time;
 mod transfer;
+mod wait;
 mod watch;
 
 use alloc::vec::Vec;
@@ -131,7 +132,7 @@ impl<M: Machine> Calls<M> {
             brk => brk, munmap => munmap, mprotect => mprotect, mremap => mremap, madvise => done, msync => done,
             fadvise64 => done,
             fork => fork_plainly, vfork => vfork, clone => clone_any, execve => execve, exit => exit_thread,
-            exit_group => exit_group, wait4 => wait4, getppid => getppid,
+            exit_group => exit_group, wait4 => wait4, waitid => waitid, getppid => getppid,
             getpgrp => getpgrp, getpgid => getpgid, setpgid => setpgid, getsid => getsid, setsid => setsid,
             set_tid_address => set_tid_address, set_robust_list => set_robust_list,
             get_robust_list => get_robust_list, futex => futex, clone3 => not_here, rseq => not_here, prctl => prctl,

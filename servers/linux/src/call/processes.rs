@@ -1,14 +1,11 @@
-//! Becoming another program, ending, waiting for one another, limits.
+//! Becoming another program, ending, limits.
 
-use linux_raw_sys::general::{RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_STACK, WCONTINUED, WNOHANG, WUNTRACED};
+use linux_raw_sys::general::{RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_STACK};
 use syscalls::Errno;
 
 use crate::machine::Machine;
-use crate::process::{Channel, End};
+use crate::process::End;
 use crate::server::{Outcome, Result, Server};
-
-/// What is told of a process that goes on.
-const CONTINUED: u32 = 0xffff;
 
 impl<M: Machine> Server<M> {
     pub(super) fn execve(&mut self, &[path, arguments, environment, ..]: &[u64; 6]) -> Result {
@@ -25,62 +22,6 @@ impl<M: Machine> Server<M> {
         let place = self.thread().process;
         self.end_process(place, End::Exit(code as u8));
         Ok(Outcome::Ended)
-    }
-
-    pub(super) fn waitpid(&mut self, &[pid, place, options, ..]: &[u64; 6]) -> Result {
-        self.wait4(&[pid, place, options, 0, 0, 0])
-    }
-
-    pub(super) fn wait4(&mut self, &[pid, place, options, usage, ..]: &[u64; 6]) -> Result {
-        let (wanted, options) = (pid as i32, options as u32);
-        let me = self.process();
-        let (my_pid, my_group) = (me.pid, me.group);
-        let is_wanted = |pid: u32, group: u32| match wanted {
-            -1 => true,
-            0 => group == my_group,
-            1.. => pid == wanted as u32,
-            _ => group == wanted.unsigned_abs(),
-        };
-        let mut any = false;
-        let mut found = None;
-        for (number, process) in self.processes.iter_mut().enumerate() {
-            let Some(process) = process else { continue };
-            if process.parent != my_pid || !is_wanted(process.pid, process.group) {
-                continue;
-            }
-            any = true;
-            if let Some(end) = process.end {
-                found = Some((number, process.pid, end.status(), true));
-                break;
-            }
-            if process.start_is_news && options & WCONTINUED != 0 {
-                process.start_is_news = false;
-                found = Some((number, process.pid, CONTINUED, false));
-                break;
-            }
-            if let Some(signal) = process.stopped.filter(|_| process.stop_is_news && options & WUNTRACED != 0) {
-                process.stop_is_news = false;
-                found = Some((number, process.pid, u32::from(signal) << 8 | 0x7f, false));
-                break;
-            }
-        }
-        let Some((number, pid, status, ended)) = found else {
-            return match () {
-                () if !any => Err(Errno::ECHILD),
-                () if options & WNOHANG != 0 => Ok(Outcome::Done(0)),
-                () => Ok(Outcome::Wait(Channel::Child(my_pid))),
-            };
-        };
-        if place != 0 {
-            self.user().write(place, &status.to_le_bytes())?;
-        }
-        if usage != 0 {
-            self.put_usage(usage)?;
-        }
-        if ended {
-            self.bury(number);
-        }
-        Ok(Outcome::Done(pid.into()))
     }
 
     /// What a resource is limited to: the stack, descriptors; the rest is not.

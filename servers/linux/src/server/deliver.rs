@@ -14,10 +14,10 @@ use crate::process::{Channel, End};
 use crate::signal::{Action, Deed, Frame, Occasion, Set, deed};
 
 /// `si_code` of what a parent hears of a child: it exited, a signal ended it, it stopped, it went on.
-pub(super) const EXITED: i32 = 1;
-pub(super) const KILLED: i32 = 2;
-const STOPPED: i32 = 5;
-const WENT_ON: i32 = 6;
+pub(crate) const EXITED: i32 = 1;
+pub(crate) const KILLED: i32 = 2;
+pub(crate) const STOPPED: i32 = 5;
+pub(crate) const WENT_ON: i32 = 6;
 /// Bytes of the instructions that make a system call.
 const CALL_LENGTH: u64 = 2;
 

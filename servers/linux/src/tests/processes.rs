@@ -1,9 +1,9 @@
 //! Processes: forks, waits, other programs, ends.
 
-use linux_raw_sys::general::{SIGKILL, WNOHANG};
+use linux_raw_sys::general::{SIGCHLD, SIGKILL, WEXITED, WNOHANG, WNOWAIT};
 use syscalls::Errno;
 
-use super::both;
+use super::{Scene, both};
 use crate::arch::Arch;
 use crate::process::End;
 use crate::server::Answer;
@@ -150,5 +150,37 @@ fn threads_have_segments_of_their_own_and_children_inherit_them() {
         };
         assert_eq!(scene.done(1, "fork", &[]), 2);
         assert_eq!([1, 2].map(|badge| scene.server.machine.tls_of(badge)), [expected; 2]);
+    });
+}
+
+#[test]
+fn waitid_tells_what_happened_and_may_leave_it() {
+    const ALL: u64 = 0;
+    const PID: u64 = 1;
+    both(|mut scene| {
+        let place = scene.memory();
+        let [ends, keeps, at_once] = [WEXITED, WNOWAIT, WNOHANG].map(u64::from);
+        scene.fails(1, "waitid", &[ALL, 0, place, ends, 0], Errno::ECHILD);
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        for options in [0, at_once, ends | 1 << 20] {
+            scene.fails(1, "waitid", &[ALL, 0, place, options, 0], Errno::EINVAL);
+        }
+        scene.fails(1, "waitid", &[3, 2, place, ends, 0], Errno::EINVAL);
+        scene.fails(1, "waitid", &[PID, 3, place, ends, 0], Errno::ECHILD);
+        let word = scene.arch.word() as u32;
+        let second = 12_u32.next_multiple_of(word) as u64;
+        let told = |scene: &mut Scene| [0, 8, second, second + 4, second + 8].map(|at| scene.number(1, at));
+        assert_eq!(scene.done(1, "waitid", &[ALL, 0, place, ends | at_once, 0]), 0);
+        assert_eq!(told(&mut scene), [0; 5]);
+        assert_eq!(scene.call(1, "waitid", &[PID, 2, place, ends | keeps, 0]), Answer::Keep);
+        scene.call(2, "exit_group", &[7]);
+        assert_eq!(told(&mut scene), [SIGCHLD, 1, 2, 0, 7]);
+        assert_eq!(scene.done(1, "waitid", &[ALL, 0, place, ends, 0]), 0, "it was left");
+        assert_eq!(told(&mut scene), [SIGCHLD, 1, 2, 0, 7]);
+        scene.fails(1, "waitid", &[ALL, 0, place, ends, 0], Errno::ECHILD);
+        assert_eq!(scene.done(1, "fork", &[]), 3);
+        assert_eq!(scene.done(1, "kill", &[3, SIGKILL.into()]), 0);
+        assert_eq!(scene.done(1, "waitid", &[ALL, 0, 0, ends, 0]), 0, "who wants to know nothing");
+        scene.fails(1, "waitid", &[ALL, 0, place, ends, 0], Errno::ECHILD);
     });
 }
