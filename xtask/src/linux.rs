@@ -117,6 +117,7 @@ pub fn main(arguments: Arguments) -> Result<ExitCode> {
         return try_lines(&arguments, &emulator, collection(&workspace)?.only(filter)?);
     }
     let job = arguments.job(&workspace)?;
+    let program = arguments.program.first().map_or(SHELL, String::as_str).to_owned();
     let mut config = settings(job.config()?, &arguments.config, &emulator)?;
     if let Emulator::Qemu(machine) = &mut emulator
         && let Some(disk) = &mut machine.disk
@@ -139,7 +140,7 @@ pub fn main(arguments: Arguments) -> Result<ExitCode> {
         streams.finish();
         report?
     };
-    Ok(tell(&report))
+    Ok(tell(&report, &program))
 }
 
 /// Says of each line what came of it; the status is 0 if all did as on Linux.
@@ -166,10 +167,10 @@ fn try_lines(arguments: &Arguments, emulator: &Emulator, collection: Collection)
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn tell(report: &Report) -> ExitCode {
+fn tell(report: &Report, program: &str) -> ExitCode {
     let (status, line) = status(report);
     if let Some(line) = line {
-        eprintln!("linux: {line}{}", report.mark());
+        eprintln!("linux: {program}: {line}{}", report.mark());
     }
     ExitCode::from(status)
 }

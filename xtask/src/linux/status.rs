@@ -36,6 +36,9 @@ pub fn of(report: &Report) -> (u8, Option<String>) {
     match end(report) {
         Ok(end) => {
             let line = match end {
+                LinuxEnd::Refused(NO_ENTRY, reason) => Some(format!(
+                    "{reason}: the program, or the interpreter that it names; what is dynamically linked needs its own in the tree"
+                )),
                 LinuxEnd::Refused(_, reason) => Some(reason.clone()),
                 LinuxEnd::Overtime(seconds) => Some(format!("still running after {seconds} s")),
                 LinuxEnd::Signal(number) => Some(format!("ended by signal {number}")),
@@ -46,7 +49,9 @@ pub fn of(report: &Report) -> (u8, Option<String>) {
         }
         Err(error) => {
             let late = matches!(report.ending, Ending::TimedOut { .. });
-            (if late { OVERTIME } else { FAILED }, Some(format!("{error:#}")))
+            let text = format!("{error:#}");
+            let hint = if text.contains("NoMemory") { "; --memory gives the machine more" } else { "" };
+            (if late { OVERTIME } else { FAILED }, Some(text + hint))
         }
     }
 }
@@ -105,5 +110,13 @@ mod tests {
         let ending = Ending::Exit(lilliput_abi::boot::exit::FAILURE);
         let (_, line) = of(&Report { records: Vec::new(), ending, last_lines, quoted: Vec::new() });
         assert!(line.unwrap().contains("no scenario linux"));
+    }
+
+    #[test]
+    fn who_has_too_little_memory_is_told_where_there_is_more() {
+        let last_lines = VecDeque::from(["root: a factory: NoMemory".to_owned()]);
+        let ending = Ending::Exit(lilliput_abi::boot::exit::FAILURE);
+        let (_, line) = of(&Report { records: Vec::new(), ending, last_lines, quoted: Vec::new() });
+        assert!(line.unwrap().contains("--memory"));
     }
 }
