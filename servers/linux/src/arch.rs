@@ -13,6 +13,10 @@ pub enum Arch {
     Amd64 = lilliput_abi::foreign::RAX as isize,
 }
 
+/// RDX, among a thread's registers: see [`register`].
+pub const DX: u64 = register::BX + 2;
+/// RDI.
+pub const DI: u64 = register::SI + 1;
 /// How many registers a thread has, in the order of [`register`].
 pub const REGISTERS: usize = 18;
 

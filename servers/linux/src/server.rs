@@ -268,6 +268,10 @@ impl<M: Machine> Server<M> {
                 _ if code & 16 != 0 => Access::Execute,
                 _ => Access::Read,
             };
+            if access == Access::Execute && self.call_at(address).is_some() {
+                let answer = self.go_on(me, None);
+                return self.settle(me, answer);
+            }
             match self.bring_at_any_price(me, address, access) {
                 Ok(()) => {
                     let answer = self.go_on(me, None);

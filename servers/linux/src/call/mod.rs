@@ -25,6 +25,7 @@ mod terminal;
 mod threads;
 mod time;
 mod transfer;
+mod vsyscall;
 mod wait;
 mod watch;
 

@@ -47,11 +47,17 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Done(seconds))
     }
 
-    pub(super) fn gettimeofday(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+    pub(super) fn gettimeofday(&mut self, &[place, zone, ..]: &[u64; 6]) -> Result {
         let now = self.wall_clock();
         let width = self.thread().arch.word() as usize;
         let (seconds, rest) = ((now / SECOND).to_le_bytes(), (now % SECOND / 1000).to_le_bytes());
-        self.user().write(place, &[&seconds[..width], &rest[..width]].concat()).map(|()| Outcome::Done(0))
+        if place != 0 {
+            self.user().write(place, &[&seconds[..width], &rest[..width]].concat())?;
+        }
+        if zone != 0 {
+            self.user().write(zone, &[0; 8])?;
+        }
+        Ok(Outcome::Done(0))
     }
 
     pub(super) fn clock_gettime(&mut self, &[clock, place, ..]: &[u64; 6]) -> Result {

@@ -9,13 +9,11 @@ use lilliput_abi::object::register::{AX, BX, FLAGS, IP, R8, SI, SP};
 use linux_raw_sys::general::{SA_ONSTACK, SA_RESTORER, SA_SIGINFO};
 
 use super::{Action, Set, vector};
-use crate::arch::{Arch, Registers};
+use crate::arch::{Arch, DI, DX, Registers};
 use crate::machine::Vector;
 use crate::program::vdso;
 
 const CX: u64 = BX + 1;
-const DX: u64 = BX + 2;
-const DI: u64 = SI + 1;
 const BP: u64 = SI + 2;
 
 /// Below the stack pointer a 64-bit function may keep something.

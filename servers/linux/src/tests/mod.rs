@@ -14,6 +14,7 @@ mod sharing;
 mod signals;
 mod sockets;
 mod threads;
+mod vsyscall;
 mod ways;
 
 use std::vec::Vec;
