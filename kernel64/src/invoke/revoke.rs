@@ -60,8 +60,7 @@ pub(super) fn delete(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
     if mine != 0 {
         return if is_over(kernel, this, mine) { Ok(DONE) } else { words(mine) };
     }
-    let machine = &mut kernel.machine;
-    let may_wait = machine.tasks[task].capabilities.named(place)?.rights().contains(Rights::RECEIVE);
+    let may_wait = kernel.machine.tasks[task].capabilities.named(place)?.rights().contains(Rights::RECEIVE);
     if may_wait && swept(kernel, this) {
         return words(0);
     }

@@ -101,7 +101,7 @@ impl<M: Machine> Server<M> {
             let first = [signal, 0, code as u32].map(u32::to_le_bytes).concat();
             let second = [pid, 0, status].map(u32::to_le_bytes).concat();
             // Behind the first three is what has the size of a pointer.
-            let behind = place + u64::from(first.len() as u32).next_multiple_of(self.thread().arch.word());
+            let behind = place + (first.len() as u64).next_multiple_of(self.thread().arch.word());
             self.user().write(place, &first)?;
             self.user().write(behind, &second)?;
         }

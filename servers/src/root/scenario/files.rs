@@ -2,28 +2,17 @@
 
 use alloc::format;
 
-use lilliput_abi::object::kind::{HOST, SMALL, WIDE};
 use lilliput_abi::{Isolation, Rights};
 use lilliput_runtime::bench::files::{PAGES, address, by};
 use lilliput_runtime::bench::parameter;
 use lilliput_runtime::{Frames, Notification, Word, place, role};
 use lilliput_user64::Native;
 
-use super::watched::{CLIENT_PRIORITY, SERVER_PRIORITY, Stage, say_case};
+use super::watched::{CASES, CLIENT_PRIORITY, SERVER_PRIORITY, Stage, say_case};
 use crate::FACTORY;
 use crate::failure::{Failure, context};
 use crate::output::say;
 use crate::supervisor::{Id, Supervisor};
-
-/// Kinds of client and server, and how small ones are confined.
-const CASES: [(u64, u64, Isolation); 6] = [
-    (SMALL, SMALL, Isolation::Segment),
-    (SMALL, SMALL, Isolation::Page),
-    (SMALL, SMALL, Isolation::PageUntagged),
-    (SMALL, HOST, Isolation::Segment),
-    (SMALL, WIDE, Isolation::Segment),
-    (WIDE, WIDE, Isolation::Page),
-];
 
 /// Goes through all cases.
 pub fn run(supervisor: &mut Supervisor) -> Result<(), Failure> {

@@ -2,27 +2,18 @@
 
 use alloc::format;
 
-use lilliput_abi::object::kind::{HOST, SMALL, WIDE};
+use lilliput_abi::object::kind::{HOST, WIDE};
 use lilliput_abi::{Isolation, Rights};
 use lilliput_runtime::bench::split::{FACTORY as ITS_FACTORY, by};
 use lilliput_runtime::bench::{bulk, parameter};
 use lilliput_runtime::{Word, place, role};
 
-use super::watched::{CLIENT_PRIORITY, SERVER_PRIORITY, Stage, say_case};
+use super::watched::{CASES, CLIENT_PRIORITY, SERVER_PRIORITY, Stage, say_case};
 use crate::FACTORY;
 use crate::failure::{Failure, context};
 use crate::output::say;
 use crate::supervisor::{Id, Supervisor};
 
-/// Kinds of the client and of its servers, and how small ones are confined.
-const CASES: [(u64, u64, Isolation); 6] = [
-    (SMALL, SMALL, Isolation::Segment),
-    (SMALL, SMALL, Isolation::Page),
-    (SMALL, SMALL, Isolation::PageUntagged),
-    (SMALL, HOST, Isolation::Segment),
-    (SMALL, WIDE, Isolation::Segment),
-    (WIDE, WIDE, Isolation::Page),
-];
 /// Frames and objects that a case may have.
 const FRAMES: usize = 64;
 const OBJECTS: usize = 16;

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use lilliput_abi::object::kind::{self, HOST, SMALL};
+use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_runtime::bench::bulk;
 use lilliput_runtime::mark::{self, Mark};
@@ -21,6 +21,16 @@ use crate::supervisor::{Ending, Id, Supervisor};
 pub const SERVER_PRIORITY: u8 = 30;
 /// The client's.
 pub const CLIENT_PRIORITY: u8 = 28;
+
+/// The usual cases: kinds of client and server, and how small ones are confined.
+pub const CASES: [(u64, u64, Isolation); 6] = [
+    (SMALL, SMALL, Isolation::Segment),
+    (SMALL, SMALL, Isolation::Page),
+    (SMALL, SMALL, Isolation::PageUntagged),
+    (SMALL, HOST, Isolation::Segment),
+    (SMALL, WIDE, Isolation::Segment),
+    (WIDE, WIDE, Isolation::Page),
+];
 
 /// The tasks of a case, and what was made for it.
 pub struct Stage {

@@ -31,12 +31,12 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits {
-    in_place: [1875, 1875, 1875],
-    elsewhere: [3200, 6100, 0],
-    large: [13_600, 17_500, 147_000],
-    back: [26_000, 28_000, 118_000],
-    mode: [12_500, 14_000, 70_000],
-    compaction: [3300, 7100, 0],
+    in_place: [1650, 1650, 1650],
+    elsewhere: [2750, 4120, 0],
+    large: [7450, 8600, 58_100],
+    back: [11_100, 12_400, 65_600],
+    mode: [6650, 7750, 55_700],
+    compaction: [2850, 4800, 0],
 };
 
 /// Measures all of them, in both ways to be confined.
