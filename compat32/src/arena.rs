@@ -2,7 +2,7 @@
 //!
 //! A space in `segment` mode has its pages in the arena's root. One in `page` mode has a root of its own that
 //! maps its slot alone below 4 GiB and shares all other top-level entries with the arena's: the host's, so that
-//! the host runs on any of these roots, and the kernel's. So the page-table entries of a slot stand in exactly one root.
+//! the host runs on any of these roots, and the kernel's. An arena may share the host of another in the same way. So the page-table entries of a slot stand in exactly one root.
 //! A large task is one in `page` mode that needs no slot among the others, since nobody else is in its root.
 //!
 //! Nothing here flushes a TLB or writes CR3: see [`lilliput_core::paging`].
@@ -27,7 +27,7 @@ mod tests;
 
 pub use relocation::{PaidMemory, Place, Relocation, Wanted};
 
-/// The top-level entry of the host. It is made with the arena and never changes, so that roots share it for good.
+/// The top-level entry of the host. It is made with the arena that has the host and never changes, so that roots share it for good.
 const HOST_P4: usize = (HOST_START >> 39) as usize;
 
 /// The addresses that a host can map: what is below its one top-level entry.
@@ -75,6 +75,8 @@ pub struct PlacedSpace {
 #[derive(Debug)]
 pub struct Arena {
     root: Frame,
+    /// Whether its host is another arena's, whose tables that one frees.
+    shares_host: bool,
     slots: SlotMap,
     /// Spaces made so far: gives the next one its colour.
     created: u32,
@@ -86,15 +88,21 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// An arena without spaces. The kernel's half comes from any root: it is the same in all.
-    pub fn new(memory: &mut impl TableMemory, kernel_root: Frame) -> Result<Self, Error> {
+    /// An arena without spaces. The kernel's half comes from any root: it is the same in all. The host is that of the arena whose root is given, which MUST
+    /// outlive this one, or is none yet.
+    pub fn new(memory: &mut impl TableMemory, kernel_root: Frame, host_root: Option<Frame>) -> Result<Self, Error> {
         let root = memory.allocate_table().ok_or(Error::NoMemory)?;
-        if paging::make_p4(memory, root, HOST_P4).is_err() {
-            memory.free_table(root);
-            return Err(Error::NoMemory);
+        match host_root {
+            Some(other) => paging::share_p4(memory, other, root, HOST_P4..HOST_P4 + 1),
+            None if paging::make_p4(memory, root, HOST_P4).is_err() => {
+                memory.free_table(root);
+                return Err(Error::NoMemory);
+            }
+            None => {}
         }
         paging::share_p4(memory, kernel_root, root, UPPER_HALF..ENTRIES);
-        Ok(Self { root, slots: SlotMap::new(), created: 0, spaces: 0, segment_spaces: 0, domain: None })
+        let shares_host = host_root.is_some();
+        Ok(Self { root, shares_host, slots: SlotMap::new(), created: 0, spaces: 0, segment_spaces: 0, domain: None })
     }
 
     /// The root with the spaces in `segment` mode and the host.
@@ -201,6 +209,16 @@ impl Arena {
         self.finish_removal(memory, placed);
     }
 
+    /// All that is mapped in its root, with the tables there, for who takes it apart in steps: what is another's host stays. Afterwards [`Arena::destroy`] is due.
+    pub fn clearing(&self) -> Clearing {
+        Clearing::below(self.own())
+    }
+
+    /// The top-level entries of its root that are nobody else's.
+    const fn own(&self) -> Range<usize> {
+        if self.shares_host { SLOTS_P4 } else { 0..UPPER_HALF }
+    }
+
     /// Frees the arena's tables and its root, and tells of the host's pages. It must have no spaces.
     pub fn destroy(
         &mut self,
@@ -211,7 +229,7 @@ impl Arena {
             return Err(Error::Busy);
         }
         let mut tell = |leaf: Leaf| unmapped(leaf.address.as_u64(), leaf.frame);
-        paging::free_tables(memory, self.root, 0..UPPER_HALF, &mut tell);
+        paging::free_tables(memory, self.root, self.own(), &mut tell);
         drop_root(memory, self.root);
         Ok(())
     }

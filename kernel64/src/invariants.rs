@@ -111,11 +111,11 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     ensure(own == Descriptor::EMPTY || confined, "a thread's own segment beyond its space")?;
     check_local(kernel, this, thread)?;
 
-    let arena = tasks[thread.task].space.arena;
+    let arena = tasks[thread.task].space.host_arena;
     let is_host = thread.kind == Kind::Host;
     // A host that a 64-bit task went to has FS and GS of nobody, and ignores DS and ES.
     // The arena of a 64-bit one is that of the host whose guest was the thread that they were loaded for.
-    let at_home = if owner_kind == Kind::Wide { loaded.segments_arena } else { tasks[owner].space.arena };
+    let at_home = if owner_kind == Kind::Wide { loaded.segments_arena } else { tasks[owner].space.host_arena };
     let shared = is_host && (owner.is_none() || at_home == arena);
     ensure(owner == thread.task || shared, "segment registers of another task")?;
     // A null selector leaves the base at zero or as it was.

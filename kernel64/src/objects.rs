@@ -49,6 +49,8 @@ pub struct ArenaObject {
     pub arena: Option<Arena>,
     /// The task that is its host.
     pub host: Index<Task>,
+    /// The arena whose host serves its small tasks: itself, unless it was made to share another's.
+    pub host_arena: Index<ArenaObject>,
     /// What is left to take apart of it, once its end has begun.
     pub clearing: Option<Clearing>,
 }

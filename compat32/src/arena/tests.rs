@@ -46,7 +46,7 @@ fn arena() -> (Memory, Arena) {
     let mut memory = Memory { tables: BTreeMap::new(), next: 0x1000, budget: usize::MAX };
     let kernel = memory.allocate_table().unwrap();
     paging::map(&mut memory, kernel, VirtAddr::new(KERNEL), frame(1), PageTableFlags::GLOBAL).unwrap();
-    let arena = Arena::new(&mut memory, kernel).unwrap();
+    let arena = Arena::new(&mut memory, kernel, None).unwrap();
     (memory, arena)
 }
 
@@ -88,6 +88,41 @@ fn a_page_mode_root_maps_its_own_slot_and_what_is_shared() {
             assert_eq!(mapped(&mut memory, root, base), None);
         }
     }
+}
+
+#[test]
+fn an_arena_shares_the_host_of_another_and_frees_nothing_of_it() {
+    let (mut memory, mut first) = arena();
+    let before = memory.tables.len();
+    let flags = paging::user_flags(Rights::READ).unwrap();
+    let map = |memory: &mut Memory, page: u64| {
+        let address = VirtAddr::new(HOST_START + page * 0x4000_0000);
+        paging::map(memory, first.root(), address, frame(7 + page), flags).unwrap();
+    };
+    map(&mut memory, 0);
+    let kernel = first.root();
+    let mut second = Arena::new(&mut memory, kernel, Some(first.root())).unwrap();
+    // Tables that come later are shared as well.
+    map(&mut memory, 1);
+    let mapped_by_host = memory.tables.len() - 1;
+    let all: Vec<_> = [Isolation::Segment, Isolation::Page]
+        .map(|isolation| second.create_space(&mut memory, request(0x2_0000, isolation), ENFORCED, ENTRY).unwrap())
+        .into();
+    for root in [second.root(), all[1].root] {
+        for page in [0, 1] {
+            assert_eq!(mapped(&mut memory, root, HOST_START + page * 0x4000_0000), Some(frame(7 + page)));
+        }
+        assert_eq!(mapped(&mut memory, root, KERNEL), Some(frame(1)));
+    }
+    all.into_iter().for_each(|placed| second.remove_space(&mut memory, placed, &mut |_, _| {}));
+    let mut clearing = second.clearing();
+    while !clearing.step(&mut memory, second.root(), 3, &mut |_| panic!("a page of the host's")) {}
+    second.destroy(&mut memory, &mut |_, _| panic!("a page of the host's")).unwrap();
+    assert_eq!(memory.tables.len(), mapped_by_host);
+    assert_eq!(mapped(&mut memory, first.root(), HOST_START), Some(frame(7)));
+    let mut pages = Vec::new();
+    first.destroy(&mut memory, &mut |_, frame| pages.push(frame)).unwrap();
+    assert_eq!((pages, memory.tables.len()), ([frame(7), frame(8)].to_vec(), before - 2));
 }
 
 #[test]

@@ -108,7 +108,7 @@ methods! {
         CreateNotification = 2,
         /// A 64-bit task with a page table of its own: `() -> (capability)`
         CreateTask64 = 3,
-        /// An arena: `() -> (capability)`
+        /// An arena, with a host of its own or that of another: `(0 or arena) -> (capability)`
         CreateArena = 4,
         /// The host of an arena, which may have one: `(arena) -> (capability)`
         CreateHost = 5,

@@ -120,9 +120,9 @@ impl Thread {
     /// Nobody takes it over on the fast path, which loads no such segments, and its own gate is closed, since the path would leave them to
     /// whoever comes next. Only its host may have them, and answer it as it does any guest.
     #[inline(never)]
-    pub fn set_local(&mut self, local: Local, owns_root: bool) {
+    pub fn set_local(&mut self, local: Local, root: u8) {
         self.local = local;
-        self.set_peers(owns_root);
+        self.set_peers(root);
         self.set_gate(true);
     }
 }
@@ -199,19 +199,19 @@ mod tests {
     #[test]
     fn the_fast_path_has_no_way_to_it_nor_from_it() {
         let own = Local([1, 0]);
-        for (kind, owns_root) in [(Kind::Small, false), (Kind::Small, true), (Kind::Wide, true)] {
+        for (kind, root) in [(Kind::Small, 1), (Kind::Small, 0), (Kind::Wide, 0)] {
             let mut thread = Thread { kind, arena: 1, places: 7, obstacles: Obstacles::empty(), ..Thread::default() };
-            thread.set_peers(owns_root);
+            thread.set_peers(root);
             let plain = thread.class();
             thread.set_gate(true);
             assert_ne!(thread.gate, Gate::default());
-            thread.set_local(own, owns_root);
+            thread.set_local(own, root);
             assert_eq!(thread.gate, Gate::default());
             assert!(thread.class() > class(Kind::Small, LOCAL_ROOT - 1), "not any small one");
             assert!(![class(Kind::Wide, 0), thread.peers, plain].contains(&thread.class()));
             thread.set_gate(true);
             assert_eq!(thread.gate, Gate::default());
-            thread.set_local(Local::NONE, owns_root);
+            thread.set_local(Local::NONE, root);
             assert_eq!((thread.class(), thread.gate.places), (plain, 7));
         }
     }

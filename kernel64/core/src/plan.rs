@@ -14,11 +14,11 @@ use crate::thread::{Kind, Thread};
 pub struct Loaded {
     /// The task for which DS, ES, FS and GS were loaded last: their hidden parts may be used by nobody else.
     pub segments: Index<Task>,
-    /// The arena of that task; 0 for none.
+    /// The arena whose host serves that task; 0 for none.
     pub segments_arena: u32,
     /// CR3, as the threads of its owner state it.
     pub cr3: u64,
-    /// The arena that CR3 belongs to; 0 for none.
+    /// The arena whose host is in the root that CR3 names; 0 for none.
     pub arena: u32,
     /// What the GDT's user code slot holds.
     pub code_descriptor: u64,
@@ -90,7 +90,7 @@ pub struct Target {
     pub task: Index<Task>,
     /// CR3 that it wants.
     pub cr3: u64,
-    /// Its arena; 0 for none.
+    /// The arena whose host serves it, or is it; 0 for none.
     pub arena: u32,
     /// Its code descriptor.
     pub code_descriptor: u64,
@@ -112,8 +112,8 @@ impl SwitchPlan {
 
     /// Decides what to load.
     ///
-    /// A host runs on any root of its arena, and leaves the segment registers of its arena's small
-    /// tasks alone: 64-bit mode ignores DS and ES, and it is trusted with FS and GS (it can reach all of a
+    /// A host runs on any root that it is in, of its arena and of those that share it, and leaves the segment registers of the small tasks there
+    /// alone: 64-bit mode ignores DS and ES, and it is trusted with FS and GS (it can reach all of a
     /// client's memory anyway). Every other task gets segment registers that were loaded for it, and every thread its own.
     #[inline(always)]
     pub fn new(to: &Target, loaded: &Loaded) -> Self {
@@ -174,7 +174,8 @@ mod tests {
     }
 
     /// Two arenas, each with a host, two `segment` tasks on the arena's root and two `page` tasks on
-    /// roots of their own, and two 64-bit tasks. One of each two has threads with storage of their own, two beside one without.
+    /// roots of their own, and two 64-bit tasks. A third arena shares the host of the first, and has two `segment` tasks. One of each two has threads with storage
+    /// of their own, two beside one without.
     fn everybody() -> Vec<Target> {
         let mut all = vec![target(Kind::Wide, 1, 0x1000, 0, CODE64), target(Kind::Wide, 2, 0x2000, 0, CODE64)];
         for arena in 1..=2 {
@@ -186,6 +187,7 @@ mod tests {
                 all.push(target(Kind::Small, first + n, cr3, arena, 0x3200 + u64::from(n)));
             }
         }
+        all.extend([5, 6].map(|n| target(Kind::Small, 10 + n, 0x3_0000, 1, 0x3200 + u64::from(n - 4))));
         let with = all.iter().filter(|target| target.kind != Kind::Host && target.task.number() % 2 == 1);
         all.extend(with.flat_map(|&target| [1, 2].map(|number| with_storage(target, number))).collect::<Vec<_>>());
         all
@@ -323,6 +325,7 @@ mod tests {
             assert_eq!(SwitchPlan::new(small(12), &running), SwitchPlan { segments: Segments::All, root: false });
             assert_eq!(SwitchPlan::new(small(13), &running), SwitchPlan { segments: Segments::All, root: true });
             assert_eq!(SwitchPlan::new(small(21), &running), SwitchPlan { segments: Segments::All, root: true });
+            assert_eq!(SwitchPlan::new(small(15), &running), SwitchPlan { segments: Segments::All, root: true });
         }
     }
 }

@@ -15,10 +15,12 @@ use crate::thread::{Kind, Thread};
 /// What a task is confined to: its page-table root, and which linear addresses of it are its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Space {
-    /// CR3 while its threads run. For a host: its arena's root; any root of that arena does.
+    /// CR3 while its threads run. For a host: its arena's root; any root that it is in does.
     pub cr3: u64,
     /// Its arena; 0 for none.
     pub arena: u32,
+    /// The arena whose host serves it: its own, or the one that this shares the host of; 0 for none.
+    pub host_arena: u32,
     /// Linear address of its address zero.
     pub base: u64,
     /// Bytes of addresses that it has, from its address zero.
@@ -34,6 +36,11 @@ pub struct Space {
 }
 
 impl Space {
+    /// The arena whose root it is in, for the threads of the task; 0 if it has one of its own. There are fewer arenas than a byte counts.
+    pub const fn shared_root(&self) -> u8 {
+        if self.owns_root { 0 } else { self.arena as u8 }
+    }
+
     /// The root's frame.
     pub const fn root(&self) -> Frame {
         root_of(self.cr3)

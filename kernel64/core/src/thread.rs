@@ -127,11 +127,11 @@ pub struct Thread {
     /// Class of those to whom the fast path has its shortest way: for a small thread the small ones on the same root, for a 64-bit one
     /// its like. See [`Thread::set_peers`].
     pub peers: u32,
-    /// Class of the host of its arena.
+    /// Class of the host that serves its arena.
     pub host_peer: u32,
     /// The thread that waits for this one's answer.
     pub caller: Index<Thread>,
-    /// Instead of [`Thread::caller`], for a host: a small thread of its arena that waits for its answer, whose root and segments are what the CPU
+    /// Instead of [`Thread::caller`], for a host: a small thread that it serves and that waits for its answer, whose root and segments are what the CPU
     /// has loaded, and whom nobody who is ready outranks.
     pub guest: Index<Thread>,
     /// The thread whose answer this one waits for, if that has it as its caller or guest; else it means nothing.
@@ -160,7 +160,7 @@ pub struct Thread {
     pub priority: u8,
     /// Whether its turn was over while a server of a higher priority worked for it: it goes behind its equals when it is back.
     pub late: bool,
-    /// Its arena; 0 for none.
+    /// The arena whose host serves it, or whose host it is part of; 0 for none. It may be in another one that shares that host.
     pub arena: u8,
     /// For a small thread the linear address of its address zero.
     pub base: u32,
@@ -247,18 +247,16 @@ impl Thread {
         u32::from_le_bytes([self.root, self.kind as u8, self.obstacles.bits(), self.cpu])
     }
 
-    /// Notes whom the fast path reaches how: after a change of kind, arena, root or segments of its own.
+    /// Notes whom the fast path reaches how: after a change of kind, arena, root or segments of its own. `root` is
+    /// [`Space::shared_root`](crate::task::Space::shared_root).
     ///
-    /// Of small threads those that have their arena's root and those that have one of their own both reach the host, which runs on any
-    /// of these.
-    pub const fn set_peers(&mut self, owns_root: bool) {
-        self.root = match owns_root {
-            _ if !self.local.is_none() => LOCAL_ROOT,
-            true => 0,
-            false => self.arena,
-        };
+    /// Small threads all reach the host that serves their arena, whether they have that arena's root, one of another arena with the same host, or
+    /// one of their own: it runs on any of these.
+    pub const fn set_peers(&mut self, root: u8) {
+        let has_own = !self.local.is_none();
+        self.root = if has_own { LOCAL_ROOT } else { root };
         self.peers = match self.kind {
-            Kind::Small if owns_root || !self.local.is_none() => NO_CLASS,
+            Kind::Small if root == 0 || has_own => NO_CLASS,
             Kind::Small => class(Kind::Small, self.root),
             Kind::Host => NO_CLASS,
             Kind::Wide => class(Kind::Wide, 0),

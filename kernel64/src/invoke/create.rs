@@ -41,25 +41,45 @@ pub enum NewTask {
     },
 }
 
-/// An arena without host or tasks, charged to a factory as one of its arenas.
-pub fn new_arena(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Index<ArenaObject>, Error> {
+/// An arena without tasks, charged to a factory as one of its arenas: without a host, or with that of another one, of which it shares all that the host maps. That
+/// one's factory is the same, or above: so it does not end before this one is about to.
+///
+/// # Errors
+/// `BadArgument` where the other one's host is another's itself, or its factory elsewhere; `NoMemory`.
+#[inline(never)]
+pub fn new_arena(
+    kernel: &mut Kernel,
+    factory: Index<Factory>,
+    host_of: Option<Index<ArenaObject>>,
+) -> Result<Index<ArenaObject>, Error> {
+    if let Some(other) = host_of {
+        let ArenaObject { host_arena, header, .. } = kernel.arenas[other];
+        if host_arena != other || !kernel.factories.is_within(factory.number(), Index::new(header.factory)) {
+            return Err(Error::BadArgument);
+        }
+    }
     kernel.factories[factory].arenas.charge(1)?;
-    let made = insert_arena(kernel, factory);
+    let made = insert_arena(kernel, factory, host_of);
     if made.is_err() {
         kernel.factories[factory].arenas.refund(1);
     }
     made
 }
 
-fn insert_arena(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Index<ArenaObject>, Error> {
+fn insert_arena(
+    kernel: &mut Kernel,
+    factory: Index<Factory>,
+    host_of: Option<Index<ArenaObject>>,
+) -> Result<Index<ArenaObject>, Error> {
     let index = kernel.arenas.insert(factory.number(), ArenaObject::default()).ok_or(Error::NoMemory)?;
     let kernel_root = kernel.facts.kernel_root;
-    match Arena::new(&mut kernel.memory(factory), kernel_root) {
+    let host_root = host_of.and_then(|other| kernel.arenas[other].arena.as_ref()).map(Arena::root);
+    match Arena::new(&mut kernel.memory(factory), kernel_root, host_root) {
         Ok(arena) => {
             let cr3 = kernel.pcids.tag(arena.root().start().as_u64());
+            let host_arena = host_of.unwrap_or(index);
             let object = &mut kernel.arenas[index];
-            object.cr3 = cr3;
-            object.arena = Some(arena);
+            (object.cr3, object.arena, object.host_arena) = (cr3, Some(arena), host_arena);
             Ok(index)
         }
         Err(error) => {
@@ -122,13 +142,14 @@ fn wide_space(kernel: &mut Kernel, factory: Index<Factory>) -> Result<Space, Err
 
 fn host_space(kernel: &mut Kernel, arena: Index<ArenaObject>, host: Index<Task>) -> Result<Space, Error> {
     let object = &mut kernel.arenas[arena];
-    if !object.host.is_none() {
+    if !object.host.is_none() || object.host_arena != arena {
         return Err(Error::Occupied);
     }
     object.host = host;
     Ok(Space {
         cr3: object.cr3,
         arena: arena.number(),
+        host_arena: arena.number(),
         size: HOST_END,
         code_descriptor: Descriptor::USER_CODE64.0,
         data_descriptor: Descriptor::USER_DATA64.0,
@@ -164,7 +185,7 @@ fn small_space(
         Isolation::Segment | Isolation::Auto => object.cr3,
     };
     kernel.placed[task.number() as usize] = Some(placed);
-    Ok(space::describe(&placed, arena, cr3))
+    Ok(space::describe(&placed, [arena, object.host_arena], cr3))
 }
 
 /// A thread that has not started.
@@ -197,13 +218,13 @@ pub fn new_thread(
         base: space.base as u32,
         cr3: space.cr3,
         // There are fewer arenas than that.
-        arena: space.arena as u8,
+        arena: space.host_arena as u8,
         task,
         kind,
         priority,
         ..Thread::default()
     };
-    thread.set_peers(space.owns_root);
+    thread.set_peers(space.shared_root());
     let index = machine.threads.insert(factory.number(), thread).ok_or(Error::NoMemory)?;
     machine.join(index);
     Ok(index)

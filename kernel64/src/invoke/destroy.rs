@@ -103,7 +103,9 @@ fn step(
             end_ports(kernel, ports)
         }
         Some(ObjectType::Arena) => {
-            let arena = retire(&mut kernel.arenas, capability, |arenas, at| arenas[at].is_used())?;
+            let arena = retire(&mut kernel.arenas, capability, |arenas, at| {
+                arenas[at].is_used() || arenas.iter().any(|other| other != at && arenas[other].host_arena == at)
+            })?;
             end_arena(kernel, this, arena)
         }
         Some(ObjectType::Factory) => {
@@ -330,7 +332,8 @@ pub(super) fn load_kernel_root(kernel: &Kernel, this: &mut PerCpu) {
 
 /// A step of the end of an arena that has neither host nor tasks.
 pub(super) fn end_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<ArenaObject>) -> bool {
-    if this.cpu.loaded.arena == index.number() {
+    // The host of another may be running on its root.
+    if this.cpu.loaded.arena == index.number() || this.cpu.loaded.cr3 == kernel.arenas[index].cr3 {
         load_kernel_root(kernel, this);
     }
     let Kernel { arenas, factories, frames, .. } = kernel;
@@ -338,7 +341,7 @@ pub(super) fn end_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<Are
     let (cr3, header) = (*cr3, *header);
     let mut memory = Charged { frames, quota: &mut factories[Index::new(header.factory)].frames };
     if let Some(arena) = arena {
-        let clearing = clearing.get_or_insert_with(|| Clearing::below(0..UPPER_HALF));
+        let clearing = clearing.get_or_insert_with(|| arena.clearing());
         let cleared = clearing.step(&mut memory, arena.root(), ENTRIES_CLEARED, &mut |_| {});
         // The host's tables were in all roots of the arena.
         tlb::flush_all();

@@ -84,7 +84,11 @@ fn create(
             Ok((full(&kernel.frame_sets, frames), second))
         }
         FactoryMethod::CreateArena => {
-            let arena = new_arena(kernel, factory)?;
+            let host_of = match call.words[0] {
+                0 => None,
+                _ => Some(object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?),
+            };
+            let arena = new_arena(kernel, factory, host_of)?;
             plain(full(&kernel.arenas, arena))
         }
         FactoryMethod::CreateThread => {

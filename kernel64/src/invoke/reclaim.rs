@@ -233,7 +233,10 @@ fn unmap(kernel: &mut Kernel, _: &mut PerCpu, of: Index<Factory>, at: &mut Endin
 fn root(kernel: &Kernel, number: u32, arenas: u32) -> Option<(Frame, u64)> {
     if number < arenas {
         let arena = kernel.arenas.among(number..number + 1).next()?;
-        return Some((kernel.arenas[arena].arena.as_ref()?.root(), PAGES_OF_HALF));
+        let ArenaObject { arena: found, host_arena, .. } = &kernel.arenas[arena];
+        // A host that it shares is looked at in the root of its own arena.
+        let pages = if *host_arena == arena { PAGES_OF_HALF } else { PAGES_OF_SMALL };
+        return Some((found.as_ref()?.root(), pages));
     }
     let task = kernel.machine.tasks.among(number - arenas..number - arenas + 1).next()?;
     let Task { kind, space, .. } = &kernel.machine.tasks[task];

@@ -104,12 +104,13 @@ pub(super) fn mark(isolation: Isolation, policy: Policy) {
     }
 }
 
-/// A placed space as its task has it.
-pub(super) fn describe(placed: &PlacedSpace, arena: Index<ArenaObject>, cr3: u64) -> Space {
+/// A placed space as its task has it, in an arena that the host of the second one serves.
+pub(super) fn describe(placed: &PlacedSpace, [arena, host_arena]: [Index<ArenaObject>; 2], cr3: u64) -> Space {
     let space = placed.space;
     Space {
         cr3,
         arena: arena.number(),
+        host_arena: host_arena.number(),
         base: space.base(),
         size: space.size(),
         isolation: Some(placed.isolation),
@@ -202,7 +203,8 @@ fn relocate(
     }
     mark(becomes.isolation, policy(&kernel.facts));
     kernel.placed[task.number() as usize] = Some(becomes);
-    adopt(kernel, this, task, describe(&becomes, to, cr3));
+    let host_arena = kernel.arenas[to].host_arena;
+    adopt(kernel, this, task, describe(&becomes, [to, host_arena], cr3));
     Ok(())
 }
 
@@ -228,7 +230,8 @@ fn shrink(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, size: u64) 
     let done = arena.shrink_step(&mut memory, &mut becomes, size, ENTRIES_CLEARED, &mut forget(frame_sets, frames))?;
     tlb::flush(this, cr3);
     kernel.placed[task.number() as usize] = Some(becomes);
-    adopt(kernel, this, task, describe(&becomes, index, cr3));
+    let host_arena = kernel.arenas[index].host_arena;
+    adopt(kernel, this, task, describe(&becomes, [index, host_arena], cr3));
     Ok(done)
 }
 
@@ -237,20 +240,20 @@ fn shrink(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, size: u64) 
 fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space) {
     let machine = &mut kernel.machine;
     let old = core::mem::replace(&mut machine.tasks[task].space, space);
-    let has_other_peers = (old.arena, old.owns_root) != (space.arena, space.owns_root);
+    let has_other_peers = (old.host_arena, old.shared_root()) != (space.host_arena, space.shared_root());
     let mut next = machine.tasks[task].threads;
     while let Some(index) = next.some() {
         let thread = &mut machine.threads[index];
         (thread.code_descriptor, thread.data_descriptor) = (space.code_descriptor, space.data_descriptor);
         // There are fewer arenas than that.
         thread.base = space.base as u32;
-        (thread.cr3, thread.arena) = (space.cr3, space.arena as u8);
+        (thread.cr3, thread.arena) = (space.cr3, space.host_arena as u8);
         let storage = thread.local.storage();
         if !storage.is_none() {
             let below = Descriptor(thread.local.descriptor(Kind::Small)).is_below();
-            thread.set_local(local(&space, storage, below), space.owns_root);
+            thread.set_local(local(&space, storage, below), space.shared_root());
         } else if has_other_peers {
-            thread.set_peers(space.owns_root);
+            thread.set_peers(space.shared_root());
         }
         next = thread.sibling;
     }

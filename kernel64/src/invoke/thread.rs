@@ -168,7 +168,7 @@ fn set_tls(kernel: &mut Kernel, thread: Index<Thread>, first: u64, second: u64) 
         Kind::Small if first >= space.size => return Err(Error::BadAddress),
         Kind::Small => local(space, Storage::new(first, second)?, false),
     };
-    thread.set_local(local, space.owns_root);
+    thread.set_local(local, space.shared_root());
     Ok(DONE)
 }
 

@@ -1,6 +1,6 @@
 //! Where 32-bit processes are: in the server's own arena as long as that has room, then in further ones, which are there while somebody is.
 //!
-//! A process of a further arena is served by the general path, with a change of root either way.
+//! Those share the server's host half, so that it makes no difference where a process is.
 
 use alloc::vec::Vec;
 
@@ -61,7 +61,7 @@ impl Arenas {
                 }
             }
         }
-        let arena = self.maker.create_arena()?;
+        let arena = self.maker.create_arena_beside(Arena::at(ARENA))?;
         let task = make(arena).inspect_err(|_| self.end(arena))?;
         let place = self.further.iter().position(Option::is_none).unwrap_or_else(|| {
             self.further.push(None);

@@ -95,7 +95,7 @@ impl World {
         let mut memory = Memory { tables: BTreeMap::new(), next: 0x1000, quota: [u64::MAX; PAYERS], used: [0; PAYERS] };
         memory.tables.insert(1, Box::new(PageTable::new()));
         let arenas = [0, 1].map(|n| {
-            let arena = Arena::new(&mut Paid(&mut memory, n), frame(1)).unwrap();
+            let arena = Arena::new(&mut Paid(&mut memory, n), frame(1), None).unwrap();
             let flags = user_flags(Rights::READ).unwrap();
             let host = VirtAddr::new(HOST_START);
             paging::map(&mut Paid(&mut memory, n), arena.root(), host, frame(700 + n as u64), flags).unwrap();

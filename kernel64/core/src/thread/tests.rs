@@ -54,26 +54,26 @@ fn vector_state_is_loaded_without_bits_of_mxcsr_that_there_are_not() {
 /// What a fast path compares: another thread's class with its own peers.
 #[test]
 fn one_comparison_tells_whom_the_short_way_leads_to() {
-    let thread = |kind, arena, owns_root, obstacles| {
+    let thread = |kind, arena, root, obstacles| {
         let mut thread = Thread { kind, arena, obstacles, ..Thread::default() };
-        thread.set_peers(owns_root);
+        thread.set_peers(root);
         thread
     };
     let mut all = std::vec::Vec::new();
-    // A small thread without an arena has a root of its own, as a 64-bit one; a host never.
-    let kinds = [(Kind::Small, 0, &[true][..]), (Kind::Small, 1, &[false, true]), (Kind::Small, 2, &[false, true])];
-    let others = [(Kind::Host, 1, &[false][..]), (Kind::Host, 2, &[false]), (Kind::Wide, 0, &[true])];
+    // A small thread without an arena has a root of its own (0), as a 64-bit one; a host never. Arena 3 shares the host of arena 1.
+    let kinds = [(Kind::Small, 0, &[0][..]), (Kind::Small, 1, &[1, 3, 0]), (Kind::Small, 2, &[2, 0])];
+    let others = [(Kind::Host, 1, &[1][..]), (Kind::Host, 2, &[2]), (Kind::Wide, 0, &[0])];
     for (kind, arena, roots) in kinds.into_iter().chain(others) {
-        for &owns_root in roots {
+        for &root in roots {
             let obstacles = (0..32).map(Obstacles::from_bits_retain);
-            all.extend(obstacles.map(|obstacles| (owns_root, thread(kind, arena, owns_root, obstacles))));
+            all.extend(obstacles.map(|obstacles| (root, thread(kind, arena, root, obstacles))));
         }
     }
-    for (owns_root, from) in &all {
-        for (to_owns_root, to) in &all {
+    for (root, from) in &all {
+        for (to_root, to) in &all {
             let plain = to.obstacles.is_empty();
             let short = match (from.kind, to.kind) {
-                (Kind::Small, Kind::Small) => !owns_root && !to_owns_root && from.arena == to.arena,
+                (Kind::Small, Kind::Small) => *root != 0 && root == to_root,
                 (Kind::Wide, Kind::Wide) => true,
                 _ => false,
             };

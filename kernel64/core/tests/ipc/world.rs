@@ -303,7 +303,7 @@ impl World {
         let arena = if kind == Kind::Wide { 0 } else { 1 };
         let budget = budget_of(budget, self.time.now() - name as u64);
         let mut thread = Thread { kind, arena, priority, task, budget, ..Thread::default() };
-        thread.set_peers(false);
+        thread.set_peers(thread.arena);
         let index = self.machine.threads.insert(1, thread).unwrap();
         self.machine.join(index);
         self.threads[name] = index;

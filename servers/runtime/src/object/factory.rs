@@ -68,6 +68,14 @@ impl<K: Invoke> Factory<K> {
         self.create(FactoryMethod::CreateArena, &[]).map(Arena::at)
     }
 
+    /// Makes an arena whose small tasks are served by the host of another one.
+    ///
+    /// # Errors
+    /// What the kernel says; [`Error::BadArgument`] if the host of that one is another's itself.
+    pub fn create_arena_beside(self, other: Arena<K>) -> Result<Arena<K>, Error> {
+        self.create(FactoryMethod::CreateArena, &[other.place() as Word]).map(Arena::at)
+    }
+
     /// Makes an arena's host.
     ///
     /// # Errors

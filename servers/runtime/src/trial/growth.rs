@@ -22,7 +22,7 @@ const END: Word = SMALL_SIZE as Word;
 /// Many time slices, in rounds of doing nothing.
 const LONG: u32 = 200_000_000;
 
-fn own<K: Machine>() -> Result<TaskInfo, Error> {
+pub(super) fn own<K: Machine>() -> Result<TaskInfo, Error> {
     kit::task::<K>().info()
 }
 
@@ -56,7 +56,7 @@ impl<K: Machine, const N: usize> Blockers<K, N> {
 }
 
 /// What a word of marked memory holds.
-const fn mark(address: Word) -> u32 {
+pub(super) const fn mark(address: Word) -> u32 {
     (address as u32).wrapping_mul(0x9e37_79b9) ^ 0x5eed_5eed
 }
 
@@ -68,7 +68,7 @@ fn write_marks<K: Machine>(start: Word, end: Word) {
     }
 }
 
-fn check_marks<K: Machine>(start: Word, end: Word) {
+pub(super) fn check_marks<K: Machine>(start: Word, end: Word) {
     for page in (start..end).step_by(PAGE) {
         for address in [page, page + PAGE - 4] {
             assert_eq!(K::peek(address), mark(address), "what was at {address:#x} is something else");
@@ -77,7 +77,7 @@ fn check_marks<K: Machine>(start: Word, end: Word) {
 }
 
 /// Maps and marks the scratch pages of the kit.
-fn mark_scratch<K: Machine>() -> Outcome {
+pub(super) fn mark_scratch<K: Machine>() -> Outcome {
     kit::task::<K>().map(kit::frames(), SCRATCH, 0, SCRATCH_PAGES, READ_WRITE)?;
     write_marks::<K>(SCRATCH, SCRATCH_END);
     Ok(())

@@ -175,6 +175,8 @@ pub const TRIALS: &[Trial] = &[
     alone("isolation-changes", NARROW),
     alone("large-and-back", NARROW),
     alone("another-arena", NARROW),
+    with("shared-host", NARROW, &[HOST]),
+    alone("shared-host-ends", BOTH),
     alone("moved-over-itself", NARROW),
     alone("compaction", NARROW),
     alone("segments-follow", NARROW),

@@ -25,6 +25,7 @@ mod objects;
 mod revoking;
 mod rights;
 mod schedule;
+mod shared;
 mod spaces;
 mod storage;
 mod time;
@@ -140,6 +141,8 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "isolation-changes" => growth::isolation_changes::<K>,
         "large-and-back" => growth::large_and_back::<K>,
         "another-arena" => growth::another_arena::<K>,
+        "shared-host" => shared::shared_host::<K>,
+        "shared-host-ends" => shared::shared_host_ends::<K>,
         "shrinking-unmaps" => growth::shrinking_unmaps::<K>,
         "moved-over-itself" => growth::moved_over_itself::<K>,
         "compaction" => growth::compaction::<K>,
