@@ -357,6 +357,10 @@ impl<M: Machine> Server<M> {
 
     /// Closes one; what nobody will receive any more.
     fn close_one(&mut self, open: Rc<Open>) -> Vec<Rc<Open>> {
+        if Rc::strong_count(&open) > 1 {
+            // Another descriptor has it: nothing that anybody waits for happened.
+            return Vec::new();
+        }
         match &open.node.kind {
             Kind::Pipe(pipe) => {
                 let number = pipe.number;
@@ -378,8 +382,7 @@ impl<M: Machine> Server<M> {
             Kind::Socket(socket) => {
                 let pipes = socket.pipes().into_iter().flatten().flatten().map(|pipe| pipe.number);
                 pipes.chain([socket.number]).for_each(|number| self.happened(Channel::Pipe(number)));
-                let is_last = Rc::strong_count(&open) == 1;
-                return if is_last { socket.take_passed() } else { Vec::new() };
+                return socket.take_passed();
             }
             _ => {}
         }
