@@ -221,7 +221,7 @@ impl Generator {
         let task = if self.one_in(4) { self.place() } else { self.pick(&self.recent.clone()) } as Word;
         let arena = if self.one_in(3) { task } else { at::ARENA as Word };
         let words: [Word; 4] = match label {
-            5 => [arena, 0, 0, 0],
+            4 | 5 => [if label == 4 && self.one_in(2) { 0 } else { arena }, 0, 0, 0],
             6 => {
                 let size = self.pick(&[0x1000, 0x2_0000, 0x20_0000, 0x3f_f000, 0x1000_0000, 0xff80_0000, 0, 0x1234]);
                 [arena, size, self.random.below(5) as Word, self.random.below(3) as Word]

@@ -53,7 +53,8 @@ pub struct Stage {
     pub random: Random,
     /// For how many microseconds at most everybody goes on between two changes.
     pub longest: u32,
-    arena: Arena<Native>,
+    /// The host's own, and one that shares the host.
+    arenas: [Arena<Native>; 2],
     /// By kind. The host's task is the host's server, and client and pager in further threads.
     pub servers: Vec<Server>,
     pub clients: Vec<Id>,
@@ -73,10 +74,12 @@ impl Stage {
         let endpoint = || context(FACTORY.create_endpoint(), "an endpoint of the exchange");
         let pager = || endpoint().map(|endpoint| Pager { endpoint, id: 0 });
         let server = || endpoint().map(|endpoint| Server { id: 0, endpoint, epoch: 0 });
+        let arena = context(FACTORY.create_arena(), "the exchange's arena")?;
+        let beside = context(FACTORY.create_arena_beside(arena), "an arena that shares its host")?;
         let mut stage = Self {
             random: Random::new(seed),
             longest,
-            arena: context(FACTORY.create_arena(), "the exchange's arena")?,
+            arenas: [arena, beside],
             servers: (0..KINDS).map(|_| server()).collect::<Result<_, _>>()?,
             clients: Vec::new(),
             pagers: [pager()?, pager()?].into(),
@@ -121,7 +124,8 @@ impl Stage {
         }
         let endpoints = self.servers.iter().map(|server| server.endpoint.place());
         let endpoints = endpoints.chain(self.pagers.iter().map(|pager| pager.endpoint.place()));
-        for place in endpoints.chain([self.notification.place(), self.frames.place(), self.arena.place()]) {
+        let [arena, beside] = self.arenas.map(|arena| arena.place());
+        for place in endpoints.chain([self.notification.place(), self.frames.place(), beside, arena]) {
             context(FACTORY.destroy(place), format_args!("destroying the exchange's object {place}"))?;
         }
         Ok(())
@@ -130,8 +134,11 @@ impl Stage {
     fn create(&mut self, supervisor: &mut Supervisor, kind: u64, name: String) -> Result<Id, Failure> {
         let mode = Isolation::MODES[self.random.below(3) as usize];
         match kind {
-            kind::SMALL => supervisor.create("32/worker", &name, Space::Small(self.arena, SMALL_SIZE, mode, 0)),
-            kind::HOST => supervisor.create("host", &name, Space::Host(self.arena)),
+            kind::SMALL => {
+                let arena = self.arenas[self.random.below(2) as usize];
+                supervisor.create("32/worker", &name, Space::Small(arena, SMALL_SIZE, mode, 0))
+            }
+            kind::HOST => supervisor.create("host", &name, Space::Host(self.arenas[0])),
             _ => supervisor.create("64/worker", &name, Space::Wide),
         }
     }

@@ -60,7 +60,11 @@ impl Round {
         seed: u64,
     ) -> Result<Self, Failure> {
         let mut random = Random::new(mix(seed, 0));
-        let arenas = [context(FACTORY.create_arena(), "an arena")?, context(FACTORY.create_arena(), "an arena")?];
+        // The second one may have a host; the first has none, or shares it.
+        let hosted = context(FACTORY.create_arena(), "an arena")?;
+        let shares = random.below(4) == 0;
+        let other = if shares { FACTORY.create_arena_beside(hosted) } else { FACTORY.create_arena() };
+        let arenas = [context(other, "another arena")?, hosted];
         let free = context(SYSTEM.fact(fact::FREE_FRAMES), "how much memory is free")? as usize;
         let factory = context(FACTORY.create_factory(free / SHARE_OF_FRAMES, OBJECTS), "a factory for the round")?;
         let mut round = Self { arenas, factory, objects: Vec::new(), tasks: Vec::new() };
@@ -89,8 +93,8 @@ impl Round {
             };
             host |= matches!(space, Space::Host(_));
             let id = supervisor.create(program, &format!("fuzzer {number}"), space)?;
-            // A host reaches all its arena's small tasks: one that is wild can harm them.
-            let in_reach = matches!(space, Space::Small(arena, ..) if arena.place() == arenas[1].place());
+            // A host reaches all small tasks of the arenas that it serves: one that is wild can harm them.
+            let in_reach = matches!(space, Space::Small(arena, ..) if shares || arena.place() == hosted.place());
             let steady = number < steady && !in_reach;
             round.tasks.push(Fuzzer { id, steady, factory: steady && random.below(3) > 0 });
         }
