@@ -1,11 +1,10 @@
-//! Devices of user-level drivers: their interrupts, ports and memory.
+//! Devices of user-level drivers: their interrupts and memory.
 
 use lilliput_abi::{Error, Rights};
 use lilliput_core::cpu::Decision;
 use lilliput_core::frames::{Frame, FrameAllocator};
 use lilliput_core::interrupt::{self, Action, Interrupt, VECTORS};
 use lilliput_core::ipc::notify;
-use lilliput_core::ports::IoPorts;
 use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::thread::State;
 use x86_64::PhysAddr;
@@ -19,15 +18,10 @@ use crate::cpu::percpu::PerCpu;
 use crate::mm::tables::Tables;
 use crate::state::Kernel;
 
-/// Ranges of ports that can be handed out.
-const PORT_RANGES: usize = 256;
-
 /// Everything about devices that the kernel keeps.
 pub struct Devices {
     /// Interrupts; the number of one says its vector.
     pub interrupts: Slab<Interrupt>,
-    /// Ranges of ports.
-    pub ports: Slab<IoPorts>,
     /// Where lines become interrupts.
     pub io_apics: IoApics,
     /// Where the local APIC's registers are.
@@ -52,7 +46,6 @@ impl Devices {
         let mut regions = own.iter().chain(firmware).copied();
         Self {
             interrupts: Slab::new(tables.reserve(usize::from(VECTORS) + 1, Interrupt::default, frames)),
-            ports: Slab::new(tables.reserve(PORT_RANGES, IoPorts::default, frames)),
             io_apics,
             local_apic: platform.local_apic,
             memory: tables.reserve(own.len() + firmware.len(), || regions.next().unwrap_or_default(), frames),

@@ -19,6 +19,7 @@ use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr4};
 use x86_64::registers::model_specific::{Efer, FsBase, KernelGsBase, SFMask};
 use x86_64::registers::rflags;
 
+use crate::boot::objects::ROOT_FACTORY;
 use crate::cpu::percpu::PerCpu;
 use crate::cpu::{control, features, idt};
 use crate::state::Kernel;
@@ -43,7 +44,7 @@ pub fn check(kernel: &Kernel, this: &PerCpu) {
         Some(current) => check_running(kernel, this, &kernel.machine.threads[current]),
         None => Ok(()),
     };
-    if let Err(rule) = kernel.machine.check(&this.cpu).and(check_machine(this)).and(running) {
+    if let Err(rule) = kernel.machine.check(&this.cpu).and(check_quotas(kernel)).and(check_machine(this)).and(running) {
         let [code, data, own] = [USER_CODE_ENTRY, USER_DATA_ENTRY, TLS_ENTRY].map(|entry| this.gdt.0[entry]);
         let Loaded { cr3, arena, segments, .. } = this.cpu.loaded;
         let segments = segments.number();
@@ -51,6 +52,21 @@ pub fn check(kernel: &Kernel, this: &PerCpu) {
             "invariant broken: {rule}; descriptors {code:#x}, {data:#x}, {own:#x}; CR3 {cr3:#x}, arena {arena}, segments of task {segments}"
         );
     }
+}
+
+/// What factories were promised is there, and what is charged to them is what there is.
+fn check_quotas(kernel: &Kernel) -> Result<(), &'static str> {
+    let Kernel { machine, arenas, factories, frame_sets, ports, devices, .. } = kernel;
+    let promised = [
+        machine.threads.filling(),
+        machine.endpoints.filling(),
+        machine.tasks.filling(),
+        machine.notifications.filling(),
+        machine.replies.filling(),
+        frame_sets.filling(),
+        ports.filling(),
+    ];
+    factories.check(ROOT_FACTORY, &promised, arenas.filling(), devices.interrupts.filling())
 }
 
 /// What holds whoever runs.

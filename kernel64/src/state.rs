@@ -6,6 +6,7 @@ use lilliput_compat32::arena::PlacedSpace;
 use lilliput_core::factory::Factory;
 use lilliput_core::frames::FrameAllocator;
 use lilliput_core::machine::Machine;
+use lilliput_core::ports::IoPorts;
 use lilliput_core::slab::{Index, Slab};
 
 use crate::devices::Devices;
@@ -25,6 +26,8 @@ pub struct Kernel {
     pub factories: Slab<Factory>,
     /// Runs of page frames that tasks can map.
     pub frame_sets: Slab<Frames>,
+    /// Ranges of I/O ports.
+    pub ports: Slab<IoPorts>,
     /// What drivers have of the machine's devices.
     pub devices: Devices,
     /// Where small tasks lie in their arenas, by the numbers of the tasks.

@@ -9,6 +9,8 @@ use crate::machine::Machine;
 use crate::slab::{Index, Object, Slab};
 use crate::thread::{Obstacles, PRIORITIES, State, Thread};
 
+mod quotas;
+
 /// What is broken.
 pub type Broken = &'static str;
 

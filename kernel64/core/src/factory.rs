@@ -1,7 +1,8 @@
 //! Factories: what objects and page frames are charged to. They form a tree.
 //!
 //! A factory's quotas are taken from its maker's as a whole, when it is made. So whether it can make something depends
-//! on nobody else's factory, and a charge is one addition, however deep in the tree it is made.
+//! on nobody else's factory, and a charge is one addition, however deep in the tree it is made. The first one may have as many objects
+//! as each of the tables holds that they are in: whoever was charged for an object finds a place for it, of whatever type it is.
 
 use lilliput_abi::{Error, ObjectType};
 
@@ -107,9 +108,26 @@ impl Slab<Factory> {
         debug_assert!(frames.used + objects.used + arenas.used == 0, "all that a factory made is gone");
         let maker = &mut self[Index::new(header.factory)];
         maker.frames.refund(frames.limit);
-        maker.objects.refund(objects.limit + 1);
+        maker.objects.refund(objects.limit);
         maker.arenas.refund(arenas.limit);
         self.remove(index);
+        self.give_back(&header, |factory| &mut factory.objects);
+    }
+
+    /// An object that began with this is gone: what it was charged comes back. If its entry is [used up](Header::is_last), one object less is
+    /// what its factory may have from now on, and so all of those whose quotas that is part of.
+    #[inline(never)]
+    pub fn give_back(&mut self, object: &Header, of: fn(&mut Factory) -> &mut Quota) {
+        let mut payer = Index::<Factory>::new(object.factory);
+        while let Some(at) = payer.some() {
+            let factory = &mut self[at];
+            of(factory).refund(1);
+            if !object.is_last() {
+                return;
+            }
+            of(factory).limit -= 1;
+            payer = Index::new(factory.header.factory);
+        }
     }
 
     /// Whether the factory with this number is `above`, or was made by it, or by one that it made, and so on. In [`MAX_DEPTH`] steps at most.
@@ -122,5 +140,7 @@ impl Slab<Factory> {
     }
 }
 
+#[cfg(test)]
+mod promises;
 #[cfg(test)]
 mod tests;

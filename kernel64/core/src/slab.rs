@@ -67,6 +67,20 @@ impl Header {
     pub const fn is_live(&self) -> bool {
         self.key & RIGHTS != 0
     }
+
+    /// Whether the object is the last of its entry, which has had some 2^30 and has no generations for another: that needs one to be
+    /// known by, and one for its end.
+    pub const fn is_last(&self) -> bool {
+        (self.key & GENERATIONS) + GENERATION >= GENERATIONS
+    }
+}
+
+#[cfg(test)]
+impl Header {
+    /// Makes the object the last of its entry.
+    pub(crate) const fn wear(&mut self) {
+        self.key |= GENERATIONS & !GENERATION;
+    }
 }
 
 /// The rights in a key.
@@ -133,53 +147,97 @@ impl<T: Object> Headers for Slab<T> {
     }
 }
 
+/// How full a table is: the objects that it holds, and how many it could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filling {
+    /// Objects there are.
+    pub live: u64,
+    /// Objects there can be.
+    pub capacity: u64,
+}
+
 /// A table of objects of one type.
 pub struct Slab<T: Object> {
     entries: Table<T>,
+    vacancies: Vacancies,
+}
+
+/// Which entries of a table are free, whatever it is a table of.
+struct Vacancies {
+    /// The one that became free last, 0 where all that were used are in use.
     free: u32,
+    /// The first that was never used.
     fresh: u32,
     live: u32,
+    /// Those that are not used again.
+    lost: u32,
+}
+
+impl Vacancies {
+    /// The entry for the next object, in a table of so many.
+    fn next(&self, entries: usize) -> Option<u32> {
+        let number = if self.free != 0 { self.free } else { self.fresh };
+        ((number as usize) < entries).then_some(number)
+    }
+
+    /// Takes the next one: what its object begins with.
+    fn fill(&mut self, old: &Header, object_type: ObjectType, factory: u32) -> Header {
+        if self.free != 0 {
+            self.free = old.next_free;
+        } else {
+            self.fresh += 1;
+        }
+        self.live += 1;
+        // An entry that was never used has generation 0, which no capability has.
+        let generation = (old.key & GENERATIONS).max(GENERATION);
+        let key = with_rights(generation | (object_type as Key) << TYPE_SHIFT, Rights::all()) | RIGHTS;
+        Header { key, next_free: 0, factory }
+    }
+
+    /// An entry is free again, as so much of a generation later.
+    #[inline(never)]
+    fn vacate(&mut self, header: &mut Header, number: u32, later: Key) {
+        debug_assert!(header.is_live(), "an object is removed once");
+        self.live -= 1;
+        let is_lost = later != 0 && header.is_last();
+        header.key = ((header.key & GENERATIONS) + later) & GENERATIONS | CALLABLE;
+        if is_lost {
+            self.lost += 1;
+        } else {
+            header.next_free = self.free;
+            self.free = number;
+        }
+    }
 }
 
 impl<T: Object> Slab<T> {
     /// A table over entries that hold no object yet. Those before [`Object::FIRST`] are never handed out.
     pub fn new(entries: &'static mut [T]) -> Self {
-        Self { entries: Table::new(entries), free: 0, fresh: T::FIRST, live: 0 }
+        let vacancies = Vacancies { free: 0, fresh: T::FIRST, live: 0, lost: 0 };
+        Self { entries: Table::new(entries), vacancies }
     }
 
     /// How many objects it holds.
     pub fn live(&self) -> u32 {
-        self.live
+        self.vacancies.live
     }
 
-    /// How many objects it can hold.
+    /// How many objects it can hold, with those that it holds.
     pub fn capacity(&self) -> u32 {
-        (self.entries.len() as u32).saturating_sub(T::FIRST)
+        (self.entries.len() as u32).saturating_sub(T::FIRST + self.vacancies.lost)
+    }
+
+    /// How full it is.
+    pub fn filling(&self) -> Filling {
+        Filling { live: self.live().into(), capacity: self.capacity().into() }
     }
 
     /// Puts an object in, charged to `factory`. Constant time; `None` where the table is full.
     pub fn insert(&mut self, factory: u32, mut object: T) -> Option<Index<T>> {
-        let number = if self.free != 0 {
-            self.free
-        } else if (self.fresh as usize) < self.entries.len() {
-            self.fresh
-        } else {
-            return None;
-        };
-        let index = Index::new(number);
+        let index = Index::new(self.vacancies.next(self.entries.len())?);
         let entry = &mut self.entries[index];
-        let old = *entry.header();
-        if number == self.free {
-            self.free = old.next_free;
-        } else {
-            self.fresh += 1;
-        }
-        // An entry that was never used has generation 0, which no capability has.
-        let generation = (old.key & GENERATIONS).max(GENERATION);
-        let key = with_rights(generation | (T::TYPE as Key) << TYPE_SHIFT, Rights::all()) | RIGHTS;
-        *object.header_mut() = Header { key, next_free: 0, factory };
+        *object.header_mut() = self.vacancies.fill(entry.header(), T::TYPE, factory);
         *entry = object;
-        self.live += 1;
         Some(index)
     }
 
@@ -199,20 +257,15 @@ impl<T: Object> Slab<T> {
         (named && header.key == retired_key(key)).then_some(index)
     }
 
-    /// Ends an object: from here on no capability names it. Its entry has a new generation at once. After some 2^30 objects it has no
-    /// more of them, and is not used again.
+    /// Ends an object: from here on no capability names it. Its entry has a new generation at once, and is not used again if that was
+    /// [the last](Header::is_last).
     pub fn remove(&mut self, index: Index<T>) {
-        let free = self.free;
-        self.live -= 1;
-        let header = self[index].header_mut();
-        debug_assert!(header.is_live(), "an object is removed once");
-        let generation = (header.key & GENERATIONS) + GENERATION;
-        header.key = generation & GENERATIONS | CALLABLE;
-        // The next object needs one to be known by, and one for its end.
-        if generation < GENERATIONS {
-            header.next_free = free;
-            self.free = index.number();
-        }
+        self.vacancies.vacate(self.entries[index].header_mut(), index.number(), GENERATION);
+    }
+
+    /// Takes out an object that nobody was given a capability to: the entry is as before it was put in.
+    pub fn withdraw(&mut self, index: Index<T>) {
+        self.vacancies.vacate(self.entries[index].header_mut(), index.number(), 0);
     }
 
     /// What the entry with this number begins with, if there is one.
@@ -231,18 +284,18 @@ impl<T: Object> Slab<T> {
 
     /// The live objects' places, by number.
     pub fn iter(&self) -> impl Iterator<Item = Index<T>> + '_ {
-        self.among(T::FIRST..self.fresh)
+        self.among(T::FIRST..self.end())
     }
 
     /// No object has this number or a higher one.
     pub fn end(&self) -> u32 {
-        self.fresh
+        self.vacancies.fresh
     }
 
     /// The live objects' places among these numbers, by number.
     pub fn among(&self, numbers: ops::Range<u32>) -> impl Iterator<Item = Index<T>> + '_ {
         let first = numbers.start.max(1);
-        let entries = self.entries.slice(first..numbers.end.min(self.fresh)).iter();
+        let entries = self.entries.slice(first..numbers.end.min(self.end())).iter();
         let live = entries.enumerate().filter(|(_, entry)| entry.header().is_live());
         live.map(move |(place, _)| Index::new(first + place as u32))
     }
@@ -342,16 +395,38 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_whose_generations_are_used_up_is_retired() {
+    fn an_entry_whose_generations_are_used_up_is_lost() {
         let mut slab = slab(3);
         let worn = slab.insert(1, Thing::default()).unwrap();
-        slab[worn].header.key |= GENERATIONS & !GENERATION;
+        assert!(!slab[worn].header.is_last());
+        slab[worn].header.wear();
+        assert!(slab[worn].header.is_last());
+        slab.withdraw(worn);
+        assert_eq!((slab.insert(1, Thing::default()), slab.capacity()), (Some(worn), 2), "nobody knew that object");
         slab.remove(worn);
+        assert_eq!(slab.capacity(), 1);
         let next = slab.insert(1, Thing::default()).unwrap();
         assert_ne!(next, worn);
         slab.remove(next);
         assert_eq!(slab.insert(1, Thing::default()), Some(next));
         assert_eq!(slab.insert(1, Thing::default()), None);
+    }
+
+    #[test]
+    fn what_is_withdrawn_was_never_there() {
+        let mut slab = slab(4);
+        let ended = slab.insert(1, Thing::default()).unwrap();
+        slab.remove(ended);
+        for _ in 0..3 {
+            let index = slab.insert(2, Thing::default()).unwrap();
+            let header = slab[index].header;
+            slab.withdraw(index);
+            assert_eq!((slab.live(), slab[index].header.is_live()), (0, false));
+            let again = slab.insert(2, Thing::default()).unwrap();
+            assert_eq!((again, slab[again].header.key), (index, header.key));
+            assert!(slab.admit(again.number(), header.key, Rights::SEND).is_some());
+            slab.withdraw(again);
+        }
     }
 
     #[test]

@@ -122,6 +122,12 @@ fn prepare_isolation(kernel: &mut Kernel, this: &mut PerCpu) {
     log!("isolation: auto means {}; page-table roots {tags}", kernel.facts.auto_isolation.name());
 }
 
+/// What boot makes is charged like everything else.
+fn charge_object(kernel: &mut Kernel) {
+    let charged = kernel.factories[objects::ROOT_FACTORY].objects.charge(1);
+    charged.unwrap_or_else(|error| fail(format_args!("{}", error.name())));
+}
+
 /// A 64-bit task with the program and a stack in it.
 fn new_root_task(kernel: &mut Kernel, program: &[u8]) -> Index<Task> {
     let plan =
@@ -129,6 +135,7 @@ fn new_root_task(kernel: &mut Kernel, program: &[u8]) -> Index<Task> {
     if plan.machine != Machine::X86_64 {
         fail(format_args!("{} is no 64-bit program", file::ROOT));
     }
+    charge_object(kernel);
     let task = invoke::new_task(kernel, objects::ROOT_FACTORY, NewTask::Wide)
         .unwrap_or_else(|error| fail(format_args!("{}", error.name())));
     while !invoke::make_places(kernel, task, PLACES).unwrap_or_else(|error| fail(format_args!("{}", error.name()))) {}
@@ -172,6 +179,7 @@ fn map_archive(kernel: &mut Kernel, task: Index<Task>, handoff: &Handoff) -> u64
 fn archive_frames(kernel: &mut Kernel, handoff: &Handoff) -> Capability {
     let Some((start, length)) = handoff.archive else { fail(format_args!("no boot archive")) };
     let pages = (start.as_u64() % Frame::SIZE + length).div_ceil(Frame::SIZE);
+    charge_object(kernel);
     let set = FrameSet::reserved(Frame::containing(start), pages as u32);
     let index = kernel.frame_sets.insert(objects::ROOT_FACTORY.number(), Frames { set, ..Frames::default() });
     let index = index.unwrap_or_else(|| fail(format_args!("no memory")));
@@ -179,6 +187,7 @@ fn archive_frames(kernel: &mut Kernel, handoff: &Handoff) -> Capability {
 }
 
 fn start_thread(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, arguments: [u64; 4]) -> Index<Thread> {
+    charge_object(kernel);
     let thread = invoke::new_thread(kernel, objects::ROOT_FACTORY, task, PRIORITY);
     let thread = thread.unwrap_or_else(|error| fail(format_args!("{}", error.name())));
     invoke::start(kernel, this, thread, arguments).unwrap_or_else(|error| fail(format_args!("{}", error.name())));

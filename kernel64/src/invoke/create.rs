@@ -83,7 +83,7 @@ fn insert_arena(
             Ok(index)
         }
         Err(error) => {
-            kernel.arenas.remove(index);
+            kernel.arenas.withdraw(index);
             Err(error)
         }
     }
@@ -98,7 +98,7 @@ pub fn new_task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> R
             (task.capabilities, task.table_pages) = (table, TABLE_PAGES);
         }
         Err(error) => {
-            kernel.machine.tasks.remove(index);
+            kernel.machine.tasks.withdraw(index);
             return Err(error);
         }
     }
@@ -119,7 +119,7 @@ pub fn new_task(kernel: &mut Kernel, factory: Index<Factory>, new: NewTask) -> R
         Err(error) => {
             let table = kernel.machine.tasks[index].capabilities.take();
             kernel.memory(factory).free_capability_table(table, TABLE_PAGES.into());
-            kernel.machine.tasks.remove(index);
+            kernel.machine.tasks.withdraw(index);
             Err(error)
         }
     }

@@ -99,7 +99,7 @@ fn step(
             end_interrupt(kernel, interrupt)
         }
         Some(ObjectType::IoPorts) => {
-            let ports = retire(&mut kernel.devices.ports, capability, |_, _| false)?;
+            let ports = retire(&mut kernel.ports, capability, |_, _| false)?;
             end_ports(kernel, ports)
         }
         Some(ObjectType::Arena) => {
@@ -202,14 +202,14 @@ pub(super) fn end_interrupt(kernel: &mut Kernel, interrupt: Index<Interrupt>) ->
 
 /// The end of ports.
 pub(super) fn end_ports(kernel: &mut Kernel, ports: Index<IoPorts>) -> bool {
-    let header = kernel.devices.ports[ports].header;
-    kernel.devices.ports.remove(ports);
+    let header = kernel.ports[ports].header;
+    kernel.ports.remove(ports);
     refund_object(kernel, &header);
     true
 }
 
 fn refund_object(kernel: &mut Kernel, header: &Header) {
-    kernel.factories[Index::new(header.factory)].objects.refund(1);
+    kernel.factories.give_back(header, |factory| &mut factory.objects);
 }
 
 /// A step of the end of a thread. Whom its task keeps waits for nobody any more if it is the last one.
@@ -353,7 +353,7 @@ pub(super) fn end_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<Are
     }
     kernel.pcids.release(cr3);
     kernel.arenas.remove(index);
-    kernel.factories[Index::new(header.factory)].arenas.refund(1);
+    kernel.factories.give_back(&header, |factory| &mut factory.arenas);
     refund_object(kernel, &header);
     true
 }

@@ -48,12 +48,12 @@ pub(super) fn interrupt(
 pub(super) fn ports(kernel: &mut Kernel, factory: u32, call: &Call) -> Result<Capability, Error> {
     let from = call.capability(kernel, 0)?;
     let whole = if from.is(ObjectType::IoPorts) {
-        kernel.devices.ports[object(&kernel.devices.ports, from, Rights::SEND)?].range
+        kernel.ports[object(&kernel.ports, from, Rights::SEND)?].range
     } else {
         authority(from, Rights::WRITE).map(|()| PortRange::ALL)?
     };
     let range = whole.part(call.small(1)?, call.small(2)?)?;
-    let capability = insert(&mut kernel.devices.ports, factory, IoPorts { range, ..IoPorts::default() })?;
+    let capability = insert(&mut kernel.ports, factory, IoPorts { range, ..IoPorts::default() })?;
     console::lend(&range);
     Ok(capability)
 }
@@ -116,7 +116,7 @@ pub(super) fn invoke_interrupt(
 }
 
 pub(super) fn invoke_ports(kernel: &Kernel, ports: Index<IoPorts>, call: &Call) -> Answer {
-    let range = kernel.devices.ports[ports].range;
+    let range = kernel.ports[ports].range;
     let (port, second): (u32, u32) = (call.small(0)?, call.small(1)?);
     match PortsMethod::from_label(call.label).ok_or(Error::BadOperation)? {
         PortsMethod::Read => {

@@ -3,7 +3,7 @@
 use lilliput_abi::Error;
 use lilliput_core::factory::Factory;
 use lilliput_core::frames::{Colours, DeviceError, Frame, FrameSet};
-use lilliput_core::slab::Index;
+use lilliput_core::slab::{Index, Slab};
 
 use crate::memory::zero;
 use crate::objects::Frames;
@@ -41,7 +41,7 @@ pub fn new(
             Ok(index)
         }
         Err(error) => {
-            frame_sets.remove(index);
+            frame_sets.withdraw(index);
             Err(error)
         }
     }
@@ -61,7 +61,7 @@ pub fn new_device(
     let index = kernel.frame_sets.insert(factory.number(), set).ok_or(Error::NoMemory)?;
     let taken = kernel.frames.borrow_mut().devices.take(first, count, index.number());
     taken.map(|()| index).map_err(|error| {
-        kernel.frame_sets.remove(index);
+        kernel.frame_sets.withdraw(index);
         if error == DeviceError::Overlaps { Error::Occupied } else { Error::NoMemory }
     })
 }
@@ -85,12 +85,17 @@ pub fn grow(kernel: &mut Kernel, index: Index<Frames>) -> Result<bool, Error> {
 
 /// Takes back what could not be finished: a coloured object, which is small.
 pub fn abandon(kernel: &mut Kernel, index: Index<Frames>) {
-    let ended = end(kernel, index);
+    let ended = finish(kernel, index, Slab::withdraw);
     debug_assert!(ended, "a coloured object ends in one step");
 }
 
 /// Gives some of its pages back. True when it was all of them; then the object is gone, but for what it is charged as an object.
 pub fn end(kernel: &mut Kernel, index: Index<Frames>) -> bool {
+    finish(kernel, index, Slab::remove)
+}
+
+#[inline(never)]
+fn finish(kernel: &mut Kernel, index: Index<Frames>, remove: fn(&mut Slab<Frames>, Index<Frames>)) -> bool {
     let Kernel { frame_sets, frames, factories, .. } = kernel;
     let Frames { set, header } = &mut frame_sets[index];
     // Device memory is charged to nobody.
@@ -100,6 +105,6 @@ pub fn end(kernel: &mut Kernel, index: Index<Frames>) -> bool {
         return false;
     }
     factories[payer].frames.refund(charged);
-    frame_sets.remove(index);
+    remove(frame_sets, index);
     true
 }

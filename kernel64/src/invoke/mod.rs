@@ -221,7 +221,7 @@ fn perform(kernel: &mut Kernel, this: &mut PerCpu, capability: Capability, call:
             device::invoke_interrupt(kernel, this, interrupt, call)
         }
         Type::IoPorts => {
-            let ports = dispatch::object(&kernel.devices.ports, capability, Rights::SEND)?;
+            let ports = dispatch::object(&kernel.ports, capability, Rights::SEND)?;
             device::invoke_ports(kernel, ports, call)
         }
         Type::Devices | Type::System if !capability.rights().contains(Rights::SEND) => Err(Error::NoRight),

@@ -14,6 +14,7 @@ use x86_64::VirtAddr;
 
 use super::destroy;
 use super::memory::ENTRIES_CLEARED;
+use crate::boot::objects::ARENAS;
 use crate::cpu::percpu::PerCpu;
 use crate::memory::Charged;
 use crate::objects::{ArenaObject, Frames};
@@ -71,7 +72,7 @@ const STAGES: [Stage; 15] = [
     ),
     Ends(|kernel| &kernel.machine.replies, |kernel, this, it| destroy::end_reply(kernel, this, Index::new(it))),
     Ends(|kernel| &kernel.devices.interrupts, |kernel, _, it| destroy::end_interrupt(kernel, Index::new(it))),
-    Ends(|kernel| &kernel.devices.ports, |kernel, _, it| destroy::end_ports(kernel, Index::new(it))),
+    Ends(|kernel| &kernel.ports, |kernel, _, it| destroy::end_ports(kernel, Index::new(it))),
     Does(|kernel, _, of, at| {
         let mapped = |all: &Slab<Frames>, it| all[it].set.is_mapped() && made(&kernel.factories, of, &all[it]);
         let stage = if find(&kernel.frame_sets, at, mapped).is_some() {
@@ -194,7 +195,7 @@ fn retire_all<T: Object>(slab: &mut Slab<T>, at: &mut Ending, doomed: impl Fn(&S
 /// Unmaps frames that are doomed, in all roots: first those of arenas, then those that are tasks' own. A space that moves meanwhile, from where
 /// it was not looked for yet to where it was, keeps some; then they are looked for again.
 fn unmap(kernel: &mut Kernel, _: &mut PerCpu, of: Index<Factory>, at: &mut Ending) -> bool {
-    let (arenas, tasks) = (kernel.arenas.capacity() + 1, kernel.machine.tasks.end());
+    let (arenas, tasks) = (ARENAS as u32, kernel.machine.tasks.end());
     let (root, pages) = loop {
         if let Some(found) = root(kernel, at.next, arenas) {
             break found;

@@ -57,7 +57,7 @@ fn objects(kernel: &Kernel, number: u64) -> Option<u32> {
         Factory kernel.factories,
         Frames kernel.frame_sets,
         Interrupt kernel.devices.interrupts,
-        IoPorts kernel.devices.ports,
+        IoPorts kernel.ports,
     }
     None
 }

@@ -26,8 +26,8 @@ pub mod object;
 pub mod pager;
 pub mod parent;
 pub mod place;
+pub mod promise;
 pub mod random;
-
 pub mod ring;
 pub mod role;
 pub mod shell;

@@ -9,6 +9,7 @@ use super::Outcome;
 use super::kit::{self, PRIORITY, SEEN, Work};
 use crate::machine::Machine;
 use crate::object::Factory;
+use crate::promise::{self, FRAMES, Materials};
 use crate::random::Random;
 
 /// All accounts of a factory.
@@ -71,6 +72,27 @@ pub fn quotas<K: Machine>() -> Outcome {
     let frames = root.create_frames(64)?;
     root.destroy(frames.place())?;
     root.destroy(sub.place())?;
+    assert_eq!(usage(root)?, before, "the maker's accounts when all is gone");
+    Ok(())
+}
+
+/// Who was promised objects gets them after another has made all that it may, of each type.
+pub fn promises<K: Machine>() -> Outcome {
+    const OBJECTS: usize = 150;
+    const PORT: u16 = 0x42;
+    let root = kit::factory::<K>();
+    let before = usage(root)?;
+    let top = root.create_factory(FRAMES * OBJECTS, OBJECTS)?;
+    let (task, ports) = (root.create_wide()?, root.create_ports(kit::devices(), PORT, 1)?);
+    let of = Materials { own: kit::task(), tasks: &[task], ports, port: PORT };
+    for (name, make) in promise::makers() {
+        let outcome = promise::keep(top, &of, make)?;
+        assert!(outcome.is_kept(), "a promise of {name}: {outcome:?}");
+    }
+    assert_eq!(usage(top)?, [(0, FRAMES * OBJECTS), (0, OBJECTS), (0, 0)], "what is gone is charged nothing");
+    for place in [top.place(), task.place(), ports.place()] {
+        root.destroy(place)?;
+    }
     assert_eq!(usage(root)?, before, "the maker's accounts when all is gone");
     Ok(())
 }

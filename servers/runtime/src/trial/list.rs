@@ -252,6 +252,7 @@ pub const TRIALS: &[Trial] = &[
     beyond_limit("limit-stack"),
     beyond_limit("limit-old-slot"),
     // The last ones: the kernel's table of threads is long afterwards, and whoever checks all of it at each entry is slow.
+    alone("factory-promises", BOTH),
     alone("factory-threads", BOTH),
     alone("crowd-loses-capability", BOTH),
     alone("crowd-moves", NARROW),

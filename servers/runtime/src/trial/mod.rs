@@ -91,6 +91,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "table-full" => objects::table_full::<K>,
         "usage-returns" => objects::usage_returns::<K>,
         "factory-quotas" => factories::quotas::<K>,
+        "factory-promises" => factories::promises::<K>,
         "factory-threads" => factories::threads_of_a_task::<K>,
         "crowd-loses-capability" => crowd::capability_lost::<K>,
         "crowd-moves" => crowd::space_changes::<K>,

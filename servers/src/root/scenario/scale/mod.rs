@@ -4,6 +4,7 @@
 //! twenty instructions). For each operation there is a line by the number of others, and a budget: beside most it may cost little more than beside fewest.
 
 mod capabilities;
+mod promises;
 mod tasks;
 
 use alloc::format;
@@ -31,7 +32,8 @@ pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failu
     }
     tasks::measure(supervisor)?;
     context(capabilities::measure(), "measuring beside many capabilities")?;
-    context(capabilities::threads(), "measuring beside many threads")
+    context(capabilities::threads(), "measuring beside many threads")?;
+    promises::hold()
 }
 
 /// Costs of operations by the number of others.
