@@ -16,8 +16,10 @@ pub const EXIT: u16 = 1;
 pub const RESULT: u16 = 2;
 /// A piece of text that says why the program is about to fail: packed as [`text`] has it `-> ()`
 pub const TEXT: u16 = 3;
-/// Asks for a parameter: `(number) -> (value)`; zero where the parent set none.
+/// Asks for a parameter: `(number) -> (value)`; zero where the parent set none, [`TOO_WIDE`] where it does not fit a word.
 pub const PARAMETER: u16 = 4;
+/// The label of what a parent answers whose answer does not fit the words of who asked: `()`. Other answers have label 0.
+pub const TOO_WIDE: u16 = 1;
 
 /// Exit code of a program that did what it should.
 pub const SUCCESS: Word = 0;
@@ -32,9 +34,10 @@ pub fn endpoint<K: Invoke>() -> Endpoint<K> {
 /// Asks for parameter `number`.
 ///
 /// # Errors
-/// What the kernel says.
+/// [`Error::WordTooWide`] where it has more bits than a word of this program's, or what the kernel says.
 pub fn parameter<K: Invoke>(number: Word) -> Result<Word, Error> {
-    endpoint::<K>().request(PARAMETER, &[number]).map(|answer| answer.words[0])
+    let answer = endpoint::<K>().request(PARAMETER, &[number])?;
+    if answer.label() == TOO_WIDE { Err(Error::WordTooWide) } else { Ok(answer.words[0]) }
 }
 
 /// Hands over a result.

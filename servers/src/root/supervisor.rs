@@ -159,7 +159,7 @@ impl Supervisor {
         if received.badge == id
             && let Some(answer) = serve(self, id, &received.message)?
         {
-            let _ = reply::<Native>(&answer);
+            answer_caller(&answer);
             return Ok(id);
         }
         let Some(child) = self.children.get_mut(&id) else {
@@ -169,10 +169,9 @@ impl Supervisor {
             child.end(Ending::Fault(Fault::of(&received.message)))?;
         } else if received.badge & PRINT_BADGE != 0 {
             child.print(&received.message);
-            let _ = reply::<Native>(&Message::default());
+            answer_caller(&Message::default());
         } else if let Some(answer) = child.hear(received)? {
-            // A task that does not wait for the answer, or can't take it, is no reason to stop.
-            let _ = reply::<Native>(&answer);
+            answer_caller(&answer);
         }
         match child.ending {
             Some(Ending::Exit(parent::SUCCESS)) | None => {}
@@ -191,6 +190,13 @@ impl Supervisor {
             self.step()?;
         }
         Ok(())
+    }
+}
+
+/// Answers a task, which is told if it can't take the answer. One that does not wait for it is no reason to stop.
+fn answer_caller(answer: &Message) {
+    if reply::<Native>(answer) == Err(Error::WordTooWide) {
+        let _ = reply::<Native>(&Message::new(parent::TOO_WIDE, &[]));
     }
 }
 

@@ -24,6 +24,10 @@ pub const PARTNER_PRIORITY: u8 = 24;
 
 /// Parameter: the kind of the partner.
 pub const PARTNER_KIND: Word = 1;
+/// Parameter: [`WIDE_VALUE`].
+pub const WIDE_PARAMETER: Word = 2;
+/// More than 32 bits.
+pub const WIDE_VALUE: u64 = 0x1234_5678_9abc;
 
 /// The size of a small trial's space.
 pub const SMALL_SIZE: u32 = 4 << 20;

@@ -76,6 +76,7 @@ pub const TRIALS: &[Trial] = &[
     with("badges", BOTH, ALL),
     with("word-too-wide", LONG, NARROW),
     with("reply-too-wide", NARROW, &[WIDE]),
+    alone("parameter-too-wide", BOTH),
     with("reply-of-host-is-cut", NARROW, &[HOST]),
     with("zero-extension", NARROW, &[HOST, WIDE]),
     with("one-reply", BOTH, ALL),

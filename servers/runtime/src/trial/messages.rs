@@ -65,6 +65,15 @@ pub fn reply_too_wide<K: Machine>() -> Outcome {
     Ok(())
 }
 
+/// What a parent answers that does not fit is an error that says so, and the parent goes on.
+pub fn parameter_too_wide<K: Machine>() -> Outcome {
+    let fits = size_of::<Word>() > size_of::<u32>();
+    let expected = if fits { Ok(kit::WIDE_VALUE as Word) } else { Err(Error::WordTooWide) };
+    assert_eq!(parent::parameter::<K>(kit::WIDE_PARAMETER), expected, "a parameter of more than 32 bits");
+    assert_eq!(parent::parameter::<K>(kit::WIDE_PARAMETER + 1), Ok(0), "one that there is not");
+    Ok(())
+}
+
 /// A host knows that its clients have words of 32 bits.
 pub fn reply_of_host_is_cut<K: Machine>() -> Outcome {
     let answer = partner::<K>().request(told::WIDE_ANSWER, &[])?;

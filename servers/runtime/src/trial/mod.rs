@@ -55,6 +55,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "badges" => messages::badges::<K>,
         "word-too-wide" => messages::word_too_wide::<K>,
         "reply-too-wide" => messages::reply_too_wide::<K>,
+        "parameter-too-wide" => messages::parameter_too_wide::<K>,
         "reply-of-host-is-cut" => messages::reply_of_host_is_cut::<K>,
         "zero-extension" => messages::zero_extension::<K>,
         "one-reply" => messages::one_reply::<K>,

@@ -88,6 +88,7 @@ impl Fixture {
         child.grant(kit::DEVICES, DEVICES.place(), Rights::all(), 0)?;
         child.grant(kit::arena::<Native>().place(), self.arena.place(), Rights::SEND, 0)?;
         child.leave_free_at_top(FREE_TOP);
+        child.parameters.insert(kit::WIDE_PARAMETER, kit::WIDE_VALUE as Word);
         if let Some(partner) = self.partner {
             let kind = supervisor.child(partner).kind;
             supervisor.child_mut(self.trial).parameters.insert(kit::PARTNER_KIND, kind as Word);
