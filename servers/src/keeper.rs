@@ -1,16 +1,17 @@
 //! The keeper: starts servers from the boot archive and, when one dies, starts it anew. See `lilliput_runtime::keeper` for what is asked of it.
 //!
-//! All that a ward has is made by a factory of its own, so that its end is the end of that: whoever waits for its answer is told then.
+//! All that a ward has is made by a factory of its own, so that its end is the end of that: whoever waits for its answer is told then. A 32-bit program
+//! has an arena for itself.
 #![no_std]
 #![no_main]
 
 use core::slice;
 
 use lilliput_abi::layout::{PAGE_SIZE, USER_END, USER_START};
-use lilliput_abi::{Error, Rights};
+use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_loader::archive::Archive;
 use lilliput_loader::elf::{Machine, Plan};
-use lilliput_runtime::keeper::own::{ARCHIVE, ARRIVES, FACTORY};
+use lilliput_runtime::keeper::own::{ARCHIVE, FACTORY};
 use lilliput_runtime::keeper::{MOST, NAME_BYTES, REFUSED, START, STATE, STOP, role_and_lives};
 use lilliput_runtime::object::{Received, accept};
 use lilliput_runtime::{Message, Word, parent, place, text};
@@ -33,7 +34,7 @@ const ARCHIVE_ADDRESS: Word = 0x30_0000_0000;
 const WINDOW: Word = 0x20_0000_0000;
 const PAGE: Word = PAGE_SIZE as Word;
 const STACK_PAGES: Word = 16;
-/// Where a ward's stack ends.
+/// Where a ward's stack ends: of a small task it is the end of its space.
 const STACK_END: Word = 0x80_0000;
 const PRIORITY: u8 = 30;
 /// What a ward may use: page frames and objects.
@@ -46,6 +47,8 @@ fn main(pages: Word, _: Word) -> Word {
     let mut keeper = Keeper::new(pages).unwrap_or_else(|error| panic!("what a keeper needs: {error:?}"));
     let mut answer = None;
     loop {
+        // Without room nothing arrives, and who sends it is told.
+        let _ = make_room();
         let received = Endpoint::at(place::SERVICE).next(answer.as_ref());
         let received = received.unwrap_or_else(|error| panic!("the keeper's endpoint: {error:?}"));
         answer = match received.badge {
@@ -53,6 +56,13 @@ fn main(pages: Word, _: Word) -> Word {
             badge => keeper.hear(badge, &received.message),
         };
     }
+}
+
+/// Says where what a ward is to serve may arrive: at a place that is free now. What is made for a ward may have taken the last one.
+fn make_room() -> Result<(), Error> {
+    let free = own().grant(place::SERVICE, Rights::SEND, 0, 0)?;
+    own().delete(free)?;
+    accept::<Native>(free, 0, 0)
 }
 
 /// A server that is kept.
@@ -84,7 +94,6 @@ impl Keeper {
     fn new(pages: Word) -> Result<Self, Error> {
         let count = u16::try_from(pages).map_err(|_| Error::BadArgument)?;
         own().map(Frames::at(ARCHIVE), ARCHIVE_ADDRESS, 0, count, Rights::READ)?;
-        accept::<Native>(ARRIVES, 0, 0)?;
         // SAFETY: mapped just now, for ever, and nobody writes there.
         let bytes = unsafe { slice::from_raw_parts(ARCHIVE_ADDRESS as *const u8, pages * PAGE) };
         let archive = Archive::new(bytes).map_err(|_| Error::BadArgument)?;
@@ -121,7 +130,6 @@ impl Keeper {
     fn take_on(&mut self, arrived: u32, words: &[Word]) -> Option<usize> {
         let number = self.wards.iter().position(Option::is_none);
         let number = number.filter(|&number| {
-            // So the next one has where to arrive.
             own().grant(arrived, Rights::RECEIVE | Rights::GRANT | Rights::DESTROY, 0, service(number)).is_ok()
         });
         let _ = own().delete(arrived);
@@ -176,9 +184,11 @@ impl Keeper {
         let end = ward.name.iter().position(|&byte| byte == 0).unwrap_or(NAME_BYTES);
         let name = core::str::from_utf8(&ward.name[..end]).map_err(|_| Error::BadArgument)?;
         let file = self.archive.find(name).ok_or(Error::BadArgument)?;
-        let factory = Factory::at(FACTORY).create_factory(QUOTAS.0, QUOTAS.1)?;
+        let plan = Plan::new(file, USER_START..USER_END).map_err(|_| Error::BadArgument)?;
+        let arenas = usize::from(plan.machine == Machine::I386);
+        let factory = Factory::at(FACTORY).create_factory_with_arenas(QUOTAS.0, QUOTAS.1, arenas)?;
         let mut made = Made { places: [0; MOST_MADE], count: 0 };
-        let outcome = made.ward(factory, number, file, ward.role);
+        let outcome = made.ward(factory, number, (file, &plan), ward.role);
         // They are the factory's, whatever becomes of their names.
         made.forget();
         match outcome {
@@ -213,12 +223,14 @@ impl Made {
     }
 
     /// A task with a program, a stack, who hears of its end, and what it serves; and its thread.
-    fn ward(&mut self, factory: Factory, number: usize, file: &[u8], role: Word) -> Result<(), Error> {
-        let plan = Plan::new(file, USER_START..USER_END).map_err(|_| Error::BadArgument)?;
-        if plan.machine == Machine::I386 {
-            return Err(Error::BadArgument);
-        }
-        let task = factory.create_wide()?;
+    fn ward(&mut self, factory: Factory, number: usize, (file, plan): (&[u8], &Plan), role: Word) -> Result<(), Error> {
+        let task = if plan.machine == Machine::I386 {
+            let arena = factory.create_arena()?;
+            self.note(arena.place())?;
+            factory.create_small(arena, STACK_END as u32, Isolation::Auto, 0)?.0
+        } else {
+            factory.create_wide()?
+        };
         self.note(task.place())?;
         for segment in plan.segments() {
             let range = segment.pages();

@@ -37,8 +37,6 @@ pub mod own {
     pub const ARCHIVE: u32 = 12;
     /// What pays for wards.
     pub const FACTORY: u32 = 13;
-    /// Where what a ward is to serve arrives.
-    pub const ARRIVES: u32 = 14;
 }
 
 /// Word 2 of [`START`]: the role that it is started with, below 2^32, and how often it is started at most. Then its endpoint is destroyed,

@@ -1,4 +1,4 @@
-//! A worker of the mixed workload, as a 32-bit task: client or server; and of the random exchange.
+//! A worker of the mixed workload, as a 32-bit task: client or server; of the random exchange; and what is kept.
 #![no_std]
 #![no_main]
 
@@ -12,6 +12,8 @@ fn main(role: Word, parameter: Word) -> Word {
     let outcome = match role {
         role::WORK_SERVER => server::run::<Native>(&mut server::NoClientMemory),
         role::WORK_CLIENT => client::run::<Native>(),
+        role::WARD => keeper::ward::run::<Native>(false),
+        role::SHORT_LIVED => keeper::ward::run::<Native>(true),
         role::WARD_CLIENT => keeper::ward::client::<Native>(parameter),
         role::PAGED => pager::client::run::<Native>(parameter),
         role::EXCHANGE_SERVER => exchange::server::run::<Native>(),

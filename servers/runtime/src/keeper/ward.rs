@@ -13,13 +13,15 @@ pub const ASK: u16 = 1;
 pub const FAULT: u16 = 2;
 /// Dies by a panic.
 pub const PANIC: u16 = 3;
+/// `() -> (bytes of a word)`
+pub const WIDTH: u16 = 4;
 
 /// Requests of a client.
 pub const REQUESTS: Word = 200;
 /// After so many of them the server dies.
 pub const DEATH: Word = 20;
 
-/// Where nothing is mapped, in a 64-bit task.
+/// Where nothing is mapped, in a 64-bit task, and no small task of a ward reaches.
 const NOWHERE: Word = 0x2000_0000;
 
 /// Serves at [`place::SERVICE`], unless it is to die at once.
@@ -36,7 +38,10 @@ pub fn run<K: Machine>(dies_at_once: bool) -> Result<(), Error> {
             PANIC => panic!("it was asked to"),
             _ => answered += 1,
         }
-        answer = Some(Message::new(0, &[received.message.words[0], answered]));
+        answer = Some(match received.message.label() {
+            WIDTH => Message::new(0, &[size_of::<Word>()]),
+            _ => Message::new(0, &[received.message.words[0], answered]),
+        });
     }
 }
 

@@ -21,8 +21,8 @@ use crate::supervisor::{Ending, Id, Supervisor};
 const KEEPER_PRIORITY: u8 = 40;
 /// Below that of wards.
 const CLIENT_PRIORITY: u8 = 20;
-/// What the keeper may use: frames and objects, for two wards.
-const QUOTAS: (Word, Word) = (4096, 512);
+/// What the keeper may use: frames, objects, and arenas among these, for two wards.
+const QUOTAS: (Word, Word, Word) = (4096, 512, 2);
 const SMALL_SIZE: u32 = 4 << 20;
 /// Lives of a ward that is to last.
 const MANY: u32 = 1000;
@@ -32,8 +32,8 @@ const FEW: u32 = 5;
 /// Runs each check twice: what the first leaves, as programs that are wanted again, is not looked at.
 pub fn run(supervisor: &mut Supervisor) -> Result<(), Failure> {
     supervisor.expects_failures = true;
-    for (name, check) in CHECKS {
-        let mut run = || check(supervisor).map_err(|failure| Failure::new(format!("{name}: {failure}")));
+    for (name, check, program) in CHECKS {
+        let mut run = || check(supervisor, program).map_err(|failure| Failure::new(format!("{name}: {failure}")));
         run()?;
         let before = Balance::now()?;
         run()?;
@@ -44,10 +44,20 @@ pub fn run(supervisor: &mut Supervisor) -> Result<(), Failure> {
     Ok(())
 }
 
-type Check = fn(&mut Supervisor) -> Result<(), Failure>;
+/// A check with wards of a program.
+type Check = fn(&mut Supervisor, &str) -> Result<(), Failure>;
 
-const CHECKS: [(&str, Check); 3] =
-    [("dies-and-serves", dies_and_serves), ("clients-go-on", clients_go_on), ("gives-up", gives_up)];
+const WIDE: &str = "64/worker";
+const SMALL: &str = "32/worker";
+const CHECKS: [(&str, Check, &str); 7] = [
+    ("dies-and-serves-64", dies_and_serves, WIDE),
+    ("dies-and-serves-small", dies_and_serves, SMALL),
+    ("clients-go-on-64", clients_go_on, WIDE),
+    ("clients-go-on-small", clients_go_on, SMALL),
+    ("gives-up-64", gives_up, WIDE),
+    ("gives-up-small", gives_up, SMALL),
+    ("both-widths", both_widths, SMALL),
+];
 
 /// A keeper, and what it may use.
 struct Scene {
@@ -61,7 +71,7 @@ impl Scene {
     fn new(supervisor: &mut Supervisor) -> Result<Self, Failure> {
         let endpoint: Endpoint<Native> = context(FACTORY.create_endpoint(), "the keeper's endpoint")?;
         let service = context(FACTORY.create_endpoint(), "what a ward serves")?;
-        let factory = context(FACTORY.create_factory(QUOTAS.0, QUOTAS.1), "what pays for wards")?;
+        let factory = context(FACTORY.create_factory_with_arenas(QUOTAS.0, QUOTAS.1, QUOTAS.2), "what pays for wards")?;
         let id = supervisor.create("keeper", "keeper", Space::Wide)?;
         let pages = supervisor.programs.archive_pages;
         let child = supervisor.child_mut(id);
@@ -73,8 +83,8 @@ impl Scene {
         Ok(Self { keeper: Keeper(endpoint), id, factory, service })
     }
 
-    fn start(&self, role: Word, lives: u32) -> Result<Word, Failure> {
-        context(self.keeper.start("64/worker", role, lives, self.service), "starting a ward")
+    fn start(&self, program: &str, role: Word, lives: u32) -> Result<Word, Failure> {
+        context(self.keeper.start(program, role, lives, self.service), "starting a ward")
     }
 
     fn end(self, supervisor: &mut Supervisor) -> Result<(), Failure> {
@@ -87,9 +97,9 @@ impl Scene {
 }
 
 /// A server dies over each other call, in both ways, and answers the others; then it is stopped.
-fn dies_and_serves(supervisor: &mut Supervisor) -> Result<(), Failure> {
+fn dies_and_serves(supervisor: &mut Supervisor, program: &str) -> Result<(), Failure> {
     let scene = Scene::new(supervisor)?;
-    let ward = scene.start(role::WARD, MANY)?;
+    let ward = scene.start(program, role::WARD, MANY)?;
     for number in 1..=10 {
         let answer = context(scene.service.request(ward::ASK, &[number]), "asking a ward")?;
         expect(answer.payload() == [number, 1], "a ward that was started anew answers as if it had lived on")?;
@@ -104,9 +114,9 @@ fn dies_and_serves(supervisor: &mut Supervisor) -> Result<(), Failure> {
 }
 
 /// Clients of both widths, beside each other, that have their server die now and then: all their requests are answered.
-fn clients_go_on(supervisor: &mut Supervisor) -> Result<(), Failure> {
+fn clients_go_on(supervisor: &mut Supervisor, program: &str) -> Result<(), Failure> {
     let scene = Scene::new(supervisor)?;
-    let ward = scene.start(role::WARD, MANY)?;
+    let ward = scene.start(program, role::WARD, MANY)?;
     let arena: Arena<Native> = context(FACTORY.create_arena(), "an arena for clients of a ward")?;
     let small = Space::Small(arena, SMALL_SIZE, Isolation::Auto, 0);
     let mut clients = Vec::new();
@@ -137,9 +147,9 @@ fn clients_go_on(supervisor: &mut Supervisor) -> Result<(), Failure> {
 }
 
 /// A server that dies whenever it is started: it is given up, and nobody waits for it for ever.
-fn gives_up(supervisor: &mut Supervisor) -> Result<(), Failure> {
+fn gives_up(supervisor: &mut Supervisor, program: &str) -> Result<(), Failure> {
     let scene = Scene::new(supervisor)?;
-    let ward = scene.start(role::SHORT_LIVED, FEW)?;
+    let ward = scene.start(program, role::SHORT_LIVED, FEW)?;
     let error = scene.service.request(ward::ASK, &[0]).err();
     expect(matches!(error, Some(Error::Gone | Error::BadCapability)), "a ward that is given up answers")?;
     let state = context(scene.keeper.state(ward), "the state of a ward")?;
@@ -147,6 +157,29 @@ fn gives_up(supervisor: &mut Supervisor) -> Result<(), Failure> {
     context(scene.keeper.stop(ward), "stopping a ward that was given up")?;
     let refused = scene.keeper.start("64/nothing", role::WARD, MANY, scene.service);
     expect(refused.is_err(), "a program that there is not was started")?;
+    scene.end(supervisor)
+}
+
+/// A keeper has wards of both widths at a time: each is what it was started as, anew too, and the end of one is not the other's.
+fn both_widths(supervisor: &mut Supervisor, other: &str) -> Result<(), Failure> {
+    let scene = Scene::new(supervisor)?;
+    let second: Endpoint<Native> = context(FACTORY.create_endpoint(), "what another ward serves")?;
+    let wide = scene.start(WIDE, role::WARD, MANY)?;
+    let small = context(scene.keeper.start(other, role::WARD, MANY, second), "starting another ward")?;
+    for number in 1..=4 {
+        for (service, bytes) in [(scene.service, 8), (second, 4)] {
+            let answer = context(service.request(ward::WIDTH, &[number]), "asking a ward for its width")?;
+            expect(answer.payload() == [bytes], "a ward of another width than its program's")?;
+        }
+        let dies = if number % 2 == 0 { scene.service } else { second };
+        expect(dies.request(ward::FAULT, &[]) == Err(Error::Gone), "nobody says that a ward died")?;
+    }
+    context(scene.keeper.stop(wide), "stopping a ward")?;
+    let answer = context(second.request(ward::ASK, &[7]), "asking who was not stopped")?;
+    // What it was asked since it died last, and this.
+    expect(answer.payload() == [7, 2], "the end of one ward is another's")?;
+    context(scene.keeper.stop(small), "stopping another ward")?;
+    context(destroy(second.place()), "ending what another ward served")?;
     scene.end(supervisor)
 }
 
