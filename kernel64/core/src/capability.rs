@@ -1,5 +1,7 @@
 //! Capabilities and the table of them that every task has.
 
+use core::ops::Range;
+
 use lilliput_abi::error::{CARRIED, ERROR_BIT};
 use lilliput_abi::{Error, ObjectType, Rights};
 
@@ -110,12 +112,14 @@ impl Capability {
 pub struct CapabilityTable {
     places: &'static mut [Capability],
     used: u32,
+    /// No place from here on ever held one. Tables are filled from the front, so that most of one is behind this.
+    end: u32,
 }
 
 impl CapabilityTable {
     /// An empty table over these places, whatever they hold.
     pub fn new(places: &'static mut [Capability]) -> Self {
-        let mut table = Self { places, used: 0 };
+        let mut table = Self { places, used: 0, end: 0 };
         table.free_from(0);
         table
     }
@@ -155,6 +159,17 @@ impl CapabilityTable {
     /// How many capabilities it holds.
     pub fn used(&self) -> u32 {
         self.used
+    }
+
+    /// No place from here on ever held a capability.
+    pub fn end(&self) -> u32 {
+        self.end
+    }
+
+    /// The first of these places that holds such a capability. It says whether a place does that holds none.
+    pub fn find(&self, places: Range<u32>, mut such: impl FnMut(&Capability) -> bool) -> Option<u32> {
+        let held = self.places.get(places.start as usize..places.end as usize)?;
+        held.iter().position(&mut such).map(|at| places.start + at as u32)
     }
 
     /// How many places it has.
@@ -210,6 +225,7 @@ impl CapabilityTable {
         self.link(previous, next);
         self.places[place as usize] = capability;
         self.used += 1;
+        self.end = self.end.max(place + 1);
         Ok(place)
     }
 
@@ -343,6 +359,7 @@ mod tests {
         fn a_place_is_either_free_or_taken(steps: std::vec::Vec<(bool, u8)>) {
             let mut table = table(8);
             let mut taken = [false; 8];
+            let mut highest = 0;
             for (put, place) in steps {
                 let place = u32::from(place % 9);
                 let at = place as usize;
@@ -369,6 +386,12 @@ mod tests {
                 let expected: std::vec::Vec<u32> = (1..8).filter(|&place| !taken[place as usize]).collect();
                 assert_eq!(free, expected);
                 assert_eq!(table.used() as usize, 7 - expected.len());
+                highest = (highest..8).rev().find(|&at| at == highest || taken[at]).unwrap_or(highest);
+                assert_eq!(table.end() as usize, if highest == 0 { 0 } else { highest + 1 });
+                let held = |capability: &Capability| !capability.is_null();
+                let found = table.find(0..8, held).map(|at| at as usize);
+                assert_eq!(found, taken.iter().position(|&taken| taken));
+                assert_eq!(table.find(table.end()..8, held), None);
             }
         }
     }

@@ -59,9 +59,10 @@ impl Revocation {
 
     /// Whether this capability is one of those.
     pub const fn takes(&self, capability: &Capability) -> bool {
-        !capability.is_null()
-            && self.of.names_object_of(capability)
+        // Most are other objects', which is found out first.
+        self.of.names_object_of(capability)
             && (self.of.badge == 0 || self.of.badge == capability.badge)
+            && !capability.is_null()
     }
 
     /// Looks at up to `work` places or threads. True when it has looked at all.
@@ -87,17 +88,21 @@ impl Revocation {
     fn sweep_tables(&mut self, machine: &mut Machine, work: u32) {
         let mut left = work;
         while left > 0 && self.evicts.is_none() && self.next < machine.tasks.end() {
-            let Some(task) = machine.tasks.among(self.next..self.next + 1).next() else {
-                (self.next, left) = (self.next + 1, left - 1);
-                continue;
-            };
-            let places = machine.tasks[task].capabilities.places();
+            let until = self.next + left;
+            let found = machine.tasks.first_among(self.next..until);
+            let number = found.map_or(until, Index::number);
+            if number != self.next {
+                // Whose table was begun may be gone meanwhile: that of the next is looked at from its first place on.
+                (self.next, self.place, left) = (number, 0, until - number);
+            }
+            let Some(task) = found else { break };
+            let last = machine.tasks[task].capabilities.end();
             // It may be another table since the last step, and a shorter one.
-            let end = places.min(self.place + left).max(self.place);
-            let seen = self.sweep_table(machine, task, end);
-            left = left.saturating_sub(seen - self.place + TABLE_WORK);
-            self.place = seen;
-            if seen >= places || seen < end {
+            let end = last.min(self.place + left).max(self.place);
+            self.sweep_table(machine, task, end);
+            left = left.saturating_sub(end - self.place + TABLE_WORK);
+            self.place = end;
+            if end >= last {
                 if self.takes(&machine.tasks[task].fault_handler) {
                     machine.tasks[task].fault_handler = Capability::NULL;
                 }
@@ -109,34 +114,29 @@ impl Revocation {
         }
     }
 
-    /// Up to a place of a task's table, or up to the last capability in it; says which. Who can't wait for messages or signals any more doesn't.
-    fn sweep_table(&mut self, machine: &mut Machine, task: Index<Task>, end: u32) -> u32 {
+    /// Up to a place of a task's table. Who can't wait for messages or signals any more doesn't.
+    fn sweep_table(&mut self, machine: &mut Machine, task: Index<Task>, end: u32) {
         let mut lost = Rights::empty();
         let table = &mut machine.tasks[task].capabilities;
-        // Tables are filled from the front, so that most of one holds nothing. In a later step it is not known what was seen of it.
-        let mut ahead = if self.place == 0 { table.used() } else { u32::MAX };
-        let mut at = self.place;
-        while at < end && ahead > 0 {
-            let capability = table.get(at);
-            ahead -= u32::from(!capability.is_null());
-            if self.takes(&capability) && (task, at) != self.spared {
-                let removed = table.remove(at);
-                debug_assert_eq!(removed, Ok(capability));
-                lost |= capability.rights();
+        let mut next = self.place;
+        while let Some(at) = table.find(next..end, |capability| self.takes(capability)) {
+            if (task, at) != self.spared
+                && let Ok(removed) = table.remove(at)
+            {
+                lost |= removed.rights();
             }
-            at += 1;
+            next = at + 1;
         }
         if lost.contains(Rights::RECEIVE) && !self.goes_on(task, Rights::RECEIVE) {
             self.evicts = Some(Eviction::new(machine, task, self.of));
         }
-        at
     }
 
     fn sweep_threads(&mut self, machine: &mut Machine, cpu: &mut Cpu, work: u32) {
         let endpoint = machine.endpoints.admit(self.of.number(), self.of.key, Rights::empty());
         let end = machine.threads.end().min(self.next + work);
-        for number in self.next..end {
-            let Some(thread) = machine.threads.among(number..number + 1).next() else { continue };
+        while let Some(thread) = machine.threads.first_among(self.next..end) {
+            self.next = thread.number() + 1;
             if self.takes(&machine.threads[thread].fault_handler) {
                 machine.set_handler(thread, Capability::NULL);
             }

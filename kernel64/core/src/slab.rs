@@ -292,6 +292,12 @@ impl<T: Object> Slab<T> {
         self.vacancies.fresh
     }
 
+    /// The first live object's place among these numbers.
+    pub fn first_among(&self, numbers: ops::Range<u32>) -> Option<Index<T>> {
+        let mut numbers = numbers.start.max(1)..numbers.end.min(self.end());
+        numbers.find(|&number| self.header(number).is_some_and(Header::is_live)).map(Index::new)
+    }
+
     /// The live objects' places among these numbers, by number.
     pub fn among(&self, numbers: ops::Range<u32>) -> impl Iterator<Item = Index<T>> + '_ {
         let first = numbers.start.max(1);

@@ -233,13 +233,13 @@ fn unmap(kernel: &mut Kernel, _: &mut PerCpu, of: Index<Factory>, at: &mut Endin
 /// A root by its number, arenas' before tasks', and how many of its pages are to be looked at.
 fn root(kernel: &Kernel, number: u32, arenas: u32) -> Option<(Frame, u64)> {
     if number < arenas {
-        let arena = kernel.arenas.among(number..number + 1).next()?;
+        let arena = kernel.arenas.first_among(number..number + 1)?;
         let ArenaObject { arena: found, host_arena, .. } = &kernel.arenas[arena];
         // A host that it shares is looked at in the root of its own arena.
         let pages = if *host_arena == arena { PAGES_OF_HALF } else { PAGES_OF_SMALL };
         return Some((found.as_ref()?.root(), pages));
     }
-    let task = kernel.machine.tasks.among(number - arenas..number - arenas + 1).next()?;
+    let task = kernel.machine.tasks.first_among(number - arenas..number - arenas + 1)?;
     let Task { kind, space, .. } = &kernel.machine.tasks[task];
     // What a small task's root maps above is its arena's host.
     let pages = if *kind == Kind::Small { PAGES_OF_SMALL } else { PAGES_OF_HALF };

@@ -108,8 +108,8 @@ pub fn evict_sender(
     badge: u32,
 ) {
     let Thread { endpoint: at, badge: by, .. } = machine.threads[thread];
-    let sends = matches!(machine.state(cpu, thread), State::Sending | State::Calling);
-    if sends && at == endpoint && (badge == 0 || badge == by) {
+    let sends = || matches!(machine.state(cpu, thread), State::Sending | State::Calling);
+    if at == endpoint && (badge == 0 || badge == by) && sends() {
         machine.take_from(endpoint, thread);
         release_caller(machine, cpu, thread, Error::Gone);
     }

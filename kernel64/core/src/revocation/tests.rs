@@ -132,6 +132,25 @@ proptest! {
     }
 }
 
+/// A task that ends while the sweep is in the middle of its table leaves nothing out of the next one's.
+#[test]
+fn the_table_behind_that_of_a_task_that_ended_is_looked_at_as_a_whole() {
+    let mut world = world();
+    let other = world.originals[1].derive(Rights::SEND, 0).unwrap();
+    for _ in 1..PLACES {
+        world.machine.tasks[world.tasks[1]].capabilities.insert(0, other).unwrap();
+    }
+    let place = world.give(2, Rights::SEND, BADGE);
+    let mut sweep = Revocation::new(world.originals[0], 0, world.tasks[0], 1);
+    while (sweep.next, sweep.place) != (world.tasks[1].number(), PLACES as u32 / 2) {
+        assert!(!sweep.step(&mut world.machine, &mut world.cpu, 1), "it came by no half of the table");
+    }
+    world.machine.tasks.remove(world.tasks[1]);
+    while !sweep.step(&mut world.machine, &mut world.cpu, 1) {}
+    let left = world.machine.tasks[world.tasks[2]].capabilities.named(place);
+    assert_eq!(left, Err(Error::BadCapability));
+}
+
 #[test]
 fn places_behind_the_last_capability_are_not_looked_at() {
     let mut world = world();
