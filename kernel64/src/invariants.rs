@@ -66,7 +66,8 @@ fn check_quotas(kernel: &Kernel) -> Result<(), &'static str> {
         frame_sets.filling(),
         ports.filling(),
     ];
-    factories.check(ROOT_FACTORY, &promised, arenas.filling(), devices.interrupts.filling())
+    let (arenas, interrupts) = (arenas.filling(), devices.interrupts.filling());
+    factories.check(ROOT_FACTORY, &promised, arenas, interrupts, kernel.frames.borrow().free_count())
 }
 
 /// What holds whoever runs.

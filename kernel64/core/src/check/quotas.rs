@@ -1,12 +1,12 @@
 //! What factories may have, against what there is.
 
 use super::{Broken, ensure};
-use crate::factory::{Factory, Quota};
+use crate::factory::Factory;
 use crate::slab::{Filling, Index, Slab};
 
 impl Slab<Factory> {
     /// Checks that nobody uses more than it may, that what is charged is what there is, and that all that was promised is there: of factories, and of
-    /// each of the `promised` types, as many as the first factory may have objects.
+    /// each of the `promised` types, as many as the first factory may have objects; and free page frames for what is left of its quota and all others.
     ///
     /// # Errors
     /// The first rule found broken.
@@ -16,26 +16,35 @@ impl Slab<Factory> {
         promised: &[Filling],
         arenas: Filling,
         interrupts: Filling,
+        free_frames: u64,
     ) -> Result<(), Broken> {
-        let Factory { objects, arenas: of_arenas, .. } = &self[first];
+        let Factory { frames, objects, arenas: of_arenas, .. } = &self[first];
         // The first factory is nobody's object.
         let Filling { live, capacity } = self.filling();
-        let factories = Filling { live: live - 1, capacity: capacity - 1 };
-        let mut all = promised.iter().chain([&factories]);
-        ensure(all.clone().all(|table| objects.limit <= table.capacity), "a promise of objects beyond a table")?;
+        let least = promised.iter().fold(capacity - 1, |least, table| least.min(table.capacity));
+        ensure(objects.limit <= least, "a promise of objects beyond a table")?;
         ensure(of_arenas.limit <= arenas.capacity, "a promise of arenas beyond their table")?;
-        let quotas = |factory: &Factory| [factory.frames, factory.objects, factory.arenas];
-        let within = self.iter().all(|index| quotas(&self[index]).iter().all(|quota| quota.used <= quota.limit));
-        ensure(within, "a factory that uses more than it may")?;
-        let live = all.by_ref().chain([&arenas, &interrupts]).map(|table| table.live).sum();
-        ensure(self.own(first, |factory| factory.objects) == Some(live), "objects that are not charged, or gone")?;
-        ensure(self.own(first, |factory| factory.arenas) == Some(arenas.live), "arenas that are not charged, or gone")
+        let [own_frames, own_objects, own_arenas] = self.own(first)?;
+        let left = frames.limit.wrapping_sub(own_frames);
+        ensure(left <= free_frames, "a promise of page frames beyond those that are free")?;
+        let others = live - 1 + arenas.live + interrupts.live;
+        let live = promised.iter().fold(others, |live, table| live + table.live);
+        ensure(own_objects == live, "objects that are not charged, or gone")?;
+        ensure(own_arenas == arenas.live, "arenas that are not charged, or gone")
     }
 
-    /// What is used of all quotas but to make others from it. None if that were less than nothing.
-    fn own(&self, first: Index<Factory>, of: fn(&Factory) -> Quota) -> Option<u64> {
-        let used: u64 = self.iter().map(|index| of(&self[index]).used).sum();
-        let given: u64 = self.iter().filter(|&index| index != first).map(|index| of(&self[index]).limit).sum();
-        used.checked_sub(given)
+    /// What all factories use together, but to make others from it: page frames, objects, arenas.
+    fn own(&self, first: Index<Factory>) -> Result<[u64; 3], Broken> {
+        let mut own = [0_u64; 3];
+        for index in self.iter() {
+            let Factory { frames, objects, arenas, .. } = &self[index];
+            for (own, quota) in own.iter_mut().zip([frames, objects, arenas]) {
+                ensure(quota.used <= quota.limit, "a factory that uses more than it may")?;
+                // What others have is in use where it was taken from, which may be seen later.
+                let given = if index == first { 0 } else { quota.limit };
+                *own = own.wrapping_add(quota.used).wrapping_sub(given);
+            }
+        }
+        Ok(own)
     }
 }

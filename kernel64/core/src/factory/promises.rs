@@ -13,6 +13,8 @@ use crate::slab::Filling;
 /// What may be had of each type.
 const OBJECTS: u64 = 24;
 const ARENAS: u64 = 6;
+/// Page frames, of which nobody uses any.
+const FREE: u64 = 10;
 /// As the kernel has it: the first entry, and the first factory's.
 const FURTHER: usize = 2;
 
@@ -132,7 +134,7 @@ impl World {
     fn check(&self) -> Result<(), &'static str> {
         let promised = [self.endpoints.filling(), self.notifications.filling()];
         let none = Filling { live: 0, capacity: 0 };
-        self.factories.check(self.first, &promised, self.arenas.filling(), none)
+        self.factories.check(self.first, &promised, self.arenas.filling(), none, FREE)
     }
 }
 
@@ -236,4 +238,9 @@ fn broken_accounts_are_found() {
     world.factories[world.first].objects.limit = OBJECTS;
     world.factories[world.first].arenas.used = 1;
     assert!(world.check().is_err(), "an arena that is not there");
+    world.factories[world.first].arenas.used = 0;
+    world.factories[world.first].frames = Quota { used: 3, limit: FREE + 3 };
+    assert_eq!(world.check(), Ok(()));
+    world.factories[world.first].frames.used = 2;
+    assert!(world.check().is_err(), "frames that are not there");
 }
