@@ -14,6 +14,7 @@ mod status;
 mod tree;
 mod trial;
 mod usual;
+mod width;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,9 +63,10 @@ pub struct Arguments {
     /// The program, by its path in the tree or by a name in PATH, and its arguments.
     #[arg(last = true, value_name = "PROGRAM", required_unless_present_any = ["interactive", "demo", "lines", "golden"])]
     program: Vec<String>,
-    /// Width of the programs in /bin; those of both are in /bin32 and /bin64.
-    #[arg(long, value_enum, default_value = "i386", conflicts_with = "root")]
-    arch: Architecture,
+    /// Width of the programs in /bin, i386 if it is not given; those of both are in /bin32 and /bin64. With `--root`, whose programs are
+    /// what they are: the width that PROGRAM must have.
+    #[arg(long, value_enum)]
+    arch: Option<Architecture>,
     /// Where to run it.
     #[arg(long, value_enum, default_value = "qemu")]
     platform: Platform,
@@ -147,7 +149,7 @@ pub fn main(arguments: Arguments) -> Result<ExitCode> {
 fn try_lines(arguments: &Arguments, emulator: &Emulator, collection: Collection) -> Result<ExitCode> {
     let prepared = Prepared::new(Needs { bochs: emulator.is_bochs(), ..Needs::EMULATOR })?;
     let show = if arguments.verbose { Show::Aside } else { Show::Nothing };
-    let architecture = arguments.arch;
+    let architecture = arguments.arch();
     let programs = LinePrograms::require(&prepared.workspace)?;
     let (prepared, programs, collection) = (&prepared, &programs, &collection);
     let trial = Trial { prepared, programs, emulator, name: BOOT, collection, architecture };
@@ -176,13 +178,18 @@ fn tell(report: &Report, program: &str) -> ExitCode {
 }
 
 impl Arguments {
+    /// The width of the usual programs in `/bin`.
+    fn arch(&self) -> Architecture {
+        self.arch.unwrap_or(Architecture::I386)
+    }
+
     fn limit(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
 
     fn job(&self, workspace: &Workspace) -> Result<Job> {
         let mut tree = match &self.root {
-            None => usual_tree(&LinuxPrograms::require(workspace)?, self.arch)?,
+            None => usual_tree(&LinuxPrograms::require(workspace)?, self.arch())?,
             Some(root) => read_tree(root)?,
         };
         for (file, path) in &self.add {
@@ -190,6 +197,13 @@ impl Arguments {
         }
         let mut program = if self.program.is_empty() { vec![SHELL.to_owned()] } else { self.program.clone() };
         let mut environment = self.env.clone();
+        if self.root.is_some()
+            && let Some(wanted) = self.arch
+            && let Some(found) = width::of(&tree, &program[0], &environment)
+            && found != wanted
+        {
+            bail!("{} is a program of {}, and --arch asks for {}", program[0], found.word(), wanted.word());
+        }
         if self.demo {
             demo::add(&mut tree)?;
             program = vec![demo::PROGRAM.to_owned()];
@@ -319,7 +333,9 @@ mod tests {
     fn the_program_has_options_of_its_own() {
         let given = line("--arch amd64 --env A=b=c --add a:b:/c/d -- ls -l --arch x").unwrap();
         assert_eq!(given.program, ["ls", "-l", "--arch", "x"]);
-        assert_eq!(given.arch, Architecture::Amd64);
+        assert_eq!(given.arch(), Architecture::Amd64);
+        assert_eq!(line("-- ls").unwrap().arch(), Architecture::I386);
+        assert!(line("--root x --arch amd64 -- ls").unwrap().arch.is_some());
         assert_eq!(given.env, [("A".to_owned(), "b=c".to_owned())]);
         assert_eq!(given.add, [(PathBuf::from("a:b"), "/c/d".to_owned())]);
         assert!(line("--interactive").unwrap().program.is_empty());
@@ -328,7 +344,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let all = ["", "ls", "--env =x -- ls", "--env x -- ls", "--add a -- ls", "--add :/a -- ls", "--add a:/ -- ls"];
-        for words in all.iter().chain(&["--interactive --stdin x", "--golden -- ls", "--arch i386 --root x -- ls"]) {
+        for words in all.iter().chain(&["--interactive --stdin x", "--golden -- ls", "--arch i586 -- ls"]) {
             assert!(line(words).is_err(), "{words}");
         }
     }

@@ -15,7 +15,7 @@ use lilliput_core::ports::IoPorts;
 use lilliput_core::reply::Reply;
 use lilliput_core::slab::{self, Header, Index, Object, Slab};
 use lilliput_core::task::Task;
-use lilliput_core::thread::{Kind, Thread};
+use lilliput_core::thread::{Account, Kind, Thread};
 use x86_64::VirtAddr;
 
 use super::memory::{ENTRIES_CLEARED, flush, payer};
@@ -41,11 +41,24 @@ const THREADS_ENDED: u32 = 16;
 pub fn destroy(kernel: &mut Kernel, this: &mut PerCpu, by: Index<Factory>, call: &Call) -> Answer {
     let place = call.small(0)?;
     let capability = kernel.machine.tasks[call.task].capabilities.named(place)?;
+    let used = used(kernel, capability);
     if step(kernel, this, by, call.task, capability)? {
         kernel.machine.tasks[call.task].capabilities.remove(place)?;
-        return Ok(DONE);
+        return Ok(used);
     }
     Ok(Words::again([call.words[0]]))
+}
+
+/// What a thread has used, which nobody can be asked once it is gone; nothing is said of other objects, and of what is not to be destroyed.
+fn used(kernel: &Kernel, capability: Capability) -> Words {
+    let threads = &kernel.machine.threads;
+    if slab::type_number(capability.key) != ObjectType::Thread as u8 {
+        return DONE;
+    }
+    named(threads, capability).map_or(DONE, |thread| {
+        let Account { user, kernel, .. } = threads[thread].account;
+        [user & 0xffff_ffff, user >> 32, kernel & 0xffff_ffff, kernel >> 32].into()
+    })
 }
 
 /// A step of an object's end. True when it is gone.

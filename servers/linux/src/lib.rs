@@ -26,7 +26,7 @@ pub mod way;
 
 pub use arch::{Arch, Registers};
 pub use files::disk::PAGES as BUFFER_PAGES;
-pub use machine::{Machine, Situation, Stream, Usage, Vector};
+pub use machine::{Machine, Situation, Stream, Times, Usage, Vector};
 pub use process::End;
 pub use server::{Answer, Server, Start, Words};
 pub use way::Way;

@@ -25,10 +25,8 @@ pub enum Stream {
 /// What a thread has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Nanoseconds as a program.
-    pub user: u64,
-    /// Nanoseconds of the kernel's on its behalf.
-    pub kernel: u64,
+    /// Of the processor.
+    pub times: Times,
     /// Messages that were delivered for it.
     pub messages: u64,
     /// Exceptions that it raised.
@@ -37,13 +35,36 @@ pub struct Usage {
     pub turns: u64,
 }
 
+/// What was used of the processor, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// As a program.
+    pub user: u64,
+    /// By the kernel on its behalf.
+    pub kernel: u64,
+}
+
+impl Times {
+    /// Both together.
+    pub const fn sum(self) -> u64 {
+        self.user + self.kernel
+    }
+}
+
+impl Add for Times {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { user: self.user + other.user, kernel: self.kernel + other.kernel }
+    }
+}
+
 impl Add for Usage {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
         Self {
-            user: self.user + other.user,
-            kernel: self.kernel + other.kernel,
+            times: self.times + other.times,
             messages: self.messages + other.messages,
             faults: self.faults + other.faults,
             turns: self.turns + other.turns,
@@ -101,8 +122,8 @@ pub trait Machine {
     /// # Errors
     /// `EAGAIN` if there can be no more.
     fn create_thread(&mut self, space: Self::Space, badge: u32, after_sysenter: u64) -> Result<Self::Thread, Errno>;
-    /// Ends a thread.
-    fn destroy_thread(&mut self, thread: Self::Thread);
+    /// Ends a thread; what it has used of the processor.
+    fn destroy_thread(&mut self, thread: Self::Thread) -> Times;
     /// A thread's registers, while it is stopped or waits for the server.
     ///
     /// # Errors
@@ -140,7 +161,9 @@ pub trait Machine {
     fn stop(&mut self, thread: Self::Thread);
     /// Lets a thread that is stopped go on.
     fn resume(&mut self, thread: Self::Thread);
-    /// What a thread has used.
+    /// What a thread has used of the processor.
+    fn times(&mut self, thread: Self::Thread) -> Times;
+    /// All that a thread has used.
     fn usage(&mut self, thread: Self::Thread) -> Usage;
     /// Where a task is.
     fn situation(&mut self, space: Self::Space) -> Situation;

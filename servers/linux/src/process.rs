@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::arch::Arch;
 use crate::files::{Node, Table};
-use crate::machine::Machine;
+use crate::machine::{Machine, Times};
 use crate::memory::Place;
 use crate::server::Words;
 use crate::server::futex::Queued;
@@ -72,6 +72,10 @@ pub struct Process {
     pub first_exit: Option<u8>,
     /// When `SIGALRM` is sent, and how long after that again; 0 for never.
     pub alarm: (u64, u64),
+    /// What those of its threads have used that are no more.
+    pub ended: Times,
+    /// What those of its children have used, with their own, that it has waited for.
+    pub children: Times,
     /// The signal that stopped it, as long as it is.
     pub stopped: Option<u8>,
     /// Whether its parent has not asked for that yet.

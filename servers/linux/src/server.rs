@@ -1,5 +1,6 @@
 //! A system call and its answer; faults; deadlines.
 
+mod accounts;
 mod answer;
 mod begin;
 mod deliver;
@@ -27,7 +28,7 @@ use crate::files::disk::Disk;
 use crate::files::socket::Names;
 use crate::files::tty::Tty;
 use crate::files::{self, Kind, Node, Open};
-use crate::machine::Machine;
+use crate::machine::{Machine, Times};
 use crate::memory::{Access, Memories, Place, Pool, User};
 use crate::process::{Channel, End, Process, Thread, Waiting};
 use crate::signal::{Occasion, Set};
@@ -110,6 +111,9 @@ pub struct Server<M: Machine> {
     /// Timers that descriptors stand for.
     pub(crate) timers: Vec<Weak<Node>>,
     pub(crate) date: u64,
+    /// What all threads have used that are no more, and for how long nobody used anything, as far as that was told.
+    pub(crate) ended: Times,
+    pub(crate) idle: u64,
     /// Whether the console is a terminal.
     pub(crate) has_terminal: bool,
     pub(crate) terminal: Rc<Tty>,

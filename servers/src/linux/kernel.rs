@@ -8,7 +8,7 @@ use lilliput_abi::object::map::REPLACE;
 use lilliput_abi::object::register;
 use lilliput_abi::{Error, Isolation, Rights, Tag, fault, foreign};
 use lilliput_linux::memory::Frame;
-use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Usage, Vector, Words};
+use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Times, Usage, Vector, Words};
 use lilliput_runtime::object::Reply;
 use lilliput_runtime::place::linux::{DISK_THREAD, FACTORY, THREAD};
 use lilliput_runtime::{Factory, Frames, Message, Task, Thread, Word, parent, place, time};
@@ -37,6 +37,8 @@ pub struct Kernel {
     kept: Vec<Reply<Native>>,
     /// By what a thread's x87 and SSE state is passed.
     vector: memory::VectorPage,
+    /// Nanoseconds of a tick of the time-stamp counter, times 2 to the power of 32.
+    scale: u64,
     /// The disk, if there is one.
     pub disk: Option<Disk>,
 }
@@ -53,8 +55,15 @@ impl Kernel {
             arenas: Arenas::new(MAKER, isolation),
             kept: Vec::new(),
             vector: memory::VectorPage::new()?,
+            scale: (1_000_000 << 32) / time::now::<Native>().kilohertz.max(1),
             disk: None,
         })
+    }
+
+    /// What so many ticks are.
+    fn nanoseconds(&self, user: u64, kernel: u64) -> Times {
+        let time = |ticks: u64| (u128::from(ticks) * u128::from(self.scale) >> 32) as u64;
+        Times { user: time(user), kernel: time(kernel) }
     }
 
     /// Where a thread with this badge is put aside.
@@ -126,9 +135,13 @@ impl Machine for Kernel {
         Ok(thread)
     }
 
-    fn destroy_thread(&mut self, thread: Self::Thread) {
-        if MAKER.destroy(thread.place()).is_err() {
-            let _ = SELF.delete(thread.place());
+    fn destroy_thread(&mut self, thread: Self::Thread) -> Times {
+        match MAKER.destroy_thread(thread) {
+            Ok((user, kernel)) => self.nanoseconds(user, kernel),
+            Err(_) => {
+                let _ = SELF.delete(thread.place());
+                Times::default()
+            }
         }
     }
 
@@ -205,14 +218,15 @@ impl Machine for Kernel {
         servers
     }
 
+    fn times(&mut self, thread: Self::Thread) -> Times {
+        thread.times().map_or(Times::default(), |(user, kernel)| self.nanoseconds(user, kernel))
+    }
+
     fn usage(&mut self, thread: Self::Thread) -> Usage {
-        let kilohertz = time::now::<Native>().kilohertz.max(1);
-        let time = |ticks: u64| (u128::from(ticks) * 1_000_000 / u128::from(kilohertz)) as u64;
         thread.account().map_or_else(
             |_| Usage::default(),
             |account| Usage {
-                user: time(account.user),
-                kernel: time(account.kernel),
+                times: self.nanoseconds(account.user, account.kernel),
                 messages: account.messages,
                 faults: account.faults,
                 turns: thread.turns().unwrap_or(0),

@@ -116,7 +116,6 @@ impl Tree {
     }
 
     /// What lies at a path, without the first `/`; links are not followed.
-    #[cfg(test)]
     pub fn get(&self, path: &str) -> Option<&Node> {
         self.0.get(path)
     }

@@ -42,7 +42,17 @@ const STEPS: &[Step] = &[
     },
     Step { name: "tasks are told by their kinds", after: "wide task", send: "ps\r" },
     Step { name: "so they are by ps", after: "THR KIND", send: "stty size\r" },
-    Step { name: "the terminal has its size", after: "24 80", send: "sh -c 'echo re''ady; cat; echo the e''nd'\r" },
+    Step {
+        name: "the terminal has its size",
+        after: "24 80",
+        send: "/bin32/tty | tr a-z A-Z; /bin64/tty <&1 | tr /a-z .A-Z\r",
+    },
+    Step { name: "the terminal has its name", after: "/DEV/CONSOLE", send: "" },
+    Step {
+        name: "for programs of 64 bits as well",
+        after: ".DEV.CONSOLE",
+        send: "sh -c 'echo re''ady; cat; echo the e''nd'\r",
+    },
     Step { name: "a program reads lines", after: "ready", send: "dropped\x15kept\r\x04" },
     Step { name: "input ends", after: "the end", send: "sleep 1000 & echo c >/proc/sysrq-trigger\r" },
     Step { name: "a crash of the server is told", after: "This is another one", send: "" },

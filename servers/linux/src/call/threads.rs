@@ -127,7 +127,7 @@ impl<M: Machine> Server<M> {
         self.user().write(length, &(3 * word).to_le_bytes()[..width]).map(|()| Outcome::Done(0))
     }
 
-    fn find_thread(&self, tid: u64) -> Result<usize> {
+    pub(super) fn find_thread(&self, tid: u64) -> Result<usize> {
         let is_it = |thread: &Option<_>| {
             thread.as_ref().is_some_and(|thread: &crate::process::Thread<M>| thread.tid == tid as u32)
         };

@@ -5,7 +5,7 @@ use linux_raw_sys::general::{
 };
 use syscalls::Errno;
 
-use crate::machine::Machine;
+use crate::machine::{Machine, Times};
 use crate::process::{Channel, End};
 use crate::server::{EXITED, KILLED, Outcome, Result, STOPPED, Server, WENT_ON};
 
@@ -61,7 +61,8 @@ impl<M: Machine> Server<M> {
             self.user().write(place, &status.to_le_bytes())?;
         }
         if usage != 0 {
-            self.put_usage(usage)?;
+            let times = self.times_of(found.place) + self.times_of_children(found.place);
+            self.put_usage(usage, times)?;
         }
         self.take(&found);
         Ok(Outcome::Done(found.pid.into()))
@@ -106,7 +107,10 @@ impl<M: Machine> Server<M> {
             self.user().write(behind, &second)?;
         }
         if usage != 0 {
-            self.put_usage(usage)?;
+            let times = found
+                .as_ref()
+                .map_or(Times::default(), |child| self.times_of(child.place) + self.times_of_children(child.place));
+            self.put_usage(usage, times)?;
         }
         if let Some(found) = found.filter(|_| options & WNOWAIT == 0) {
             self.take(&found);
@@ -148,7 +152,12 @@ impl<M: Machine> Server<M> {
     fn take(&mut self, &Child { place, news, .. }: &Child) {
         let Some(process) = &mut self.processes[place] else { return };
         match news {
-            News::Ended(_) => self.bury(place),
+            News::Ended(_) => {
+                let used = process.ended + process.children;
+                let process = self.process_mut();
+                process.children = process.children + used;
+                self.bury(place);
+            }
             News::Stopped(_) => process.stop_is_news = false,
             News::WentOn => process.start_is_news = false,
         }

@@ -12,7 +12,7 @@ use crate::files::socket::Names;
 use crate::files::terminal::Terminal;
 use crate::files::tty::Tty;
 use crate::files::{self, Device, Kind, Node, Refused};
-use crate::machine::Machine;
+use crate::machine::{Machine, Times};
 use crate::memory::{Memories, PAGE, Pool};
 use crate::program::vdso;
 use crate::way::Way;
@@ -60,6 +60,8 @@ impl<M: Machine> Server<M> {
             later: Vec::new(),
             timers: Vec::new(),
             date: start.date,
+            ended: Times::default(),
+            idle: 0,
             has_terminal: start.terminal.is_some(),
             terminal: Tty::new(0, 0, Terminal::new(start.terminal.unwrap_or_default()), 0),
             pairs: Node::new(0, Node::directory(), 0o755, 0),

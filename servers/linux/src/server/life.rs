@@ -13,7 +13,7 @@ use super::threads::{Birth, Inherited};
 use super::{Outcome, Result, Server};
 use crate::arch::{Arch, Registers};
 use crate::files::{Device, Found, Kind, Node, Open, Table, Walk, path_of};
-use crate::machine::Machine;
+use crate::machine::{Machine, Times};
 use crate::memory::{Area, Memory, PAGE, Source, User};
 use crate::process::{Channel, End, Process};
 use crate::program::{Auxiliary, Image, Layout, Strings, build, interpreter};
@@ -74,6 +74,8 @@ impl<M: Machine> Server<M> {
             threads: Vec::new(),
             first_exit: None,
             alarm: (0, 0),
+            ended: Times::default(),
+            children: Times::default(),
             stopped: None,
             stop_is_news: false,
             start_is_news: false,
@@ -83,7 +85,7 @@ impl<M: Machine> Server<M> {
             let mut line = self.terminal.line.borrow_mut();
             (line.session, line.foreground) = (pid, pid);
             drop(line);
-            let terminal = Open::new(self.device(Device::Console), O_RDWR);
+            let terminal = Open::new(self.console(), O_RDWR);
             [terminal.clone(), terminal.clone(), terminal]
         } else {
             let input = Open::new(self.fixed_file(input), O_RDONLY);
@@ -101,6 +103,14 @@ impl<M: Machine> Server<M> {
             self.bury(place);
         }
         started.map(drop)
+    }
+
+    /// The console, as it stands in the tree: a program looks there for what it has open.
+    fn console(&mut self) -> Rc<Node> {
+        let walk = Walk { root: &self.root, from: &self.root, follow: true, view: &() };
+        let found = walk.find(b"/dev/console").ok().and_then(|found| found.node);
+        let found = found.filter(|node| matches!(node.kind, Kind::Device(Device::Console)));
+        found.unwrap_or_else(|| self.device(Device::Console))
     }
 
     fn device(&mut self, device: Device) -> Rc<Node> {
@@ -271,6 +281,8 @@ impl<M: Machine> Server<M> {
             threads: Vec::new(),
             first_exit: None,
             alarm: (0, 0),
+            ended: Times::default(),
+            children: Times::default(),
             stopped: None,
             stop_is_news: false,
             start_is_news: false,

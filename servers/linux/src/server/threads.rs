@@ -163,7 +163,8 @@ impl<M: Machine> Server<M> {
     pub(super) fn remove_thread(&mut self, place: usize) {
         self.leave_wait(place);
         if let Some(thread) = self.threads[place].take() {
-            self.machine.destroy_thread(thread.handle);
+            let times = self.machine.destroy_thread(thread.handle);
+            self.keep_times(thread.process, times);
         }
     }
 }

@@ -9,7 +9,7 @@ use lilliput_abi::Rights;
 use syscalls::Errno;
 
 use crate::arch::{Arch, Registers};
-use crate::machine::{Machine, Situation, Stream, Usage, Vector};
+use crate::machine::{Machine, Situation, Stream, Times, Usage, Vector};
 use crate::memory::Frame;
 use crate::server::{Answer, Words};
 
@@ -170,8 +170,10 @@ impl Machine for Played {
         Ok(name)
     }
 
-    fn destroy_thread(&mut self, thread: u32) {
+    fn destroy_thread(&mut self, thread: u32) -> Times {
+        let times = self.times(thread);
         self.threads.remove(&thread).expect("it is there");
+        times
     }
 
     fn registers(&mut self, thread: u32, _: Arch) -> Result<Registers, Errno> {
@@ -242,8 +244,13 @@ impl Machine for Played {
         thread.runs = true;
     }
 
+    fn times(&mut self, thread: u32) -> Times {
+        assert!(self.threads.contains_key(&thread));
+        Times { user: 30_000_000 * u64::from(thread), kernel: 10_000_000 }
+    }
+
     fn usage(&mut self, thread: u32) -> Usage {
-        Usage { user: 30_000_000 * u64::from(thread), kernel: 10_000_000, messages: 7, faults: 2, turns: 1 }
+        Usage { times: self.times(thread), messages: 7, faults: 2, turns: 1 }
     }
 
     fn situation(&mut self, space: u32) -> Situation {
@@ -264,7 +271,7 @@ impl Machine for Played {
     }
 
     fn servers(&mut self) -> Vec<(&'static str, Usage)> {
-        std::vec![("linux", Usage { user: 1, kernel: 2, messages: 3, ..Usage::default() })]
+        std::vec![("linux", Usage { times: Times { user: 1, kernel: 2 }, messages: 3, ..Usage::default() })]
     }
 
     fn now(&mut self) -> u64 {

@@ -184,3 +184,59 @@ fn waitid_tells_what_happened_and_may_leave_it() {
         scene.fails(1, "waitid", &[ALL, 0, place, ends, 0], Errno::ECHILD);
     });
 }
+
+#[test]
+fn what_threads_used_stays_their_process_s_and_becomes_its_parent_s() {
+    use crate::machine::Times;
+    both(|mut scene| {
+        let ticks = |scene: &mut Scene| {
+            let (place, width) = (scene.memory() + 0x700, scene.arch.word() as usize);
+            scene.done(1, "times", &[place]);
+            let bytes = scene.bytes(1, 0x700, 4 * width);
+            bytes.chunks(width).map(|word| u64::from(word[0])).collect::<Vec<_>>()
+        };
+        // The machine says 30 ms of a thread's number as a program's, and 10 ms of the kernel's; a tick is 10 ms.
+        let first = scene.server.times_of(0);
+        let own = [first.user / 10_000_000, first.kernel / 10_000_000];
+        assert_eq!(ticks(&mut scene), [own[0], own[1], 0, 0]);
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        let second = scene.server.times_of(1);
+        assert!(second.user > first.user);
+        let all = scene.server.times_of_all();
+        assert_eq!(scene.call(2, "exit_group", &[0]), Answer::Nobody);
+        assert_eq!(scene.server.times_of_all(), all, "what was used was used");
+        assert_eq!(ticks(&mut scene)[2..], [0, 0], "it has not been waited for");
+        let place = scene.memory() + 0x600;
+        assert_eq!(scene.done(1, "wait4", &[2, 0, 0, place]), 2);
+        assert_eq!(ticks(&mut scene), [own[0], own[1], second.user / 10_000_000, second.kernel / 10_000_000]);
+        // Seconds and microseconds.
+        let width = scene.arch.word();
+        assert_eq!(u64::from(scene.number(1, 0x600 + width)), second.user / 1000);
+        scene.done(1, "getrusage", &[-1_i64 as u64, place]);
+        assert_eq!(u64::from(scene.number(1, 0x600 + 3 * width)), second.kernel / 1000);
+        scene.done(1, "getrusage", &[0, place]);
+        assert_eq!(u64::from(scene.number(1, 0x600 + width)), first.user / 1000);
+        scene.fails(1, "getrusage", &[2, place], Errno::EINVAL);
+        // A program that becomes another has used what it has.
+        let program = scene.text(1, 0x400, if scene.arch == Arch::I386 { "/bin/narrow" } else { "/bin/wide" });
+        assert_eq!(scene.call(1, "execve", &[program, 0, 0]), Answer::Nobody);
+        assert_eq!(scene.server.processes[0].as_ref().unwrap().ended, first);
+        assert_ne!(scene.server.times_of(0), Times::default());
+    });
+}
+
+#[test]
+fn idle_time_never_becomes_less() {
+    both(|mut scene| {
+        scene.server.machine.now = 5_000_000_000;
+        let used = scene.server.times_of_all();
+        let idle = scene.server.idle_time(used);
+        assert_eq!(idle, 5_000_000_000 - used.sum());
+        // What it was told of late.
+        scene.server.ended.user += 1_000_000_000;
+        let used = scene.server.times_of_all();
+        assert_eq!(scene.server.idle_time(used), idle);
+        scene.server.machine.now += 2_000_000_000;
+        assert_eq!(scene.server.idle_time(used), idle + 1_000_000_000);
+    });
+}

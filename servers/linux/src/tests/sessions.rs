@@ -262,3 +262,20 @@ fn an_end_that_leads_to_the_next_is_no_deeper_than_one() {
     };
     std::thread::Builder::new().stack_size(256 << 10).spawn(run).unwrap().join().unwrap();
 }
+
+#[test]
+fn what_is_open_is_what_stands_under_its_name() {
+    both(|mut scene| {
+        let (link, place) = (scene.text(1, 0x800, "/proc/self/fd/0"), scene.memory() + 0xa00);
+        let length = scene.done(1, "readlink", &[link, place, 100]) as usize;
+        assert_eq!(scene.bytes(1, 0xa00, length), b"/dev/console");
+        let name = scene.text(1, 0x800, "/dev/console");
+        let [by_name, by_number] = if scene.arch == Arch::I386 { ["stat64", "fstat64"] } else { ["stat", "fstat"] };
+        scene.done(1, by_name, &[name, place]);
+        let named = scene.bytes(1, 0xa00, 96);
+        for descriptor in 0..3 {
+            scene.done(1, by_number, &[descriptor, place]);
+            assert_eq!(scene.bytes(1, 0xa00, 96), named);
+        }
+    });
+}

@@ -175,6 +175,15 @@ impl<K: Invoke> Factory<K> {
         self.method(FactoryMethod::Destroy, &[place as Word]).map(drop)
     }
 
+    /// Destroys a thread: what it has used, in ticks of the time-stamp counter, in user mode and in the kernel on its behalf.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn destroy_thread(self, thread: Thread<K>) -> Result<(u64, u64), Error> {
+        let answer = self.method(FactoryMethod::Destroy, &[thread.place() as Word])?;
+        Ok((answer.pair(0), answer.pair(2)))
+    }
+
     /// Frames in use and frames allowed.
     ///
     /// # Errors

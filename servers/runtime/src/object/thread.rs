@@ -157,6 +157,14 @@ impl<K: Invoke> Thread<K> {
         })
     }
 
+    /// What it has used: ticks of the time-stamp counter in user mode, and in the kernel on its behalf.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn times(self) -> Result<(u64, u64), Error> {
+        Ok((self.one(account::USER)?, self.one(account::KERNEL)?))
+    }
+
     /// How often its storage was turned between positive and negative offsets: only a 32-bit one's in `segment` mode is.
     ///
     /// # Errors

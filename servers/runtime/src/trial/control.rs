@@ -35,7 +35,9 @@ pub fn stop_and_resume<K: Machine>() -> Outcome {
         thread.resume()?;
         assert!(runs(), "a thread that was resumed");
     }
-    factory::<K>().destroy(thread.place())?;
+    let used = thread.times()?;
+    assert!(used.0 > 0 && used.1 > 0, "a thread that ran has used something");
+    assert_eq!(factory::<K>().destroy_thread(thread)?, used, "what is told at a thread's end");
     // What it waits for ends, whatever that is.
     for work in [Work::Receive, Work::Send, Work::Call] {
         let thread = kit::start::<K>(work, place::SERVICE, PRIORITY + 1)?;

@@ -71,7 +71,8 @@ impl<M: Machine> Server<M> {
     fn books(&mut self, place: usize) -> Result<Books> {
         let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
         let threads = process.threads.iter().filter_map(|&thread| self.threads[thread].as_ref());
-        let usage = threads.fold(Usage::default(), |sum, thread| sum + self.machine.usage(thread.handle));
+        let mut usage = threads.fold(Usage::default(), |sum, thread| sum + self.machine.usage(thread.handle));
+        usage.times = usage.times + process.ended;
         let space = process.memory.map(|memory| self.memories.get(memory).space);
         let situation = space.map(|space| self.machine.situation(space));
         Ok(Books { usage, situation })
@@ -80,6 +81,7 @@ impl<M: Machine> Server<M> {
     /// `man 5 proc`, `/proc/PID/stat`.
     fn numbers(&mut self, place: usize, number: u32) -> Result<String> {
         let Books { usage, .. } = self.books(place)?;
+        let children = self.times_of_children(place);
         let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
         let (pages, resident) = self.pages(process);
         let Process { parent, group, session, started, .. } = *process;
@@ -88,10 +90,12 @@ impl<M: Machine> Server<M> {
         let (terminal, foreground) = self.terminal_of(process);
         let (pending, ignored, caught) = signals(process);
         let blocked = self.mask_of(process);
-        let (user, kernel, started, size) = (ticks(usage.user), ticks(usage.kernel), ticks(started), pages * PAGE);
+        let [user, kernel, of_children_user, of_children_kernel, started] =
+            [usage.times.user, usage.times.kernel, children.user, children.kernel, started].map(ticks);
+        let size = pages * PAGE;
         Ok(format!(
-            "{number} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 0 {faults} 0 0 0 {user} {kernel} 0 0 20 0 \
-             {threads} 0 {started} {size} {resident} 18446744073709551615 0 0 0 0 0 {pending} {blocked} {ignored} {caught} 0 0 0 \
+            "{number} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 0 {faults} 0 0 0 {user} {kernel} \
+             {of_children_user} {of_children_kernel} 20 0 {threads} 0 {started} {size} {resident} 18446744073709551615 0 0 0 0 0 {pending} {blocked} {ignored} {caught} 0 0 0 \
              {SIGCHLD} 0 0 0 0 0 0 0 0 0 0 0 0 0 {code}\n",
             faults = usage.faults,
             code = process.end.map_or(0, |end| end.status()),
@@ -197,7 +201,7 @@ impl<M: Machine> Server<M> {
             Some(Situation { slot: None, mode }) => ("64-bit", "-".into(), mode),
             Some(Situation { slot: Some((arena, slot)), mode }) => ("small", format!("{arena}:{slot}"), mode),
         };
-        let time = (usage.user + usage.kernel) / 10_000_000;
+        let time = usage.times.sum() / 10_000_000;
         let command = if process.arguments.is_empty() || process.end.is_some() {
             format!("[{}]", shown(process))
         } else {

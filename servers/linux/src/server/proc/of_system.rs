@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::machine::{Machine, Usage};
+use crate::machine::{Machine, Times, Usage};
 use crate::memory::PAGE;
 use crate::server::Server;
 
@@ -44,7 +44,8 @@ impl<M: Machine> Server<M> {
             "sys/kernel/random/boot_id" | "sys/kernel/random/uuid" => self.identifier(),
             "uptime" => {
                 let hundredths = self.machine.now() / 10_000_000;
-                let idle = hundredths.saturating_sub(self.used().iter().sum::<u64>() / 10_000_000);
+                let used = self.times_of_all();
+                let idle = self.idle_time(used) / 10_000_000;
                 let show = |time: u64| format!("{}.{:02}", time / 100, time % 100);
                 format!("{} {}\n", show(hundredths), show(idle))
             }
@@ -56,7 +57,7 @@ impl<M: Machine> Server<M> {
     /// Of each server below: nanoseconds of its own, nanoseconds of the kernel's on its behalf, messages.
     fn table_of_servers(&mut self) -> String {
         let mut text = String::new();
-        for (name, Usage { user, kernel, messages, .. }) in self.machine.servers() {
+        for (name, Usage { times: Times { user, kernel }, messages, .. }) in self.machine.servers() {
             text += &format!("{name} {user} {kernel} {messages}\n");
         }
         text
@@ -113,19 +114,10 @@ impl<M: Machine> Server<M> {
         text
     }
 
-    /// Nanoseconds that the threads that there are have used, as programs and of the kernel.
-    fn used(&mut self) -> [u64; 2] {
-        let handles: Vec<_> = self.threads.iter().flatten().map(|thread| thread.handle).collect();
-        handles.into_iter().fold([0; 2], |[user, kernel], handle| {
-            let usage = self.machine.usage(handle);
-            [user + usage.user, kernel + usage.kernel]
-        })
-    }
-
     fn times_of_system(&mut self) -> String {
         let tick = 1_000_000_000 / TICKS;
-        let [user, kernel] = self.used().map(|time| time / tick);
-        let idle = (self.machine.now() / tick).saturating_sub(user + kernel);
+        let used = self.times_of_all();
+        let [user, kernel, idle] = [used.user, used.kernel, self.idle_time(used)].map(|time| time / tick);
         let line = format!("{user} 0 {kernel} {idle} 0 0 0 0 0 0");
         let running = 1 + self.threads.iter().flatten().filter(|thread| thread.runs).count();
         format!(
