@@ -414,6 +414,8 @@ pub mod fact {
     pub const COUNTS_SWITCHES: u64 = 17;
     /// PCIDs that no root has.
     pub const FREE_PCIDS: u64 = 18;
+    /// What the time-stamp counter counted at nanosecond 0 of the time since the boot.
+    pub const TSC_START: u64 = 19;
     /// And the number of an [`ObjectType`](super::ObjectType) that there are many of: how many of these there are.
     pub const OBJECTS: u64 = 64;
 }

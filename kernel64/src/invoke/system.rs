@@ -37,6 +37,7 @@ fn read_fact(kernel: &Kernel, this: &PerCpu, number: u64) -> Answer {
         fact::COMPAT_ENTRY => facts.compat_entry as u64,
         fact::BOOT_TICKS => facts.boot_ticks,
         fact::UNENFORCED => u64::from(console::is_unenforced()),
+        fact::TSC_START => facts.clock.start,
         fact::FREE_PCIDS => kernel.pcids.free(),
         _ => objects(kernel, number.wrapping_sub(fact::OBJECTS)).ok_or(Error::BadArgument)?.into(),
     }))

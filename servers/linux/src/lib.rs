@@ -28,5 +28,6 @@ pub use arch::{Arch, Registers};
 pub use files::disk::PAGES as BUFFER_PAGES;
 pub use machine::{Machine, Situation, Stream, Times, Usage, Vector};
 pub use process::End;
+pub use program::Counter;
 pub use server::{Answer, Server, Start, Words};
 pub use way::Way;

@@ -122,9 +122,11 @@ pub struct Server<M: Machine> {
     pub(crate) features: u32,
     /// The disk, if there is one.
     pub(crate) disk: Option<Disk>,
-    /// How 32-bit programs make system calls, and the page by which they do if that is not by `int 0x80`.
+    /// How 32-bit programs make system calls.
     pub(crate) way: Way,
-    pub(crate) calls_page: Option<Rc<Node>>,
+    /// The pages of functions that programs find, by [`Arch::index`]: that by which 32-bit ones make system calls, if that is not by `int 0x80`, and that by which
+    /// 64-bit ones ask for the time.
+    pub(crate) calls_pages: [Option<Rc<Node>>; 2],
     pub(crate) random: u64,
     calls: Calls<M>,
     /// Numbers of system calls that there are not, which were called.

@@ -33,6 +33,8 @@ pub mod parameter {
     pub const WAY: Word = 17;
     /// Whether there is a disk.
     pub const DISK: Word = 18;
+    /// What the time-stamp counter counted at the boot; the next is its frequency, in kHz.
+    pub const COUNTER: Word = 19;
 }
 
 /// Results of the server: the number of the program, how it ended, and a number to that.

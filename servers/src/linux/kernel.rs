@@ -2,16 +2,17 @@
 
 use alloc::vec::Vec;
 use core::arch::asm;
+use core::arch::x86_64::_rdtsc;
 use core::fmt;
 
 use lilliput_abi::object::map::REPLACE;
 use lilliput_abi::object::register;
 use lilliput_abi::{Error, Isolation, Rights, Tag, fault, foreign};
 use lilliput_linux::memory::Frame;
-use lilliput_linux::{Arch, Machine, Registers, Situation, Stream, Times, Usage, Vector, Words};
+use lilliput_linux::{Arch, Counter, Machine, Registers, Situation, Stream, Times, Usage, Vector, Words};
 use lilliput_runtime::object::Reply;
 use lilliput_runtime::place::linux::{DISK_THREAD, FACTORY, THREAD};
-use lilliput_runtime::{Factory, Frames, Message, Task, Thread, Word, parent, place, time};
+use lilliput_runtime::{Factory, Frames, Message, Task, Thread, Word, parent, place};
 use lilliput_user64::{Native, println};
 use syscalls::Errno;
 
@@ -39,6 +40,8 @@ pub struct Kernel {
     vector: memory::VectorPage,
     /// Nanoseconds of a tick of the time-stamp counter, times 2 to the power of 32.
     scale: u64,
+    /// The kernel's clock.
+    counter: Counter,
     /// The disk, if there is one.
     pub disk: Option<Disk>,
 }
@@ -48,14 +51,15 @@ impl Kernel {
     ///
     /// # Errors
     /// What the kernel says where there is no memory.
-    pub fn new() -> Result<Self, Error> {
+    pub fn new(counter: Counter) -> Result<Self, Error> {
         let number = parent::parameter::<Native>(crate::work::parameter::ISOLATION).unwrap_or(0);
         let isolation = Isolation::from_number(number as u64).unwrap_or(Isolation::Auto);
         Ok(Self {
             arenas: Arenas::new(MAKER, isolation),
             kept: Vec::new(),
             vector: memory::VectorPage::new()?,
-            scale: (1_000_000 << 32) / time::now::<Native>().kilohertz.max(1),
+            scale: (1_000_000 << 32) / counter.kilohertz,
+            counter,
             disk: None,
         })
     }
@@ -253,7 +257,8 @@ impl Machine for Kernel {
     }
 
     fn now(&mut self) -> u64 {
-        time::now::<Native>().nanoseconds
+        // SAFETY: every CPU of 64-bit mode has RDTSC, and the kernel lets programs have it (CR4.TSD).
+        self.counter.nanoseconds(unsafe { _rdtsc() })
     }
 
     fn print(&mut self, stream: Stream, bytes: &[u8]) {

@@ -54,7 +54,7 @@ fn main(pool: Word, archive: Word) -> Word {
         // Whoever types sees no log.
         serial::send(Stream::Output, LAST_ONE_DIED);
     }
-    let kernel = Kernel::new().unwrap_or_else(|error| panic!("memory for vector registers: {error:?}"));
+    let kernel = Kernel::new(work.counter()).unwrap_or_else(|error| panic!("memory for vector registers: {error:?}"));
     let server = Server::new(kernel, Pool::new(pool), &work.start());
     let mut server = server.unwrap_or_else(|refused| panic!("{refused}"));
     if work.has_disk

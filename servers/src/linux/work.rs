@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use lilliput_linux::{End, Start, Way};
+use lilliput_linux::{Counter, End, Start, Way};
 use lilliput_runtime::{Word, parent};
 use lilliput_user64::Native;
 use syscalls::Errno;
@@ -64,11 +64,18 @@ impl Work {
             date: number(parameter::DATE) as u64,
             features: number(parameter::FEATURES) as u32,
             way: Way::from_number(number(parameter::WAY)),
+            counter: self.counter(),
             seed: number(parameter::SEED) as u64,
             terminal: Some(number(parameter::TERMINAL))
                 .filter(|&size| size != 0)
                 .map(|size| ((size >> 16) as u16, size as u16)),
         }
+    }
+
+    /// What the kernel's clock is.
+    pub fn counter(&self) -> Counter {
+        let number = |number| parent::parameter::<Native>(number).unwrap_or(0) as u64;
+        Counter { start: number(parameter::COUNTER), kilohertz: number(parameter::COUNTER + 1).max(1) }
     }
 
     /// The programs, in order.

@@ -45,7 +45,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "the terminal has its size",
         after: "24 80",
-        send: "/bin32/tty | tr a-z A-Z; /bin64/tty <&1 | tr /a-z .A-Z\r",
+        send: "/bin32/tty | tr a-z A-Z; /bin64/tty | tr /a-z .A-Z\r",
     },
     Step { name: "the terminal has its name", after: "/DEV/CONSOLE", send: "" },
     Step {

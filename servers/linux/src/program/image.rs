@@ -44,7 +44,7 @@ pub struct Layout {
     pub mappings: Range<u64>,
     /// Where the heap begins.
     pub heap: u64,
-    /// Where the page goes by which a 32-bit program makes system calls.
+    /// Where the page goes by which a 32-bit program makes system calls, or a 64-bit one asks for the time.
     pub calls: u64,
 }
 
@@ -153,7 +153,7 @@ impl Image {
                 stack: WIDE_END - STACK..WIDE_END,
                 mappings: 0x1000_0000_0000..WIDE_END - 2 * STACK,
                 heap,
-                calls: 0,
+                calls: WIDE_END - STACK - STACK / 2,
             },
             // The usual case: the program is high, and everything else goes below it.
             Arch::I386 if first >= USUAL => {

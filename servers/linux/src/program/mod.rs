@@ -4,7 +4,9 @@ mod image;
 mod script;
 mod stack;
 pub mod vdso;
+pub mod wide_vdso;
 
 pub use image::{Image, Layout, Segment, limit};
 pub use script::interpreter;
 pub use stack::{Auxiliary, Strings, build};
+pub use wide_vdso::Counter;

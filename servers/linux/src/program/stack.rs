@@ -32,7 +32,7 @@ pub struct Auxiliary {
     pub features: u32,
     /// Sixteen random bytes.
     pub random: [u8; 16],
-    /// Where the page is by which a 32-bit program makes system calls, if there is one.
+    /// Where the page of functions is, if there is one.
     pub calls: Option<u64>,
 }
 
@@ -83,8 +83,10 @@ pub fn build(image: &Image, strings: Strings, auxiliary: Auxiliary, end: u64) ->
     words.push(0);
     words.extend((arguments..arguments + environment).map(place));
     words.push(0);
-    let calls = auxiliary.calls.map(|page| [(AT_SYSINFO, page + vdso::FUNCTION), (AT_SYSINFO_EHDR, page)]);
-    words.extend(calls.iter().flatten().chain(&vector).flat_map(|&(kind, value)| [kind.into(), value]));
+    // By the first a 64-bit program is told nothing.
+    let function = auxiliary.calls.filter(|_| image.arch == Arch::I386).map(|page| (AT_SYSINFO, page + vdso::FUNCTION));
+    let library = auxiliary.calls.map(|page| (AT_SYSINFO_EHDR, page));
+    words.extend(function.iter().chain(&library).chain(&vector).flat_map(|&(kind, value)| [kind.into(), value]));
 
     let sp = (start - words.len() as u64 * word) & !15;
     let mut bytes = Vec::new();

@@ -38,7 +38,7 @@ const SECTION: u32 = 1 << 16;
 const FUNCTION_NAME: &[u8] = b"__kernel_vsyscall\0";
 const LIBRARY_NAME: &[u8] = b"linux-gate.so.1\0";
 /// What is nothing else traps.
-const INT3: u8 = 0xcc;
+pub(super) const INT3: u8 = 0xcc;
 
 /// A function by which a program calls, and how to get out of it.
 struct Function {
@@ -84,7 +84,7 @@ pub const fn landing(way: Way) -> u64 {
 /// The page; none for programs that have nothing better than `int 0x80`.
 pub fn page(way: Way) -> Option<Vec<u8>> {
     let function = function(way)?;
-    let mut page = Page(Vec::new());
+    let mut page = Page::default();
     page.bytes(0, b"\x7fELF");
     page.bytes(4, &[ELFCLASS32, ELFDATA2LSB, 1]);
     page.words(16, &[ET_DYN as u32 | (EM_386 as u32) << 16, 1, FUNCTION as u32, HEADERS as u32, 0, 0]);
@@ -127,26 +127,39 @@ pub fn page(way: Way) -> Option<Vec<u8>> {
     let row = [distance(FUNCTION as usize, FRAMES_HEADER), distance(FRAMES + frames.of_function, FRAMES_HEADER)];
     page.words(FRAMES_HEADER + 4, &[distance(FRAMES, FRAMES_HEADER + 4), 1, row[0], row[1]]);
     page.bytes(FRAMES, &frames.bytes);
-    page.0.resize(FUNCTION as usize, 0);
     page.bytes(FUNCTION as usize, function.code);
     page.bytes(SIGRETURN as usize, &SIGRETURN_CODE);
     page.bytes(RT_SIGRETURN as usize, &RT_SIGRETURN_CODE);
-    page.0.resize(PAGE as usize, INT3);
-    Some(page.0)
+    Some(page.end())
 }
 
-struct Page(Vec<u8>);
+/// A page that is being written.
+#[derive(Default)]
+pub(super) struct Page(Vec<u8>);
 
 impl Page {
-    fn bytes(&mut self, at: usize, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, at: usize, bytes: &[u8]) {
         self.0.resize(self.0.len().max(at + bytes.len()), 0);
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
-    fn words(&mut self, at: usize, words: &[u32]) {
+    pub(super) fn words(&mut self, at: usize, words: &[u32]) {
         for (number, word) in words.iter().enumerate() {
             self.bytes(at + 4 * number, &word.to_le_bytes());
         }
+    }
+
+    /// Words of 64 bits.
+    pub(super) fn wide(&mut self, at: usize, words: &[u64]) {
+        for (number, word) in words.iter().enumerate() {
+            self.bytes(at + 8 * number, &word.to_le_bytes());
+        }
+    }
+
+    /// The whole of it.
+    pub(super) fn end(mut self) -> Vec<u8> {
+        self.0.resize(PAGE as usize, INT3);
+        self.0
     }
 }
 
@@ -170,7 +183,7 @@ fn frames(function: &Function) -> Frames {
 }
 
 /// An entry with its length before it, filled up to whole words by what does nothing.
-fn entry(parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn entry(parts: &[&[u8]]) -> Vec<u8> {
     let mut content = parts.concat();
     content.resize(content.len().next_multiple_of(4), 0);
     [&(content.len() as u32).to_le_bytes(), content.as_slice()].concat()

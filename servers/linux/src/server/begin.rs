@@ -14,7 +14,7 @@ use crate::files::tty::Tty;
 use crate::files::{self, Device, Kind, Node, Refused};
 use crate::machine::{Machine, Times};
 use crate::memory::{Memories, PAGE, Pool};
-use crate::program::vdso;
+use crate::program::{Counter, vdso, wide_vdso};
 use crate::way::Way;
 
 /// What the server starts with.
@@ -27,6 +27,8 @@ pub struct Start {
     pub features: u32,
     /// The instruction by which 32-bit programs make system calls the fastest.
     pub way: Way,
+    /// What the kernel's clock is.
+    pub counter: Counter,
     /// Where random numbers come from.
     pub seed: u64,
     /// Rows and columns of the console, if it is a terminal.
@@ -68,7 +70,7 @@ impl<M: Machine> Server<M> {
             features: start.features,
             disk: None,
             way: start.way,
-            calls_page: None,
+            calls_pages: [None, None],
             random: start.seed | 1,
             calls: Calls::new(),
             unknown: Vec::new(),
@@ -77,7 +79,9 @@ impl<M: Machine> Server<M> {
             deadline: None,
             deadline_may_be_new: true,
         };
-        server.calls_page = vdso::page(start.way).map(|page| server.fixed_file(page.leak()));
+        let narrow = vdso::page(start.way).map(|page| server.fixed_file(page.leak()));
+        let wide = server.fixed_file(wide_vdso::page(start.counter, start.date).leak());
+        server.calls_pages = [narrow, Some(wide)];
         files::fill(&root, start.tree, &mut || server.new_node())?;
         server.make_usual_files();
         Ok(server)

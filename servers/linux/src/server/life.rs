@@ -11,7 +11,7 @@ use syscalls::Errno;
 use super::deliver::{EXITED, KILLED};
 use super::threads::{Birth, Inherited};
 use super::{Outcome, Result, Server};
-use crate::arch::{Arch, Registers};
+use crate::arch::Registers;
 use crate::files::{Device, Found, Kind, Node, Open, Table, Walk, path_of};
 use crate::machine::{Machine, Times};
 use crate::memory::{Area, Memory, PAGE, Source, User};
@@ -183,7 +183,7 @@ impl<M: Machine> Server<M> {
             half.copy_from_slice(&self.random().to_le_bytes());
         }
         let Layout { stack, heap, calls, .. } = &program.layout;
-        let page = self.calls_page.clone().filter(|_| program.image.arch == Arch::I386);
+        let page = self.calls_pages[program.image.arch.index()].clone();
         let auxiliary = Auxiliary { features: self.features, random, calls: page.as_ref().map(|_| *calls) };
         let place_of_memory = self.processes[place].as_ref().and_then(|process| process.memory).ok_or(Errno::ESRCH)?;
         let memory = self.memories.get_mut(place_of_memory);

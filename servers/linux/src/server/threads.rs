@@ -4,7 +4,7 @@ use lilliput_abi::object::register::{AX, SP};
 use syscalls::Errno;
 
 use super::{Outcome, Result, Server};
-use crate::arch::Registers;
+use crate::arch::{Arch, Registers};
 use crate::machine::{Machine, Vector};
 use crate::memory::Memory;
 use crate::process::{End, Thread};
@@ -94,7 +94,8 @@ impl<M: Machine> Server<M> {
         }
         let Memory { space, calls, .. } = *self.memories.get(memory);
         // Where there is no page for it, nobody is told of SYSENTER: one that makes it all the same goes on where it likes the least.
-        let after = if calls == 0 { lilliput_abi::layout::USER_START } else { calls + vdso::landing(self.way) };
+        let has_page = calls != 0 && process.arch == Arch::I386;
+        let after = if has_page { calls + vdso::landing(self.way) } else { lilliput_abi::layout::USER_START };
         let handle = self.machine.create_thread(space, number as u32 + 1, after)?;
         let thread = Thread {
             tid,

@@ -25,6 +25,7 @@ use syscalls::{Errno, x86, x86_64};
 
 use crate::arch::{Arch, Registers};
 use crate::memory::{Access, PAGE, Pool};
+use crate::program::Counter;
 use crate::server::{Answer, Server, Start};
 use crate::way::Way;
 
@@ -108,8 +109,16 @@ impl Scene {
             ("loop", 0o120_777, b"loop"),
             ("way", 0o120_777, b"bin"),
         ]);
-        let start =
-            Start { tree: tree.leak(), date: 1000, features: 0x0781_abfd, way: Way::Syscall, seed: 7, terminal };
+        let counter = Counter { start: 0, kilohertz: 1_000_000 };
+        let start = Start {
+            tree: tree.leak(),
+            date: 1000,
+            features: 0x0781_abfd,
+            way: Way::Syscall,
+            counter,
+            seed: 7,
+            terminal,
+        };
         let memory = std::vec![[0xa5; PAGE as usize]; FRAMES].leak();
         let mut server = Server::new(Played::default(), Pool::new(memory), &start).unwrap();
         let path = if arch == Arch::I386 { &b"/bin/narrow"[..] } else { b"/bin/wide" };

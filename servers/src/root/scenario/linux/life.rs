@@ -112,6 +112,8 @@ impl Life {
         }
         supervisor.child_mut(server).name_file(parameter::LINES, lines);
         let way = context(SYSTEM.fact(fact::COMPAT_ENTRY), "how 32-bit programs enter")? as Word;
+        let start = context(SYSTEM.fact(fact::TSC_START), "the clock's beginning")? as Word;
+        let kilohertz = context(SYSTEM.fact(fact::TSC_KHZ), "the clock's frequency")? as Word;
         let parameters = &mut supervisor.child_mut(server).parameters;
         parameters.insert(parameter::DISK, disk.is_some().into());
         parameters.insert(parameter::ISOLATION, settings.isolation as Word);
@@ -121,6 +123,8 @@ impl Life {
         parameters.insert(parameter::FEATURES, features() as Word);
         parameters.insert(parameter::DEATHS, deaths);
         parameters.insert(parameter::WAY, way);
+        parameters.insert(parameter::COUNTER, start);
+        parameters.insert(parameter::COUNTER + 1, kilohertz);
         parameters.insert(parameter::SEED, settings.seeds[0] as Word);
         let archive_pages = supervisor.programs.archive_pages;
         let child = supervisor.child_mut(server);
