@@ -13,7 +13,9 @@ extern crate alloc;
 
 pub mod arch;
 mod call;
+pub mod clock;
 pub mod files;
+pub mod limits;
 pub mod machine;
 pub mod memory;
 pub mod process;

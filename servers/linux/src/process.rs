@@ -4,7 +4,10 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use crate::arch::Arch;
+use crate::clock::Clock;
+use crate::files::event;
 use crate::files::{Node, Table};
+use crate::limits::Limits;
 use crate::machine::{Machine, Times};
 use crate::memory::Place;
 use crate::server::Words;
@@ -70,8 +73,13 @@ pub struct Process {
     pub threads: Vec<usize>,
     /// With which status its first thread ended, if that left others behind.
     pub first_exit: Option<u8>,
-    /// When `SIGALRM` is sent, and how long after that again; 0 for never.
-    pub alarm: (u64, u64),
+    /// When `SIGALRM`, `SIGVTALRM` and `SIGPROF` are sent, and how long after that again; 0 for never. The first is by the clock, the others by what the
+    /// process has used of the processor, as a program and in all.
+    pub alarms: [(u64, u64); 3],
+    /// Its timers, by their numbers.
+    pub timers: Vec<Option<Timer>>,
+    /// What it is limited to.
+    pub limits: Limits,
     /// What those of its threads have used that are no more.
     pub ended: Times,
     /// What those of its children have used, with their own, that it has waited for.
@@ -82,6 +90,20 @@ pub struct Process {
     pub stop_is_news: bool,
     /// Whether it has gone on since, and its parent has not asked for that yet.
     pub start_is_news: bool,
+}
+
+/// A timer that a process made (`timer_create`).
+pub struct Timer {
+    /// The clock that it goes by.
+    pub clock: Clock,
+    /// When it ends: since the boot, or by what was used.
+    pub time: event::Timer,
+    /// What is sent, and to which thread if not to the process; nothing where nobody is told.
+    pub tells: Option<(u32, Option<u32>)>,
+    /// What is sent along.
+    pub value: u64,
+    /// How often it had ended beside when its signal was taken last.
+    pub overrun: u32,
 }
 
 /// What a thread waits for.

@@ -13,6 +13,7 @@ mod room;
 mod terminal;
 pub(crate) mod threads;
 mod time;
+mod timers;
 mod waiters;
 
 use alloc::rc::{Rc, Weak};
@@ -285,14 +286,14 @@ impl<M: Machine> Server<M> {
                 }
                 Err(Errno::ESRCH) => return self.settle(me, Answer::Nobody),
                 Err(Errno::ENXIO) => {
-                    self.force(me, Occasion { signal: SIGBUS, code: NO_SUCH_PLACE, value: address });
+                    self.force(me, Occasion::new(SIGBUS, NO_SUCH_PLACE, address));
                     let answer = self.deliver(me, None);
                     return self.settle(me, answer);
                 }
                 Err(_) => {}
             }
         }
-        self.force(me, Occasion { signal, code: 1, value: address });
+        self.force(me, Occasion::new(signal, 1, address));
         let answer = self.deliver(me, None);
         self.settle(me, answer)
     }

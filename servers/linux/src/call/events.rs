@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK, O_RDWR, TIMER_ABSTIME};
+use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK, O_RDWR, SIGCHLD, TIMER_ABSTIME};
 use syscalls::Errno;
 
 use crate::files::event::{Count, Event, Timer};
@@ -158,12 +158,9 @@ impl<M: Machine> Server<M> {
         }
         let mut bytes = Vec::new();
         while bytes.len() + INFO <= length
-            && let Some(Occasion { signal, code, value }) = self.take_one_of(wanted)
+            && let Some(occasion) = self.take_one_of(wanted)
         {
-            // Signal, error, code, and who sent it.
-            for word in [signal, 0, code as u32, value as u32] {
-                bytes.extend(word.to_le_bytes());
-            }
+            bytes.extend(told(&occasion));
             bytes.resize(bytes.len().next_multiple_of(INFO), 0);
         }
         if bytes.is_empty() {
@@ -189,4 +186,15 @@ impl<M: Machine> Server<M> {
         self.happened(Channel::Pipe(number));
         Ok(Outcome::Done(WORD as u64))
     }
+}
+
+/// The beginning of a `struct signalfd_siginfo`: `include/uapi/linux/signalfd.h`.
+fn told(&Occasion { signal, code, value, more, timer }: &Occasion) -> Vec<u8> {
+    let (low, high) = (value as u32, (value >> 32) as u32);
+    let (who, counts) = if timer.is_some() { ([0, 0], [low, high]) } else { ([low, high], [0, 0]) };
+    let is_of_child = signal == SIGCHLD && code > 0;
+    let (status, sent) = if is_of_child { (more as u32, 0) } else { (0, more) };
+    // Signal, error, code, pid, user; descriptor; a timer's number; band; how often it ended beside; trap; status; what was sent along, as a number and as a pointer.
+    let words = [signal, 0, code as u32, who[0], who[1], 0, counts[0], 0, counts[1], 0, status, sent as u32];
+    words.into_iter().flat_map(u32::to_le_bytes).chain(sent.to_le_bytes()).collect()
 }

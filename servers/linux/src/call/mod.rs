@@ -24,6 +24,7 @@ mod system;
 mod terminal;
 mod threads;
 mod time;
+mod timers;
 mod transfer;
 mod vsyscall;
 mod wait;
@@ -138,11 +139,13 @@ impl<M: Machine> Calls<M> {
             set_tid_address => set_tid_address, set_robust_list => set_robust_list,
             get_robust_list => get_robust_list, futex => futex, clone3 => not_here, rseq => not_here, prctl => prctl,
             sched_yield => done, getpriority => getpriority, setpriority => done,
-            getrlimit => getrlimit, setrlimit => done, prlimit64 => prlimit64, getrusage => getrusage, times => times,
+            getrlimit => getrlimit, setrlimit => setrlimit, prlimit64 => prlimit64, getrusage => getrusage, times => times,
             kill => kill, tkill => tkill, tgkill => tgkill, rt_sigaction => rt_sigaction,
             rt_sigprocmask => rt_sigprocmask, rt_sigpending => rt_sigpending, rt_sigsuspend => rt_sigsuspend,
             rt_sigreturn => rt_sigreturn, sigaltstack => sigaltstack, pause => pause, alarm => alarm,
-            setitimer => setitimer, getitimer => getitimer,
+            setitimer => setitimer, getitimer => getitimer, timer_create => timer_create, timer_settime => timer_settime,
+            timer_gettime => timer_gettime, timer_getoverrun => timer_getoverrun, timer_delete => timer_delete,
+            rt_sigqueueinfo => rt_sigqueueinfo, rt_tgsigqueueinfo => rt_tgsigqueueinfo,
             time => time, gettimeofday => gettimeofday, nanosleep => nanosleep, clock_gettime => clock_gettime,
             clock_getres => clock_getres, clock_nanosleep => clock_nanosleep,
             socket => socket, socketpair => socketpair, bind => bind, listen => listen, accept4 => accept4,
@@ -181,7 +184,8 @@ impl<M: Machine> Calls<M> {
             clock_nanosleep_time64 => clock_nanosleep64, utimensat_time64 => utimensat64, ppoll_time64 => ppoll64,
             sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => fstatfs64, pselect6_time64 => pselect6_64,
             futex_time64 => futex64, socketcall => socketcall, timerfd_settime64 => timerfd_settime64,
-            timerfd_gettime64 => timerfd_gettime64, rt_sigtimedwait_time64 => rt_sigtimedwait64,
+            timerfd_gettime64 => timerfd_gettime64, timer_settime64 => timer_settime64,
+            timer_gettime64 => timer_gettime64, rt_sigtimedwait_time64 => rt_sigtimedwait64,
             sigaction => sigaction, signal => signal, sigsuspend => sigsuspend, sigpending => sigpending,
             sgetmask => sgetmask, ssetmask => ssetmask, select => old_select, stat => stat_narrow, lstat => lstat_narrow,
             fstat => fstat_narrow, chown => chown16, lchown => lchown16, fchown => fchown16, setuid => done,

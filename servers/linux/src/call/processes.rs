@@ -1,8 +1,9 @@
 //! Becoming another program, ending, limits.
 
-use linux_raw_sys::general::{RLIM_NLIMITS, RLIMIT_NOFILE, RLIMIT_STACK};
+use linux_raw_sys::general::RLIMIT_NOFILE;
 use syscalls::Errno;
 
+use crate::limits::NONE;
 use crate::machine::Machine;
 use crate::process::End;
 use crate::server::{Outcome, Result, Server};
@@ -24,28 +25,44 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Ended)
     }
 
-    /// What a resource is limited to: the stack, descriptors; the rest is not.
-    fn limit_of(resource: u32) -> Option<u64> {
-        match resource {
-            RLIMIT_STACK => Some(8 << 20),
-            RLIMIT_NOFILE => Some(1024),
-            0..RLIM_NLIMITS => Some(u64::MAX),
-            _ => None,
-        }
-    }
-
     pub(super) fn getrlimit(&mut self, &[resource, place, ..]: &[u64; 6]) -> Result {
-        let limit = Self::limit_of(resource as u32).ok_or(Errno::EINVAL)?;
+        let (soft, hard) = self.process().limits.both(resource)?;
         let width = self.thread().arch.word() as usize;
-        let limit = if width == 4 { limit.min(u32::MAX.into()) } else { limit }.to_le_bytes();
-        self.user().write(place, &[&limit[..width], &limit[..width]].concat()).map(|()| Outcome::Done(0))
+        let bytes = |limit: u64| if width == 4 { limit.min(u32::MAX.into()) } else { limit }.to_le_bytes();
+        self.user().write(place, &[&bytes(soft)[..width], &bytes(hard)[..width]].concat()).map(|()| Outcome::Done(0))
     }
 
-    pub(super) fn prlimit64(&mut self, &[_, resource, _, place, ..]: &[u64; 6]) -> Result {
-        let limit = Self::limit_of(resource as u32).ok_or(Errno::EINVAL)?.to_le_bytes();
-        if place != 0 {
-            self.user().write(place, &[limit, limit].concat())?;
+    pub(super) fn setrlimit(&mut self, &[resource, place, ..]: &[u64; 6]) -> Result {
+        let word = self.thread().arch.word();
+        let mut user = self.user();
+        let (soft, hard) = (user.word(place)?, user.word(place + word)?);
+        let wide = |limit: u64| if word == 4 && limit == u32::MAX.into() { NONE } else { limit };
+        self.limit(self.thread().process, resource, (wide(soft), wide(hard)))
+    }
+
+    pub(super) fn prlimit64(&mut self, &[pid, resource, new, old, ..]: &[u64; 6]) -> Result {
+        let place = match pid as u32 {
+            0 => self.thread().process,
+            pid => self.find(pid).ok_or(Errno::ESRCH)?,
+        };
+        let limits = self.processes[place].as_ref().ok_or(Errno::ESRCH)?.limits.both(resource)?;
+        let mut user = self.user();
+        let change = if new == 0 { None } else { Some((user.u64(new)?, user.u64(new + 8)?)) };
+        if let Some(limits) = change {
+            self.limit(place, resource, limits)?;
         }
+        if old != 0 {
+            self.user().write(old, &[limits.0.to_le_bytes(), limits.1.to_le_bytes()].concat())?;
+        }
+        Ok(Outcome::Done(0))
+    }
+
+    fn limit(&mut self, place: usize, resource: u64, limits: (u64, u64)) -> Result {
+        let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
+        process.limits.set(resource, limits)?;
+        process.files.limit(process.limits.get(RLIMIT_NOFILE));
+        // That of the processor's time may be the next thing to come.
+        self.deadline_may_be_new = true;
         Ok(Outcome::Done(0))
     }
 

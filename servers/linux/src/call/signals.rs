@@ -1,13 +1,17 @@
 //! Signals: what is done about them, what waits, and sending them.
 
 use lilliput_abi::object::register::SP;
-use linux_raw_sys::general::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE};
+use linux_raw_sys::general::{
+    RLIMIT_SIGPENDING, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE,
+};
 use syscalls::Errno;
 
+use super::threads::TO_THREAD;
+use crate::limits::Limits;
 use crate::machine::{Machine, Vector};
 use crate::process::Channel;
 use crate::server::{BY_KERNEL, Outcome, Result, SIGNALLED, Server};
-use crate::signal::{Action, COUNT, Deed, Occasion, Restored, Set, deed, vector};
+use crate::signal::{Action, COUNT, Deed, FIRST_QUEUED, INFO, Occasion, Pending, Restored, Set, deed, vector};
 
 /// `si_code` of a signal that a program sent.
 const BY_USER: i32 = 0;
@@ -50,10 +54,9 @@ impl<M: Machine> Server<M> {
         }
         let before = self.process().actions.get(signal);
         if let Some(action) = action {
-            let process = self.process_mut();
-            process.actions.0[signal as usize - 1] = action;
+            self.process_mut().actions.0[signal as usize - 1] = action;
             if deed(signal, action) == Deed::Ignore {
-                process.pending.take(signal);
+                self.forget_signal(self.thread().process, signal);
             }
         }
         Ok(before)
@@ -159,7 +162,7 @@ impl<M: Machine> Server<M> {
     /// What is no frame ends the program, unless it has a handler for that.
     fn restore(&mut self, full: bool) -> Result {
         if self.take_frame(full).is_err() {
-            self.force(self.me, Occasion { signal: SIGSEGV, code: BY_KERNEL, value: 0 });
+            self.force(self.me, Occasion::new(SIGSEGV, BY_KERNEL, 0));
         }
         Ok(Outcome::Registers)
     }
@@ -210,7 +213,7 @@ impl<M: Machine> Server<M> {
         }
         let me = self.process();
         let (my_pid, my_group) = (me.pid, me.group);
-        let occasion = Occasion { signal, code: BY_USER, value: my_pid.into() };
+        let occasion = Occasion::new(signal, BY_USER, my_pid.into());
         let mut found = false;
         for place in 0..self.processes.len() {
             let Some(process) = &self.processes[place] else { continue };
@@ -228,48 +231,52 @@ impl<M: Machine> Server<M> {
         if found { Ok(Outcome::Done(0)) } else { Err(Errno::ESRCH) }
     }
 
-    pub(super) fn alarm(&mut self, &[seconds, ..]: &[u64; 6]) -> Result {
-        let now = self.machine.now();
-        let seconds = u64::from(seconds as u32);
-        let at = if seconds == 0 { 0 } else { now + seconds * 1_000_000_000 };
-        self.deadline_may_be_new = true;
-        let (before, _) = core::mem::replace(&mut self.process_mut().alarm, (at, 0));
-        Ok(Outcome::Done(before.saturating_sub(now).div_ceil(1_000_000_000)))
+    /// Sends a process a signal with what a program says of it.
+    pub(super) fn rt_sigqueueinfo(&mut self, &[pid, signal, info, ..]: &[u64; 6]) -> Result {
+        let place = self.find(pid as u32).ok_or(Errno::ESRCH)?;
+        let Some(occasion) = self.told_by_program(place, signal, info)? else { return Ok(Outcome::Done(0)) };
+        let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
+        may_queue(&process.pending, &process.limits, occasion.signal)?;
+        self.send(place, occasion);
+        Ok(Outcome::Done(0))
     }
 
-    /// `struct itimerval`: the interval, then what is left, in seconds and microseconds.
-    pub(super) fn getitimer(&mut self, &[_, place, ..]: &[u64; 6]) -> Result {
-        let now = self.machine.now();
-        let (at, again) = self.process().alarm;
-        let mut bytes = alloc::vec::Vec::new();
-        let width = self.thread().arch.word() as usize;
-        for nanoseconds in [again, at.saturating_sub(now)] {
-            for value in [nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000 / 1000] {
-                bytes.extend_from_slice(&value.to_le_bytes()[..width]);
-            }
-        }
-        self.user().write(place, &bytes).map(|()| Outcome::Done(0))
+    /// The same to a thread.
+    pub(super) fn rt_tgsigqueueinfo(&mut self, &[pid, tid, signal, info, ..]: &[u64; 6]) -> Result {
+        let place = self.find_thread_of(pid, tid)?;
+        let thread = self.threads[place].as_ref().ok_or(Errno::ESRCH)?;
+        let process = thread.process;
+        let Some(occasion) = self.told_by_program(process, signal, info)? else { return Ok(Outcome::Done(0)) };
+        let (thread, process) = (self.threads[place].as_ref(), self.processes[process].as_ref());
+        let (thread, process) = thread.zip(process).ok_or(Errno::ESRCH)?;
+        may_queue(&thread.pending, &process.limits, occasion.signal)?;
+        self.send_to(place, occasion);
+        Ok(Outcome::Done(0))
     }
 
-    pub(super) fn setitimer(&mut self, &[which, new, old, ..]: &[u64; 6]) -> Result {
-        if which != 0 {
+    /// What a program says of a signal to this process, which is none for signal 0. To others it must not say that it came from the kernel, or by `kill`.
+    fn told_by_program(&mut self, process: usize, signal: u64, info: u64) -> Result<Option<Occasion>> {
+        let mut bytes = [0; INFO];
+        self.user().read(info, &mut bytes)?;
+        let occasion = Occasion::told(signal as u32, self.thread().arch, &bytes);
+        if signal > COUNT as u64 {
             return Err(Errno::EINVAL);
         }
-        if old != 0 {
-            self.getitimer(&[which, old, 0, 0, 0, 0])?;
+        if (occasion.code >= 0 || occasion.code == TO_THREAD) && process != self.thread().process {
+            return Err(Errno::EPERM);
         }
-        let word = self.thread().arch.word();
-        let mut times = [0; 4];
-        for (number, time) in times.iter_mut().enumerate() {
-            *time = self.user().word(new + number as u64 * word)?;
-        }
-        let nanoseconds = |seconds: u64, microseconds: u64| {
-            seconds.saturating_mul(1_000_000_000).saturating_add(microseconds.saturating_mul(1000))
-        };
-        let (again, first) = (nanoseconds(times[0], times[1]), nanoseconds(times[2], times[3]));
-        let now = self.machine.now();
-        self.deadline_may_be_new = true;
-        self.process_mut().alarm = if first == 0 { (0, 0) } else { (now.saturating_add(first), again) };
-        Ok(Outcome::Done(0))
+        Ok(Some(occasion).filter(|_| signal != 0))
+    }
+}
+
+/// Whether there is room for one more signal.
+///
+/// # Errors
+/// `EAGAIN`.
+fn may_queue(pending: &Pending, limits: &Limits, signal: u32) -> Result<()> {
+    if signal >= FIRST_QUEUED && pending.count() as u64 >= limits.get(RLIMIT_SIGPENDING) {
+        Err(Errno::EAGAIN)
+    } else {
+        Ok(())
     }
 }

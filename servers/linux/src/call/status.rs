@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use linux_raw_sys::general::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, UTIME_NOW, UTIME_OMIT};
+use linux_raw_sys::general::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, SIGXFSZ, UTIME_NOW, UTIME_OMIT};
 use syscalls::Errno;
 
 use super::descriptors::HERE;
@@ -201,8 +201,12 @@ impl<M: Machine> Server<M> {
         if size as i64 <= -1 {
             return Err(Errno::EINVAL);
         }
-        self.may_grow(node, size)?;
         let before = node.size();
+        if size > before && self.within_limit(before, (size - before) as usize)? as u64 != size - before {
+            self.raise(SIGXFSZ);
+            return Err(Errno::EFBIG);
+        }
+        self.may_grow(node, size)?;
         node.resize(size)?;
         crate::memory::spread(node, before.min(size)..before.max(size), &mut self.pool);
         node.changed.set(self.wall_clock());

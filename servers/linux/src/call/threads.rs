@@ -24,7 +24,7 @@ const OTHERS: u32 = CLONE_SYSVSEM
     | 0x0040_0000
     | 0x0080_0000;
 /// `si_code` of a signal to a thread.
-const TO_THREAD: i32 = -6;
+pub(super) const TO_THREAD: i32 = -6;
 
 impl<M: Machine> Server<M> {
     pub(super) fn fork_plainly(&mut self, _: &[u64; 6]) -> Result {
@@ -127,7 +127,7 @@ impl<M: Machine> Server<M> {
         self.user().write(length, &(3 * word).to_le_bytes()[..width]).map(|()| Outcome::Done(0))
     }
 
-    pub(super) fn find_thread(&self, tid: u64) -> Result<usize> {
+    fn find_thread(&self, tid: u64) -> Result<usize> {
         let is_it = |thread: &Option<_>| {
             thread.as_ref().is_some_and(|thread: &crate::process::Thread<M>| thread.tid == tid as u32)
         };
@@ -140,12 +140,15 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn tgkill(&mut self, &[pid, tid, signal, ..]: &[u64; 6]) -> Result {
-        let place = self.find_thread(tid)?;
-        let process = self.threads[place].as_ref().and_then(|thread| self.processes[thread.process].as_ref());
-        if process.is_none_or(|process| process.pid != pid as u32) {
-            return Err(Errno::ESRCH);
-        }
+        let place = self.find_thread_of(pid, tid)?;
         self.send_to_thread(place, signal as u32)
+    }
+
+    /// A thread of this process.
+    pub(super) fn find_thread_of(&self, pid: u64, tid: u64) -> Result<usize> {
+        let place = self.find_thread(tid)?;
+        let is_its = self.threads[place].as_ref().is_some_and(|thread| thread.pid == pid as u32);
+        if is_its { Ok(place) } else { Err(Errno::ESRCH) }
     }
 
     fn send_to_thread(&mut self, place: usize, signal: u32) -> Result {
@@ -154,7 +157,7 @@ impl<M: Machine> Server<M> {
         }
         if signal != 0 {
             let value = self.process().pid.into();
-            self.send_to(place, Occasion { signal, code: TO_THREAD, value });
+            self.send_to(place, Occasion::new(signal, TO_THREAD, value));
         }
         Ok(Outcome::Done(0))
     }

@@ -1,12 +1,9 @@
 //! Clocks and sleep.
 
-use linux_raw_sys::general::{
-    CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM, CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, CLOCK_MONOTONIC_RAW,
-    CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME, CLOCK_REALTIME_ALARM, CLOCK_REALTIME_COARSE, CLOCK_TAI,
-    CLOCK_THREAD_CPUTIME_ID, TIMER_ABSTIME,
-};
+use linux_raw_sys::general::TIMER_ABSTIME;
 use syscalls::Errno;
 
+use crate::clock::Clock;
 use crate::machine::{Machine, Times};
 use crate::process::Channel;
 use crate::server::{Outcome, Result, Server};
@@ -15,34 +12,10 @@ use crate::server::{Outcome, Result, Server};
 pub(super) const SECOND: u64 = 1_000_000_000;
 
 impl<M: Machine> Server<M> {
-    /// What a clock shows: of the date, of the boot, or of what somebody has used of the processor.
-    pub(super) fn clock(&mut self, clock: u64) -> Result<u64> {
-        match Clock::new(clock)? {
-            Clock::Date => Ok(self.wall_clock()),
-            Clock::Boot => Ok(self.machine.now()),
-            Clock::Used(whose) => self.used_by(whose),
-        }
-    }
-
-    /// What whoever a clock belongs to has used of the processor.
-    fn used_by(&mut self, Use { of_thread, number, only_user }: Use) -> Result<u64> {
-        let times = match number {
-            0 if of_thread => self.times_of_thread(self.me),
-            0 => self.times_of(self.thread().process),
-            tid if of_thread => {
-                // Only threads of one's own have such clocks.
-                let place = self.find_thread(tid.into()).map_err(|_| Errno::EINVAL)?;
-                if self.threads[place].as_ref().is_none_or(|thread| thread.process != self.thread().process) {
-                    return Err(Errno::EINVAL);
-                }
-                self.times_of_thread(place)
-            }
-            pid => {
-                let place = self.find(pid).ok_or(Errno::EINVAL)?;
-                self.times_of(place)
-            }
-        };
-        Ok(if only_user { times.user } else { times.sum() })
+    /// What a clock shows, by its number.
+    fn clock(&mut self, clock: u64) -> Result<u64> {
+        let clock = Clock::new(clock)?;
+        self.clock_shows(self.thread().process, clock)
     }
 
     /// Seconds and nanoseconds, of this width each.
@@ -170,69 +143,5 @@ impl<M: Machine> Server<M> {
         }
         bytes.resize((4 + 14) * width, 0);
         self.user().write(place, &bytes)
-    }
-}
-
-/// What a clock counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
-    /// The time since 1970.
-    Date,
-    /// The time since the boot.
-    Boot,
-    /// What somebody has used of the processor.
-    Used(Use),
-}
-
-/// Whose use of the processor a clock counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Use {
-    /// Whether it is a thread's alone.
-    pub(super) of_thread: bool,
-    /// The number of that, or of the process; 0 for whoever asks.
-    number: u32,
-    /// Whether what the kernel did for it does not count.
-    pub(super) only_user: bool,
-}
-
-impl Clock {
-    /// That of a number: a fixed one, or one that is made of a process's (`include/linux/posix-timers.h`).
-    pub(super) const fn new(number: u64) -> Result<Self> {
-        let number = number as i32;
-        let own = Use { of_thread: false, number: 0, only_user: false };
-        match number as u32 {
-            CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_REALTIME_ALARM | CLOCK_TAI => Ok(Self::Date),
-            CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW | CLOCK_MONOTONIC_COARSE | CLOCK_BOOTTIME | CLOCK_BOOTTIME_ALARM => {
-                Ok(Self::Boot)
-            }
-            CLOCK_PROCESS_CPUTIME_ID => Ok(Self::Used(own)),
-            CLOCK_THREAD_CPUTIME_ID => Ok(Self::Used(Use { of_thread: true, ..own })),
-            // 3 would be a device.
-            _ if number < 0 && number & 3 != 3 => Ok(Self::Used(Use {
-                of_thread: number & 4 != 0,
-                number: !(number >> 3) as u32,
-                only_user: number & 3 == 1,
-            })),
-            _ => Err(Errno::EINVAL),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clocks_have_fixed_numbers_or_those_of_processes() {
-        let used = |of_thread, number, only_user| Ok(Clock::Used(Use { of_thread, number, only_user }));
-        assert_eq!([0, 5, 11].map(Clock::new), [Ok(Clock::Date); 3]);
-        assert_eq!([1, 4, 6, 7].map(Clock::new), [Ok(Clock::Boot); 4]);
-        assert_eq!([2, 3].map(Clock::new), [used(false, 0, false), used(true, 0, false)]);
-        let made = |pid: i32, kind: i32| (!pid << 3 | kind) as u32 as u64;
-        assert_eq!(
-            [made(7, 2), made(7, 6), made(0, 1)].map(Clock::new),
-            [used(false, 7, false), used(true, 7, false), used(false, 0, true)]
-        );
-        assert_eq!([10, 12, made(7, 3), made(7, 7)].map(Clock::new), [Err(Errno::EINVAL); 4]);
     }
 }

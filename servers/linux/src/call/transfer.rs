@@ -2,7 +2,7 @@
 
 use alloc::rc::Rc;
 
-use linux_raw_sys::general::{SIGPIPE, SIGTTOU};
+use linux_raw_sys::general::{RLIMIT_FSIZE, SIGPIPE, SIGTTOU, SIGXFSZ};
 use syscalls::Errno;
 
 use crate::files::proc::Entry;
@@ -247,6 +247,7 @@ impl<M: Machine> Server<M> {
                     None if open.appends() => open.node.size(),
                     None => open.offset.get(),
                 };
+                let length = self.within_limit(offset, length)?;
                 self.write_file(&open.node.clone(), offset, address, length)?;
                 if at.is_none() {
                     open.offset.set(offset + length as u64);
@@ -255,6 +256,19 @@ impl<M: Machine> Server<M> {
                 Ok(Outcome::Done(length as u64))
             }
         }
+    }
+
+    /// How many of so many bytes may be written there, as the process is limited.
+    ///
+    /// # Errors
+    /// `EFBIG`, with a signal, where none may.
+    pub(super) fn within_limit(&mut self, offset: u64, length: usize) -> Result<usize> {
+        let room = self.process().limits.get(RLIMIT_FSIZE).saturating_sub(offset);
+        if room == 0 && length > 0 {
+            self.raise(SIGXFSZ);
+            return Err(Errno::EFBIG);
+        }
+        Ok(room.min(length as u64) as usize)
     }
 
     fn write_file(&mut self, node: &Rc<Node>, offset: u64, address: u64, length: usize) -> Result<()> {

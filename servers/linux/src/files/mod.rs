@@ -20,7 +20,7 @@ pub use open::{Open, Ready};
 pub use path::{Found, View, Walk, path_of};
 pub use pipe::{End, Passed, Pipe, WHOLE};
 pub use status::{Status, status};
-pub use table::{Descriptor, Table};
+pub use table::{Descriptor, MOST, Table};
 
 /// What a terminal is set to at first: `struct termios`, with lines, echo and signals by keys (`include/uapi/asm-generic/termbits.h`).
 const TERMINAL: [u8; 36] = {

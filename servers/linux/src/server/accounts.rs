@@ -2,8 +2,12 @@
 //!
 //! It is what the kernel says of the threads. What the server does for them is nobody's of them, but the system's.
 
-use super::Server;
+use syscalls::Errno;
+
+use super::{Result, Server};
+use crate::clock::{Clock, Use};
 use crate::machine::{Machine, Times};
+use crate::process::Thread;
 
 impl<M: Machine> Server<M> {
     /// What a process has used.
@@ -11,6 +15,35 @@ impl<M: Machine> Server<M> {
         let Some(process) = &self.processes[place] else { return Times::default() };
         let threads = process.threads.iter().filter_map(|&thread| self.threads[thread].as_ref());
         threads.fold(process.ended, |sum, thread| sum + self.machine.times(thread.handle))
+    }
+
+    /// What a clock shows to a process, to whose thread that is served it belongs where it is a thread's.
+    ///
+    /// # Errors
+    /// `EINVAL` where there is no such process, or thread of the same process.
+    pub(crate) fn clock_shows(&mut self, process: usize, clock: Clock) -> Result<u64> {
+        let Use { of_thread, number, only_user } = match clock {
+            Clock::Date => return Ok(self.wall_clock()),
+            Clock::Boot => return Ok(self.machine.now()),
+            Clock::Used(whose) => whose,
+        };
+        let times = match number {
+            0 if of_thread => self.times_of_thread(self.me),
+            0 => self.times_of(process),
+            tid if of_thread => {
+                // Only threads of one's own have such clocks.
+                let is_it = |thread: &Option<Thread<M>>| {
+                    thread.as_ref().is_some_and(|thread| thread.tid == tid && thread.process == process)
+                };
+                let place = self.threads.iter().position(is_it).ok_or(Errno::EINVAL)?;
+                self.times_of_thread(place)
+            }
+            pid => {
+                let place = self.find(pid).ok_or(Errno::EINVAL)?;
+                self.times_of(place)
+            }
+        };
+        Ok(if only_user { times.user } else { times.sum() })
     }
 
     /// What those of its children have used that it has waited for, and theirs.

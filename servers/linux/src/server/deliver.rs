@@ -2,7 +2,8 @@
 
 use lilliput_abi::object::register::{AX, IP};
 use linux_raw_sys::general::{
-    SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGCHLD, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU,
+    RLIMIT_SIGPENDING, SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGCHLD, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SIGTSTP,
+    SIGTTIN, SIGTTOU,
 };
 use syscalls::Errno;
 
@@ -45,7 +46,8 @@ impl<M: Machine> Server<M> {
         if !is_held && deed(signal, process.actions.get(signal)) == Deed::Ignore {
             return;
         }
-        process.pending.add(occasion);
+        let most = process.limits.get(RLIMIT_SIGPENDING) as usize;
+        process.pending.add(occasion, most);
         self.happened(SIGNALLED);
         let Some(process) = &self.processes[place] else { return };
         // The first thread that does not hold it back takes it.
@@ -65,14 +67,14 @@ impl<M: Machine> Server<M> {
             process.actions.0[signal as usize - 1] = Action::default();
         }
         // Where it happened is more than whatever somebody sent.
-        thread.pending.take(signal);
-        thread.pending.add(occasion);
+        thread.pending.forget(signal);
+        thread.pending.add(occasion, 0);
     }
 
     /// Sends a signal to the thread whose call is served, as if it had done that itself.
     pub(crate) fn raise(&mut self, signal: u32) {
         let value = self.process().pid.into();
-        self.send_to(self.me, Occasion { signal, code: 0, value });
+        self.send_to(self.me, Occasion::new(signal, 0, value));
     }
 
     /// Lets a thread that does not hold them back take signals of its process that another leaves behind.
@@ -86,8 +88,9 @@ impl<M: Machine> Server<M> {
     /// Sends a signal to a thread.
     pub(crate) fn send_to(&mut self, place: usize, occasion: Occasion) {
         let Some(thread) = &mut self.threads[place] else { return };
-        thread.pending.add(occasion);
         let process = thread.process;
+        let most = self.processes[process].as_ref().map_or(0, |process| process.limits.get(RLIMIT_SIGPENDING));
+        thread.pending.add(occasion, most as usize);
         self.happened(SIGNALLED);
         if occasion.signal == SIGCONT || occasion.signal == SIGKILL {
             self.carry_on(process);
@@ -244,10 +247,14 @@ impl<M: Machine> Server<M> {
 
     /// A signal of a thread's is taken; what is known of it.
     fn take_signal(&mut self, place: usize, signal: u32) -> Occasion {
-        let nothing = Occasion { signal, code: 0, value: 0 };
+        let nothing = Occasion::new(signal, 0, 0);
         let Some(thread) = &mut self.threads[place] else { return nothing };
-        let own = thread.pending.take(signal);
-        own.or_else(|| self.processes[thread.process].as_mut()?.pending.take(signal)).unwrap_or(nothing)
+        let (own, process) = (thread.pending.take(signal), thread.process);
+        let taken = own.or_else(|| self.processes[process].as_mut()?.pending.take(signal)).unwrap_or(nothing);
+        match taken.timer {
+            Some(timer) => self.take_timer(process, timer, taken),
+            None => taken,
+        }
     }
 
     /// Takes one of these signals, of the thread whose call is served.
@@ -283,18 +290,23 @@ impl<M: Machine> Server<M> {
         }
         // A call that another of its threads makes at the moment is to notice as well.
         self.happened(Channel::Child(parent));
-        self.tell_parent(parent, pid, STOPPED);
+        self.tell_parent(parent, pid, STOPPED, signal);
     }
 
     /// Signals that would stop a process, and that it has not taken yet, are gone when it is to go on.
     fn forget_stops(&mut self, place: usize) {
-        let Some(process) = &mut self.processes[place] else { return };
         for signal in [SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU] {
-            process.pending.take(signal);
-            for &thread in &process.threads {
-                if let Some(thread) = &mut self.threads[thread] {
-                    thread.pending.take(signal);
-                }
+            self.forget_signal(place, signal);
+        }
+    }
+
+    /// Instances of a signal that a process and its threads have not taken are gone.
+    pub(crate) fn forget_signal(&mut self, place: usize, signal: u32) {
+        let Some(process) = &mut self.processes[place] else { return };
+        process.pending.forget(signal);
+        for &thread in &process.threads {
+            if let Some(thread) = &mut self.threads[thread] {
+                thread.pending.forget(signal);
             }
         }
     }
@@ -313,7 +325,7 @@ impl<M: Machine> Server<M> {
                 self.resume(place);
             }
         }
-        self.tell_parent(parent, pid, WENT_ON);
+        self.tell_parent(parent, pid, WENT_ON, SIGCONT);
     }
 
     /// Whether nobody would let a thread's process go on that is stopped.
@@ -322,11 +334,11 @@ impl<M: Machine> Server<M> {
         process.is_some_and(|process| self.is_orphaned(process.group, process.session))
     }
 
-    /// Something happened to a child of this process; `code` says what, as in `si_code`.
-    pub(crate) fn tell_parent(&mut self, parent: u32, child: u32, code: i32) {
+    /// Something happened to a child of this process; `code` says what, as in `si_code`, and `status` with which signal or status.
+    pub(crate) fn tell_parent(&mut self, parent: u32, child: u32, code: i32, status: u32) {
         if let Some(place) = self.find(parent) {
             self.happened(Channel::Child(parent));
-            self.send(place, Occasion { signal: SIGCHLD, code, value: child.into() });
+            self.send(place, Occasion { more: status.into(), ..Occasion::new(SIGCHLD, code, child.into()) });
         }
     }
 }

@@ -13,8 +13,9 @@ use super::threads::{Birth, Inherited};
 use super::{Outcome, Result, Server};
 use crate::arch::Registers;
 use crate::files::{Device, Found, Kind, Node, Open, Table, Walk, path_of};
+use crate::limits::Limits;
 use crate::machine::{Machine, Times};
-use crate::memory::{Area, Memory, PAGE, Source, User};
+use crate::memory::{Access, Area, Memory, PAGE, Source, User};
 use crate::process::{Channel, End, Process};
 use crate::program::{Auxiliary, Image, Layout, Strings, build, interpreter};
 use crate::signal::Pending;
@@ -73,7 +74,9 @@ impl<M: Machine> Server<M> {
             end: None,
             threads: Vec::new(),
             first_exit: None,
-            alarm: (0, 0),
+            alarms: Default::default(),
+            timers: Vec::new(),
+            limits: Limits::default(),
             ended: Times::default(),
             children: Times::default(),
             stopped: None,
@@ -201,7 +204,11 @@ impl<M: Machine> Server<M> {
         let bytes = build(&program.image, strings, auxiliary, stack.end);
         let sp = stack.end - bytes.len() as u64;
         let arch = program.image.arch;
-        self.user_of(place_of_memory, arch).write(sp, &bytes)?;
+        let mut user = self.user_of(place_of_memory, arch);
+        user.write(sp, &bytes)?;
+        // Where it begins it goes at once. If there is no room for that it is told of when it does.
+        let User { memory, pool, machine, .. } = user;
+        let _ = memory.fault(program.image.entry, Access::Execute, pool, machine);
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
         process.arch = arch;
         process.program = (program.node.clone(), program.place.clone());
@@ -230,6 +237,7 @@ impl<M: Machine> Server<M> {
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
         process.memory = Some(memory);
         process.first_exit = None;
+        process.timers.clear();
         let closed = process.files.close_on_exec();
         process.actions.reset();
         for open in closed {
@@ -280,7 +288,9 @@ impl<M: Machine> Server<M> {
             end: None,
             threads: Vec::new(),
             first_exit: None,
-            alarm: (0, 0),
+            alarms: Default::default(),
+            timers: Vec::new(),
+            limits: parent.limits.clone(),
             ended: Times::default(),
             children: Times::default(),
             stopped: None,
@@ -336,8 +346,11 @@ impl<M: Machine> Server<M> {
             self.bury(place);
             self.happened(Channel::Child(parent));
         } else {
-            let code = if matches!(end, End::Exit(_)) { EXITED } else { KILLED };
-            self.tell_parent(parent, pid, code);
+            let (code, status) = match end {
+                End::Exit(status) => (EXITED, status),
+                End::Signal(signal) => (KILLED, signal),
+            };
+            self.tell_parent(parent, pid, code, status.into());
         }
     }
 

@@ -37,7 +37,7 @@ impl<M: Machine> Server<M> {
     pub(crate) fn signal_group(&mut self, group: u32, signal: u32) {
         for place in 0..self.processes.len() {
             if self.processes[place].as_ref().is_some_and(|process| process.group == group) {
-                self.send(place, Occasion { signal, code: BY_KERNEL, value: 0 });
+                self.send(place, Occasion::new(signal, BY_KERNEL, 0));
             }
         }
     }

@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::{BY_KERNEL, Server};
+use super::Server;
 use crate::files::Kind;
 use crate::files::event::Event;
 use crate::machine::Machine;
 use crate::process::{Channel, Thread};
-use crate::signal::Occasion;
 
 impl<M: Machine> Server<M> {
     /// When the first wait ends by time.
@@ -18,14 +17,14 @@ impl<M: Machine> Server<M> {
         self.deadline
     }
 
-    fn first_deadline(&self) -> Option<u64> {
+    fn first_deadline(&mut self) -> Option<u64> {
+        let alarms = (0..self.processes.len()).filter_map(|place| self.first_alarm(place)).min();
         let waits = self.threads.iter().flatten().filter(|thread| thread.waiting.is_some());
-        let alarms = self.processes.iter().flatten().filter(|process| process.end.is_none() && process.alarm.0 != 0);
         let timers = self.timers.iter().filter_map(|timer| match &timer.upgrade()?.kind {
             Kind::Event(Event::Timer(timer)) => timer.due(),
             _ => None,
         });
-        waits.filter_map(|thread| thread.deadline).chain(alarms.map(|process| process.alarm.0)).chain(timers).min()
+        waits.filter_map(|thread| thread.deadline).chain(alarms).chain(timers).min()
     }
 
     /// Time has passed.
@@ -33,12 +32,7 @@ impl<M: Machine> Server<M> {
         let now = self.machine.now();
         self.deadline_may_be_new = true;
         for place in 0..self.processes.len() {
-            let Some(process) = &mut self.processes[place] else { continue };
-            let (at, again) = process.alarm;
-            if process.end.is_none() && at != 0 && at <= now {
-                process.alarm.0 = if again == 0 { 0 } else { now + again };
-                self.send(place, Occasion { signal: linux_raw_sys::general::SIGALRM, code: BY_KERNEL, value: 0 });
-            }
+            self.ring(place);
         }
         for place in 0..self.timers.len() {
             if let Some(node) = self.timers[place].upgrade()

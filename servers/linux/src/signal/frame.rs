@@ -19,7 +19,9 @@ const BP: u64 = SI + 2;
 /// Below the stack pointer a 64-bit function may keep something.
 const RED_ZONE: u64 = 128;
 /// Bytes of what says who sent a signal.
-const INFO: usize = 128;
+pub const INFO: usize = 128;
+/// Bytes of its first three fields: signal, error, code. The next begins where a pointer could.
+const START: usize = 12;
 /// Bytes of the registers' frame, 32-bit.
 const CONTEXT32: usize = 88;
 /// Bytes of the old 32-bit frame's unused floating-point state.
@@ -57,24 +59,45 @@ pub struct Restored {
 }
 
 /// What there is to say of a signal.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Occasion {
     /// Its number.
     pub signal: u32,
     /// `si_code`.
     pub code: i32,
-    /// The address, of a fault; the sender's pid else.
+    /// The address, of a fault; else the sender's pid and, in the high half, its user; a timer's number and how often it ended since.
     pub value: u64,
+    /// What was sent along, a word; a child's status.
+    pub more: u64,
+    /// The timer of the process's that sent it.
+    pub timer: Option<u32>,
 }
 
 impl Occasion {
+    /// One with which nothing is sent along.
+    pub const fn new(signal: u32, code: i32, value: u64) -> Self {
+        Self { signal, code, value, more: 0, timer: None }
+    }
+
+    /// What a program says of one, in a `siginfo_t`.
+    pub fn told(signal: u32, arch: Arch, info: &[u8; INFO]) -> Self {
+        let word = |at: usize, width: usize| {
+            let mut bytes = [0; 8];
+            bytes[..width].copy_from_slice(&info[at..at + width]);
+            u64::from_le_bytes(bytes)
+        };
+        let (width, start) = (arch.word() as usize, START.next_multiple_of(arch.word() as usize));
+        Self { more: word(start + 8, width), ..Self::new(signal, word(8, 4) as i32, word(start, 8)) }
+    }
+
     /// The beginning of a `siginfo_t`, the rest of which is zeros.
     pub fn info(&self, arch: Arch) -> Vec<u8> {
         let mut writer = Writer { bytes: Vec::new(), word: 4 };
         writer.words(&[self.signal.into(), 0, self.code as u32 as u64]);
         writer.word = arch.word() as usize;
-        writer.skip_to(writer.bytes.len().next_multiple_of(writer.word));
-        writer.words(&[self.value]);
+        writer.skip_to(START.next_multiple_of(writer.word));
+        writer.bytes.extend(self.value.to_le_bytes());
+        writer.words(&[self.more]);
         writer.skip_to(INFO);
         writer.bytes
     }

@@ -4,8 +4,8 @@ mod frame;
 mod pending;
 pub mod vector;
 
-pub use frame::{Frame, Occasion, Restored};
-pub use pending::Pending;
+pub use frame::{Frame, INFO, Occasion, Restored};
+pub use pending::{FIRST_QUEUED, Pending};
 
 use linux_raw_sys::general::{SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH};
 

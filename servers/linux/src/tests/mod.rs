@@ -14,6 +14,7 @@ mod sharing;
 mod signals;
 mod sockets;
 mod threads;
+mod timers;
 mod vsyscall;
 mod ways;
 
