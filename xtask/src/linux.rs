@@ -47,6 +47,8 @@ use crate::workspace::Workspace;
 const BOOT: &str = "linux";
 /// What `--interactive` runs where nothing else is given.
 const SHELL: &str = "/bin/sh";
+/// Where the scripts are that the lines run.
+const SCRIPTS: &str = "tests/linux/scripts";
 /// The setting that says that there is a disk.
 pub const HAS_DISK: (&str, &str) = ("disk", "yes");
 
@@ -258,20 +260,27 @@ pub fn usual_tree(programs: &LinuxPrograms, main: Architecture) -> Result<Tree> 
 pub struct LinePrograms {
     usual: LinuxPrograms,
     made: Vec<Made>,
+    /// Scripts for shells.
+    scripts: PathBuf,
 }
 
 impl LinePrograms {
     /// Gets and makes them.
     pub fn require(workspace: &Workspace) -> Result<Self> {
-        Ok(Self { usual: LinuxPrograms::require(workspace)?, made: Made::all(workspace)? })
+        Ok(Self {
+            usual: LinuxPrograms::require(workspace)?,
+            made: Made::all(workspace)?,
+            scripts: workspace.root.join(SCRIPTS),
+        })
     }
 
-    /// The usual tree, with what was made for the lines in `/bin`.
+    /// The usual tree, with what was made for the lines in `/bin`, and scripts in `/root`.
     pub fn tree(&self, main: Architecture) -> Result<Tree> {
         let mut tree = usual_tree(&self.usual, main)?;
         for made in &self.made {
             tree.put(&format!("bin/{}", made.name), Node::program(made.contents(main)))?;
         }
+        tree.add(&self.scripts, "/root")?;
         Ok(tree)
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::arch::Arch;
 use crate::clock::Clock;
 use crate::files::event;
-use crate::files::{Node, Table};
+use crate::files::{Node, Open, Table};
 use crate::limits::Limits;
 use crate::machine::{Machine, Times};
 use crate::memory::Place;
@@ -182,6 +182,8 @@ pub struct Thread<M: Machine> {
     pub deadline: Option<u64>,
     /// How much of the call has been done.
     pub progress: u64,
+    /// What it opens, a pipe with a name, and how often that had been opened for the other end.
+    pub opening: Option<(Rc<Open>, u64)>,
     /// Where bytes go, and how many, if the call that waits does nothing but read.
     pub reads: Option<(u64, usize)>,
     /// Its thread-local segment: base and limit.
@@ -202,7 +204,8 @@ pub struct Thread<M: Machine> {
 
 impl<M: Machine> Thread<M> {
     /// Its call is over.
-    pub const fn end_call(&mut self) {
+    pub fn end_call(&mut self) {
+        self.opening = None;
         (self.deadline, self.progress, self.queued, self.reads) = (None, 0, None, None);
     }
 }

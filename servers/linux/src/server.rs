@@ -8,6 +8,7 @@ mod disk;
 pub(crate) mod futex;
 mod later;
 mod life;
+mod notes;
 mod proc;
 mod room;
 mod terminal;
@@ -109,6 +110,11 @@ pub struct Server<M: Machine> {
     /// What follows from it for others.
     later: Vec<later::Later>,
     pub(crate) waiters: Waiters,
+    /// Descriptors that tell of what happens to files, and the number of the last move that was told of.
+    pub(crate) watchers: Vec<Weak<Node>>,
+    /// Whether anybody ever locked a file.
+    pub(crate) has_locks: bool,
+    cookie: u32,
     /// Timers that descriptors stand for.
     pub(crate) timers: Vec<Weak<Node>>,
     pub(crate) date: u64,
@@ -367,6 +373,9 @@ impl<M: Machine> Server<M> {
         if Rc::strong_count(&open) > 1 {
             // Another descriptor has it: nothing that anybody waits for happened.
             return Vec::new();
+        }
+        if !self.watchers.is_empty() {
+            self.note_close(&open);
         }
         match &open.node.kind {
             Kind::Pipe(pipe) => {

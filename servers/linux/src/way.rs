@@ -89,8 +89,10 @@ impl<M: Machine> Server<M> {
 
 /// Whether a system call looks at its sixth argument.
 fn has_six(number: usize) -> bool {
-    use Sysno::{copy_file_range, fallocate, futex, futex_time64, mmap2, pselect6, pselect6_time64, recvfrom, sendto};
-    let by_file = |call| matches!(call, copy_file_range | fallocate | mmap2);
+    use Sysno::{
+        copy_file_range, fallocate, futex, futex_time64, mmap2, pselect6, pselect6_time64, recvfrom, sendto, splice,
+    };
+    let by_file = |call| matches!(call, copy_file_range | fallocate | mmap2 | splice);
     let others = |call| matches!(call, futex | futex_time64 | pselect6 | pselect6_time64 | recvfrom | sendto);
     Sysno::new(number).is_some_and(|call| by_file(call) || others(call))
 }

@@ -78,20 +78,22 @@ static void queued(void)
     block(SIG_UNBLOCK, signal);
     printf("count: %d\n", count);
     // Another process's, by a handler and by a descriptor.
+    block(SIG_BLOCK, signal);
     pid_t child = fork();
     if (!child) {
         for (int i = 0; i < 3; i++)
             sigqueue(getppid(), signal, (union sigval){.sival_int = 100 + i});
         sigqueue(getppid(), SIGRTMIN + 2, (union sigval){.sival_ptr = (void *)0x1234});
+        siginfo_t forged = {.si_code = SI_USER};
+        say("forged", syscall(SYS_rt_sigqueueinfo, getppid(), SIGUSR1, &forged));
         _exit(0);
     }
     waitpid(child, NULL, 0);
+    block(SIG_UNBLOCK, signal);
     int file = signalfd(-1, &set, SFD_NONBLOCK);
     struct signalfd_siginfo told;
     printf("read: %zd", read(file, &told, sizeof told));
     printf(" %d from child %d, %llx\n", told.ssi_code, told.ssi_pid == (unsigned)child, (unsigned long long)told.ssi_ptr);
-    info = (siginfo_t){.si_code = SI_USER};
-    say("forged", syscall(SYS_rt_sigqueueinfo, getppid(), SIGUSR1, &info));
     say("nobody", sigqueue(99999, SIGUSR1, (union sigval){0}));
     struct sigaction ignored = {.sa_handler = SIG_IGN};
     block(SIG_BLOCK, signal);
@@ -180,7 +182,7 @@ static void timers(void)
     timer_settime(other, 0, &once, NULL);
     wait_for(1);
     printf("taken by it: %d\n", taker == syscall(SYS_gettid));
-    event.sigev_notify_thread_id = 1;
+    event.sigev_notify_thread_id = 99999;
     say("to another's", timer_create(CLOCK_MONOTONIC, &event, &other));
     printf("delete: %d %d %d\n", timer_delete(timer), timer_delete(silent), timer_delete(timer));
 

@@ -150,6 +150,8 @@ mount -t proc proc "$root/proc"
 mkdir "$root/dev/pts"
 mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+for number in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${number%:*}" "$root/dev/${number#*:}"; done
 set +e
 env -i "$@" "$chroot" "$root" /bin/sh -c "$command" < /dev/null 2> /dev/null
 exit $?

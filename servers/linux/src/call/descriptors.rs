@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 
 use linux_raw_sys::general::{
-    AT_FDCWD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, FD_CLOEXEC,
+    AT_FDCWD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, IN_CREATE, IN_MODIFY, IN_OPEN,
     O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY, SEEK_CUR,
     SEEK_END, SEEK_SET,
 };
@@ -11,9 +11,11 @@ use linux_raw_sys::ioctl::{FIONBIO, FIONREAD};
 use syscalls::Errno;
 
 use crate::files::disk::Disk;
+use crate::files::event::Event;
 use crate::files::proc::Entry;
 use crate::files::{Device, Found, Kind, Node, Open, Pipe, Walk};
 use crate::machine::Machine;
+use crate::process::Channel;
 use crate::server::{NAME, Outcome, Result, Server};
 
 /// Flags of open files that can be changed.
@@ -53,8 +55,12 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn openat(&mut self, &[directory, path, flags, mode, ..]: &[u64; 6]) -> Result {
         let flags = flags as u32;
+        if let Some((open, before)) = self.thread_mut().opening.take() {
+            return self.open_pipe(open, flags, Some(before));
+        }
         let exclusive = flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL;
         let found = self.find_path(directory, path, flags & O_NOFOLLOW == 0 && !exclusive)?;
+        let (is_new, mut is_cut) = (found.node.is_none(), false);
         let node = match found.node {
             Some(_) if exclusive => return Err(Errno::EEXIST),
             Some(node) => node,
@@ -64,6 +70,7 @@ impl<M: Machine> Server<M> {
                 let node = self.empty_file(mode as u32 & !self.process().mask);
                 found.directory.add(&found.name, node.clone())?;
                 found.directory.changed.set(node.changed.get());
+                self.note_entry(&found.directory, &found.name, &node, IN_CREATE);
                 node
             }
         };
@@ -82,8 +89,9 @@ impl<M: Machine> Server<M> {
             Kind::Socket(_) | Kind::SocketName(_) => return Err(Errno::ENXIO),
             Kind::Device(Device::Disk) if self.disk.is_none() => return Err(Errno::ENXIO),
             Kind::Device(Device::Disk) if flags & 3 != O_RDONLY => return Err(Errno::EACCES),
-            Kind::File(_) if flags & O_TRUNC != 0 && flags & 3 != O_RDONLY => {
+            Kind::File(_) if flags & O_TRUNC != 0 && flags & 3 != O_RDONLY && !is_new => {
                 self.set_size(&node, 0)?;
+                is_cut = true;
             }
             _ => {}
         }
@@ -96,6 +104,38 @@ impl<M: Machine> Server<M> {
             return self.process_mut().files.add(open, flags & O_CLOEXEC != 0, 0).map(Outcome::Done);
         }
         let open = Open::new(node, flags & !(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC));
+        if !found.name.is_empty() {
+            *open.place.borrow_mut() = Some((Rc::downgrade(&found.directory), found.name));
+        }
+        self.note_open(&open, IN_OPEN);
+        if is_cut {
+            self.note_open(&open, IN_MODIFY);
+        }
+        if let Kind::Pipe(pipe) = &open.node.kind {
+            let (reads, writes) = (open.can_read(), open.can_write());
+            let waits =
+                [(reads, false), (writes, true)].map(|(is, writes)| is.then(|| pipe.is_opened(writes)).flatten());
+            self.happened(Channel::Pipe(pipe.number));
+            match waits {
+                [None, Some(_)] if !reads && open.never_waits() => return Err(Errno::ENXIO),
+                [None, Some(before)] | [Some(before), None] if !open.never_waits() && reads != writes => {
+                    return self.open_pipe(open, flags, Some(before));
+                }
+                _ => {}
+            }
+        }
+        self.open_pipe(open, flags, None)
+    }
+
+    /// Gives a description a number; of a pipe with a name not before somebody has opened the other end since it had been so often.
+    fn open_pipe(&mut self, open: Rc<Open>, flags: u32, before: Option<u64>) -> Result {
+        if let (Kind::Pipe(pipe), Some(before)) = (&open.node.kind, before)
+            && pipe.times_opened(!open.can_write()) == before
+        {
+            let channel = Channel::Pipe(pipe.number);
+            self.thread_mut().opening = Some((open, before));
+            return Ok(Outcome::Wait(channel));
+        }
         self.process_mut().files.add(open, flags & O_CLOEXEC != 0, 0).map(Outcome::Done)
     }
 
@@ -115,6 +155,8 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn close_descriptor(&mut self, &[number, ..]: &[u64; 6]) -> Result {
         let descriptor = self.process_mut().files.remove(number)?;
+        let pid = self.process().pid;
+        self.leave_locks(pid, &descriptor.open);
         self.close(descriptor.open);
         Ok(Outcome::Done(0))
     }
@@ -136,9 +178,11 @@ impl<M: Machine> Server<M> {
             return Err(Errno::EINVAL);
         }
         let open = self.file(old)?;
-        let before = self.process_mut().files.remove(new);
+        let before = self.process().files.get(new).cloned();
         self.process_mut().files.put(new, open, flags as u32 & O_CLOEXEC != 0)?;
         if let Ok(before) = before {
+            let pid = self.process().pid;
+            self.leave_locks(pid, &before.open);
             self.close(before.open);
         }
         Ok(Outcome::Done(new as u32 as u64))
@@ -193,10 +237,7 @@ impl<M: Machine> Server<M> {
                 open.flags.set(open.flags.get() & !CHANGEABLE | argument as u32 & CHANGEABLE);
                 Ok(Outcome::Done(0))
             }
-            // Nobody else has locks that are in the way. 12 to 14 are the forms with 64-bit offsets.
-            F_SETLK | F_SETLKW | 13 | 14 => Ok(Outcome::Done(0)),
-            F_GETLK | 12 => self.user().write(argument, &2_u16.to_le_bytes()).map(|()| Outcome::Done(0)),
-            _ => Err(Errno::EINVAL),
+            other => self.lock_part(&open, other, argument).unwrap_or(Err(Errno::EINVAL)),
         }
     }
 
@@ -210,6 +251,7 @@ impl<M: Machine> Server<M> {
                 Kind::Device(Device::Console) if self.has_terminal => self.terminal.line.borrow().next() as u64,
                 Kind::Terminal(tty) => tty.line.borrow().next() as u64,
                 Kind::OtherEnd(tty) => tty.output.bytes.borrow().len() as u64,
+                Kind::Event(Event::Notes(notes)) => notes.unread() as u64,
                 _ => open.node.size().saturating_sub(open.offset.get()),
             };
             return self.user().write(argument, &(waiting as u32).to_le_bytes()).map(|()| Outcome::Done(0));

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::Bound;
 
-use linux_raw_sys::general::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW};
+use linux_raw_sys::general::{
+    AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, IN_ATTRIB, IN_CREATE, IN_DELETE,
+};
 use syscalls::Errno;
 
 use super::descriptors::HERE;
@@ -23,8 +25,9 @@ impl<M: Machine> Server<M> {
         self.may_keep(NAME)?;
         let now = self.wall_clock();
         let node = Node::new(self.new_node(), kind, mode, now);
-        found.directory.add(&found.name, node)?;
+        found.directory.add(&found.name, node.clone())?;
         found.directory.changed.set(now);
+        self.note_entry(&found.directory, &found.name, &node, IN_CREATE);
         Ok(Outcome::Done(0))
     }
 
@@ -89,7 +92,10 @@ impl<M: Machine> Server<M> {
             return Err(Errno::EEXIST);
         }
         self.may_keep(NAME)?;
-        found.directory.add(&found.name, node).map(|()| Outcome::Done(0))
+        found.directory.add(&found.name, node.clone())?;
+        self.note(&node, IN_ATTRIB);
+        self.note_entry(&found.directory, &found.name, &node, IN_CREATE);
+        Ok(Outcome::Done(0))
     }
 
     pub(super) fn unlink(&mut self, &[path, ..]: &[u64; 6]) -> Result {
@@ -113,6 +119,12 @@ impl<M: Machine> Server<M> {
         }
         directory.take(&name)?;
         directory.changed.set(self.wall_clock());
+        if !node.is_directory() {
+            self.note(&node, IN_ATTRIB);
+        }
+        // Who watches the node itself hears of it first.
+        self.note_end(&node);
+        self.note_entry(&directory, &name, &node, IN_DELETE);
         Ok(Outcome::Done(0))
     }
 
@@ -156,10 +168,11 @@ impl<M: Machine> Server<M> {
             to.directory.take(&to.name)?;
         }
         from.directory.take(&from.name)?;
-        to.directory.add(&to.name, node)?;
+        to.directory.add(&to.name, node.clone())?;
         let now = self.wall_clock();
         from.directory.changed.set(now);
         to.directory.changed.set(now);
+        self.note_move((&from.directory, &from.name), (&to.directory, &to.name), &node, to.node.as_ref());
         Ok(Outcome::Done(0))
     }
 
@@ -265,6 +278,7 @@ impl<M: Machine> Server<M> {
             bytes.resize(bytes.len() + size - HEADER - name.len(), 0);
         }
         self.user().write(place, &bytes)?;
+        self.note_moved(&open, bytes.len() as u64, false);
         open.offset.set(next as u64);
         // The two that are always there are counted.
         open.last.set(told.filter(|_| next > 2 && made.is_empty()).map(|name| (next as u64, name)));

@@ -137,6 +137,7 @@ impl<M: Machine> Server<M> {
     pub(super) fn read_event(&mut self, open: &Open, event: &Event, address: u64, length: usize) -> Result {
         let value = match event {
             Event::Watch(_) => return Err(Errno::EINVAL),
+            Event::Notes(notes) => return self.read_notes(open, notes, address, length),
             Event::Signals(set) => return self.read_signals(open, set.get(), address, length),
             _ if length < WORD => return Err(Errno::EINVAL),
             Event::Count(count) => count.take(),
@@ -148,7 +149,7 @@ impl<M: Machine> Server<M> {
         self.user().write(address, &value.to_le_bytes()).map(|()| Outcome::Done(WORD as u64))
     }
 
-    fn would_wait(open: &Open, channel: Channel) -> Result {
+    pub(super) fn would_wait(open: &Open, channel: Channel) -> Result {
         if open.never_waits() { Err(Errno::EAGAIN) } else { Ok(Outcome::Wait(channel)) }
     }
 

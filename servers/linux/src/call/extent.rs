@@ -1,14 +1,12 @@
 //! Files by parts: reading and writing several pieces at a place, room ahead, copies, and files that have no name.
 
-use linux_raw_sys::general::{O_RDWR, SIGPIPE};
+use linux_raw_sys::general::O_RDWR;
 use syscalls::Errno;
 
-use super::transfer::MOST;
 use crate::arch::Arch;
-use crate::files::{Device, Kind, Node, Open};
-use crate::machine::{Machine, Stream};
+use crate::files::{Kind, Node, Open};
+use crate::machine::Machine;
 use crate::memory;
-use crate::process::Channel;
 use crate::server::{NAME, Outcome, Result, Server};
 
 /// The most bytes that one call copies.
@@ -135,69 +133,5 @@ impl<M: Machine> Server<M> {
             }
         }
         Ok(Outcome::Done(0))
-    }
-
-    pub(super) fn sendfile(&mut self, &[to, from, offset, count, ..]: &[u64; 6]) -> Result {
-        let word = self.thread().arch.word() as usize;
-        self.send_file(to, from, offset, count, word)
-    }
-
-    pub(super) fn sendfile64(&mut self, &[to, from, offset, count, ..]: &[u64; 6]) -> Result {
-        self.send_file(to, from, offset, count, 8)
-    }
-
-    fn send_file(&mut self, to: u64, from: u64, offset: u64, count: u64, width: usize) -> Result {
-        let (to, from) = (self.file(to)?, self.file(from)?);
-        if !matches!(from.node.kind, Kind::File(_)) || !from.can_read() {
-            return Err(Errno::EINVAL);
-        }
-        if !to.can_write() {
-            return Err(Errno::EBADF);
-        }
-        let mut named = [0; 8];
-        if offset != 0 {
-            self.user().read(offset, &mut named[..width])?;
-        }
-        let at = if offset == 0 { from.offset.get() } else { u64::from_le_bytes(named) };
-        let room = match &to.node.kind {
-            Kind::Pipe(pipe) => {
-                if !pipe.has_readers() {
-                    self.raise(SIGPIPE);
-                    return Err(Errno::EPIPE);
-                }
-                if pipe.room() == 0 && !to.never_waits() && from.node.size() > at && count > 0 {
-                    return Ok(Outcome::Wait(Channel::Pipe(pipe.number)));
-                }
-                pipe.room() as u64
-            }
-            _ => MOST,
-        };
-        let count = count.min(room).min(from.node.size().saturating_sub(at)).min(64 << 10) as usize;
-        let mut bytes = alloc::vec![0; count];
-        self.copy_file_out(&from.node, at, &mut bytes);
-        match &to.node.kind {
-            Kind::Pipe(pipe) => {
-                pipe.bytes.borrow_mut().extend(bytes.iter());
-                pipe.came(bytes.len());
-                self.happened(Channel::Pipe(pipe.number));
-            }
-            Kind::Device(Device::Console) => self.print(Stream::Output, &bytes),
-            Kind::Device(Device::Error) => self.print(Stream::Error, &bytes),
-            Kind::Device(_) => {}
-            Kind::File(_) => {
-                let place = if to.appends() { to.node.size() } else { to.offset.get() };
-                self.put_into_file(&to.node, place, &bytes)?;
-                to.offset.set(place + count as u64);
-            }
-            // Who asks reads and writes instead.
-            _ => return Err(Errno::EINVAL),
-        }
-        let end = at + count as u64;
-        if offset == 0 {
-            from.offset.set(end);
-        } else {
-            self.user().write(offset, &end.to_le_bytes()[..width])?;
-        }
-        Ok(Outcome::Done(count as u64))
     }
 }

@@ -7,8 +7,10 @@ mod events;
 mod extent;
 mod futex;
 mod identity;
+mod locks;
 mod memory;
 mod messages;
+mod notes;
 mod old;
 mod options;
 mod pairs;
@@ -19,6 +21,7 @@ mod processes;
 mod scheduling;
 mod signals;
 mod sockets;
+mod splice;
 mod status;
 mod system;
 mod terminal;
@@ -121,7 +124,7 @@ impl<M: Machine> Calls<M> {
             read => read, write => write, readv => readv, writev => writev, pread64 => pread, pwrite64 => pwrite,
             open => open, openat => openat, creat => creat, close => close_descriptor, lseek => lseek,
             dup => dup, dup2 => dup2, dup3 => dup3, pipe => pipe, pipe2 => pipe2, ioctl => ioctl, fsync => done,
-            fdatasync => done, sync => done, flock => done, poll => poll,
+            fdatasync => done, sync => done, flock => flock, poll => poll,
             sendfile => sendfile,
             access => access, faccessat => faccessat, faccessat2 => faccessat, readlink => readlink,
             readlinkat => readlinkat, getdents64 => getdents64, mkdir => mkdir, mkdirat => mkdirat, rmdir => rmdir,
@@ -161,7 +164,9 @@ impl<M: Machine> Calls<M> {
             timerfd_create => timerfd_create, timerfd_settime => timerfd_settime, timerfd_gettime => timerfd_gettime,
             epoll_create => epoll_create, epoll_create1 => epoll_create1, epoll_ctl => epoll_ctl,
             epoll_wait => epoll_wait, epoll_pwait => epoll_pwait, epoll_pwait2 => epoll_pwait2,
-            rt_sigtimedwait => rt_sigtimedwait, memfd_create => memfd_create, fallocate => fallocate,
+            rt_sigtimedwait => rt_sigtimedwait, inotify_init => inotify_init, inotify_init1 => inotify_init1,
+            inotify_add_watch => inotify_add_watch, inotify_rm_watch => inotify_rm_watch, splice => splice, tee => tee,
+            vmsplice => vmsplice, memfd_create => memfd_create, fallocate => fallocate,
             copy_file_range => copy_file_range, preadv => preadv, pwritev => pwritev, preadv2 => preadv,
             pwritev2 => pwritev, close_range => close_range, utime => utime, utimes => utimes, futimesat => futimesat,
             fadvise64 => done, readahead => done, mlock => done, munlock => done, mlockall => done, munlockall => done,

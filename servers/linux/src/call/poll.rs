@@ -100,6 +100,7 @@ impl<M: Machine> Server<M> {
                     Event::Timer(timer) => (timer.has_ended(self.machine.now()), false),
                     Event::Signals(set) => (self.has_one_of(set.get()), false),
                     Event::Watch(watch) => (self.has_something(watch), false),
+                    Event::Notes(notes) => (notes.unread() > 0, false),
                 };
             }
             _ => {}

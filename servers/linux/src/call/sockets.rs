@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use linux_raw_sys::general::{O_CLOEXEC, O_NONBLOCK, O_RDWR};
+use linux_raw_sys::general::{IN_CREATE, O_CLOEXEC, O_NONBLOCK, O_RDWR};
 use linux_raw_sys::net::{AF_INET, AF_UNIX, SHUT_RD, SHUT_RDWR, SHUT_WR, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
 use syscalls::Errno;
 
@@ -227,7 +227,8 @@ impl<M: Machine> Server<M> {
                 let now = self.wall_clock();
                 let mode = 0o777 & !self.process().mask;
                 let node = Node::new(self.new_node(), Kind::SocketName(Rc::downgrade(socket)), mode, now);
-                found.directory.add(&found.name, node)?;
+                found.directory.add(&found.name, node.clone())?;
+                self.note_entry(&found.directory, &found.name, &node, IN_CREATE);
             }
             _ if self.names.find(&address, socket.style).is_some() => return Err(Errno::EADDRINUSE),
             _ => self.names.add(address.clone(), socket),

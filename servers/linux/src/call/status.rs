@@ -3,12 +3,14 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use linux_raw_sys::general::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, SIGXFSZ, UTIME_NOW, UTIME_OMIT};
+use linux_raw_sys::general::{
+    AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, IN_ACCESS, IN_ATTRIB, IN_MODIFY, SIGXFSZ, UTIME_NOW, UTIME_OMIT,
+};
 use syscalls::Errno;
 
 use super::descriptors::HERE;
 use crate::arch::Arch;
-use crate::files::{Kind, Node, Status, status};
+use crate::files::{Kind, Named, Node, Status, status};
 use crate::machine::Machine;
 use crate::server::{Outcome, Result, Server};
 
@@ -146,52 +148,68 @@ impl<M: Machine> Server<M> {
         self.put_file_system(&open.node, place, 4)
     }
 
-    fn set_mode(&mut self, node: &Node, mode: u64) -> Result {
-        node.mode.set(mode as u32 & 0o7777);
+    /// A node and where it was found: by a path, or what a descriptor was opened for.
+    fn named_at(&mut self, directory: u64, path: u64, flags: u32) -> Result<Named> {
+        let is_empty = flags & AT_EMPTY_PATH != 0 && (path == 0 || self.user().string(path)?.is_empty());
+        if is_empty && directory as u32 as u64 != HERE {
+            return Ok(self.file(directory)?.named());
+        }
+        if is_empty {
+            return Ok(Named { node: self.process().directory.clone(), place: None });
+        }
+        let found = self.find_path(directory, path, flags & AT_SYMLINK_NOFOLLOW == 0)?;
+        let node = found.node.ok_or(Errno::ENOENT)?;
+        Ok(Named { node, place: Some((found.directory, found.name)).filter(|(_, name)| !name.is_empty()) })
+    }
+
+    fn set_mode(&mut self, named: &Named, mode: u64) -> Result {
+        named.node.mode.set(mode as u32 & 0o7777);
+        self.note_named(named, IN_ATTRIB);
         Ok(Outcome::Done(0))
     }
 
     pub(super) fn chmod(&mut self, &[path, mode, ..]: &[u64; 6]) -> Result {
-        let node = self.node_at(HERE, path, 0)?;
-        self.set_mode(&node, mode)
+        let named = self.named_at(HERE, path, 0)?;
+        self.set_mode(&named, mode)
     }
 
     pub(super) fn fchmod(&mut self, &[number, mode, ..]: &[u64; 6]) -> Result {
-        let open = self.file(number)?;
-        self.set_mode(&open.node, mode)
+        let named = self.file(number)?.named();
+        self.set_mode(&named, mode)
     }
 
     pub(super) fn fchmodat(&mut self, &[directory, path, mode, ..]: &[u64; 6]) -> Result {
-        let node = self.node_at(directory, path, 0)?;
-        self.set_mode(&node, mode)
+        let named = self.named_at(directory, path, 0)?;
+        self.set_mode(&named, mode)
     }
 
     /// All ones for one of the two leaves it as it is.
-    fn set_owner(&mut self, node: &Node, user: u64, group: u64) -> Result {
-        let (old_user, old_group) = node.owner.get();
+    fn set_owner(&mut self, named: &Named, user: u64, group: u64) -> Result {
+        let (old_user, old_group) = named.node.owner.get();
         let choose = |new: u64, old| if new as u32 == u32::MAX { old } else { new as u32 };
-        node.owner.set((choose(user, old_user), choose(group, old_group)));
+        named.node.owner.set((choose(user, old_user), choose(group, old_group)));
+        self.note_named(named, IN_ATTRIB);
         Ok(Outcome::Done(0))
     }
 
     pub(super) fn chown(&mut self, &[path, user, group, ..]: &[u64; 6]) -> Result {
-        let node = self.node_at(HERE, path, 0)?;
-        self.set_owner(&node, user, group)
+        let named = self.named_at(HERE, path, 0)?;
+        self.set_owner(&named, user, group)
     }
 
     pub(super) fn lchown(&mut self, &[path, user, group, ..]: &[u64; 6]) -> Result {
-        let node = self.node_at(HERE, path, AT_SYMLINK_NOFOLLOW)?;
-        self.set_owner(&node, user, group)
+        let named = self.named_at(HERE, path, AT_SYMLINK_NOFOLLOW)?;
+        self.set_owner(&named, user, group)
     }
 
     pub(super) fn fchown(&mut self, &[number, user, group, ..]: &[u64; 6]) -> Result {
-        let open = self.file(number)?;
-        self.set_owner(&open.node, user, group)
+        let named = self.file(number)?.named();
+        self.set_owner(&named, user, group)
     }
 
     pub(super) fn fchownat(&mut self, &[directory, path, user, group, flags, _]: &[u64; 6]) -> Result {
-        let node = self.node_at(directory, path, flags as u32)?;
-        self.set_owner(&node, user, group)
+        let named = self.named_at(directory, path, flags as u32)?;
+        self.set_owner(&named, user, group)
     }
 
     pub(super) fn set_size(&mut self, node: &Node, size: u64) -> Result {
@@ -213,10 +231,16 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Done(0))
     }
 
+    fn cut(&mut self, named: &Named, size: u64) -> Result {
+        let outcome = self.set_size(&named.node, size)?;
+        self.note_named(named, IN_MODIFY);
+        Ok(outcome)
+    }
+
     pub(super) fn truncate(&mut self, &[path, size, ..]: &[u64; 6]) -> Result {
-        let node = self.node_at(HERE, path, 0)?;
+        let named = self.named_at(HERE, path, 0)?;
         let size = self.signed(size) as u64;
-        self.set_size(&node, size)
+        self.cut(&named, size)
     }
 
     pub(super) fn ftruncate(&mut self, &[number, size, ..]: &[u64; 6]) -> Result {
@@ -225,13 +249,13 @@ impl<M: Machine> Server<M> {
             return Err(Errno::EINVAL);
         }
         let size = self.signed(size) as u64;
-        self.set_size(&open.node, size)
+        self.cut(&open.named(), size)
     }
 
     pub(super) fn truncate64(&mut self, &[path, low, high, ..]: &[u64; 6]) -> Result {
-        let node = self.node_at(HERE, path, 0)?;
+        let named = self.named_at(HERE, path, 0)?;
         let size = self.offset(low, high)?;
-        self.set_size(&node, size)
+        self.cut(&named, size)
     }
 
     pub(super) fn ftruncate64(&mut self, &[number, low, high, ..]: &[u64; 6]) -> Result {
@@ -240,7 +264,7 @@ impl<M: Machine> Server<M> {
             return Err(Errno::EINVAL);
         }
         let size = self.offset(low, high)?;
-        self.set_size(&open.node, size)
+        self.cut(&open.named(), size)
     }
 
     pub(super) fn utimensat(&mut self, arguments: &[u64; 6]) -> Result {
@@ -255,19 +279,25 @@ impl<M: Machine> Server<M> {
     fn set_times(&mut self, &[directory, path, times, flags, ..]: &[u64; 6], width: u64) -> Result {
         // Without a path it is the descriptor's file.
         let flags = flags as u32 | if path == 0 { AT_EMPTY_PATH } else { 0 };
-        let node = self.node_at(directory, path, flags)?;
-        let now = self.wall_clock();
-        for (number, cell) in [&node.accessed, &node.changed].into_iter().enumerate() {
+        let named = self.named_at(directory, path, flags)?;
+        let (now, mut is_set) = (self.wall_clock(), [true; 2]);
+        for (number, cell) in [&named.node.accessed, &named.node.changed].into_iter().enumerate() {
             let at = times + number as u64 * 2 * width;
             let time = if times == 0 { (0, UTIME_NOW) } else { self.time_at(at, width)? };
             match time {
                 (_, UTIME_NOW) => cell.set(now),
-                (_, UTIME_OMIT) => {}
+                (_, UTIME_OMIT) => is_set[number] = false,
                 (seconds, nanoseconds) if u64::from(nanoseconds) < SECOND => {
                     cell.set(seconds.saturating_mul(SECOND).saturating_add(nanoseconds.into()));
                 }
                 _ => return Err(Errno::EINVAL),
             }
+        }
+        match is_set {
+            [true, true] => self.note_named(&named, IN_ATTRIB),
+            [true, false] => self.note_named(&named, IN_ACCESS),
+            [false, true] => self.note_named(&named, IN_MODIFY),
+            [false, false] => {}
         }
         Ok(Outcome::Done(0))
     }

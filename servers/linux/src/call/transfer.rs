@@ -145,6 +145,7 @@ impl<M: Machine> Server<M> {
                 if at.is_none() {
                     open.offset.set(offset);
                 }
+                self.note_moved(open, offset - start, false);
                 Ok(Outcome::Done(offset - start))
             }
         }
@@ -253,6 +254,7 @@ impl<M: Machine> Server<M> {
                     open.offset.set(offset + length as u64);
                 }
                 open.node.changed.set(self.wall_clock());
+                self.note_moved(open, length as u64, true);
                 Ok(Outcome::Done(length as u64))
             }
         }

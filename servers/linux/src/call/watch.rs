@@ -164,6 +164,7 @@ fn happenings(open: &Open) -> Option<[u64; 2]> {
         Kind::Socket(socket) => socket.happenings(),
         Kind::Event(Event::Count(count)) => [count.changes.get(); 2],
         Kind::Event(Event::Timer(timer)) => [timer.told.get(); 2],
+        Kind::Event(Event::Notes(notes)) => [notes.changes.get(); 2],
         _ => return None,
     })
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use super::Open;
+use super::notes::Notes;
 use crate::signal::Set;
 
 /// What such a descriptor is about.
@@ -17,6 +18,8 @@ pub enum Event {
     Signals(Cell<Set>),
     /// `epoll`.
     Watch(Watch),
+    /// `inotify`.
+    Notes(Notes),
 }
 
 /// A number that is added to, and taken.

@@ -3,7 +3,9 @@
 mod cpio;
 pub mod disk;
 pub mod event;
+pub mod locks;
 mod node;
+pub mod notes;
 mod open;
 mod path;
 mod pipe;
@@ -16,7 +18,7 @@ pub mod tty;
 
 pub use cpio::{Refused, fill};
 pub use node::{Data, Device, Kind, Name, Node};
-pub use open::{Open, Ready};
+pub use open::{Named, Open, Ready};
 pub use path::{Found, View, Walk, path_of};
 pub use pipe::{End, Passed, Pipe, WHOLE};
 pub use status::{Status, status};

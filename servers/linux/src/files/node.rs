@@ -9,6 +9,7 @@ use syscalls::Errno;
 
 use super::Pipe;
 use super::event::Event;
+use super::locks::Locks;
 use super::proc::Entry;
 use super::socket::Socket;
 use super::tty::Tty;
@@ -82,6 +83,15 @@ pub enum Kind {
     SocketName(Weak<Socket>),
 }
 
+/// Locks of a file: of its parts, and of all of it (`flock`). They don't know of each other.
+#[derive(Default)]
+pub struct Held {
+    /// Of parts.
+    pub parts: Locks,
+    /// Of all of it.
+    pub whole: Locks,
+}
+
 /// A node of the tree.
 pub struct Node {
     /// Its number, of which no other was ever.
@@ -98,6 +108,10 @@ pub struct Node {
     pub changed: Cell<u64>,
     /// When it was read.
     pub accessed: Cell<u64>,
+    /// Who has locks of it.
+    pub locks: RefCell<Held>,
+    /// How many watch it.
+    pub marks: Cell<u32>,
     /// The mapping of it that processes share, as long as one does.
     pub mapping: RefCell<Weak<Shared>>,
 }
@@ -133,6 +147,8 @@ impl Node {
             links: Cell::new(0),
             changed: Cell::new(now),
             accessed: Cell::new(now),
+            locks: RefCell::default(),
+            marks: Cell::new(0),
             mapping: RefCell::default(),
         })
     }

@@ -1,12 +1,12 @@
 //! What is open: a node or a pipe's end, an offset, flags. Shared by all descriptors that were made from one.
 
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use linux_raw_sys::general::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
 
-use super::{End, Kind, Node};
+use super::{End, Kind, Name, Node};
 
 /// An open file description.
 pub struct Open {
@@ -14,6 +14,8 @@ pub struct Open {
     pub node: Rc<Node>,
     /// The end, of a pipe; two if it was opened for both.
     pub ends: [Option<End>; 2],
+    /// Where it was found: the directory, and the name there.
+    pub place: RefCell<Option<(Weak<Node>, Name)>>,
     /// Where it is read and written next.
     pub offset: Cell<u64>,
     /// Flags of `open` that can change.
@@ -22,6 +24,14 @@ pub struct Open {
     pub last: Cell<Option<(u64, Vec<u8>)>>,
     /// A text of `/proc` as it was when its beginning was read.
     pub text: RefCell<Vec<u8>>,
+}
+
+/// A node, and where it was found, if that is known.
+pub struct Named {
+    /// The node.
+    pub node: Rc<Node>,
+    /// The directory, and the name there.
+    pub place: Option<(Rc<Node>, Name)>,
 }
 
 /// What could be done without waiting.
@@ -53,11 +63,23 @@ impl Open {
         Rc::new(Self {
             node,
             ends,
+            place: RefCell::default(),
             offset: Cell::new(0),
             flags: Cell::new(flags),
             last: Cell::default(),
             text: RefCell::default(),
         })
+    }
+
+    /// What it was opened for, and where that is, or was as long as it had a name; but not where it has been moved from.
+    pub fn named(&self) -> Named {
+        let place = self.place.borrow().as_ref().and_then(|(directory, name)| {
+            let directory = directory.upgrade()?;
+            let stays = || directory.entries().ok()?.borrow().get(name).map(|node| Rc::ptr_eq(node, &self.node));
+            let is_its = self.node.links.get() == 0 || stays() == Some(true);
+            is_its.then(|| (directory, name.clone()))
+        });
+        Named { node: self.node.clone(), place }
     }
 
     /// Whether it was opened to be read.

@@ -31,6 +31,8 @@ pub struct Pipe {
     pub bytes: RefCell<VecDeque<u8>>,
     readers: Cell<u32>,
     writers: Cell<u32>,
+    /// How often it was opened by its name, to be read and to be written.
+    opened: [Cell<u64>; 2],
     /// How often bytes came, or the last writer went; and how often there was room again, or no reader any more.
     happenings: [Cell<u64>; 2],
     /// How many bytes have come.
@@ -53,6 +55,18 @@ impl Pipe {
     /// Whether somebody could write.
     pub fn has_writers(&self) -> bool {
         self.writers.get() != 0
+    }
+
+    /// It is opened by its name, to be written or to be read. How often it had been for the other, if somebody has to do that first.
+    pub fn is_opened(&self, writes: bool) -> Option<u64> {
+        count(&self.opened[usize::from(writes)]);
+        let has_other = if writes { self.has_readers() } else { self.has_writers() };
+        (!has_other).then(|| self.times_opened(!writes))
+    }
+
+    /// How often it was, to be written or to be read.
+    pub fn times_opened(&self, writes: bool) -> u64 {
+        self.opened[usize::from(writes)].get()
     }
 
     /// So many bytes were written.

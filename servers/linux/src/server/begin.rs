@@ -60,6 +60,9 @@ impl<M: Machine> Server<M> {
             events: Vec::new(),
             waiters: Waiters::new(),
             later: Vec::new(),
+            watchers: Vec::new(),
+            cookie: 0,
+            has_locks: false,
             timers: Vec::new(),
             date: start.date,
             ended: Times::default(),
@@ -133,6 +136,16 @@ impl<M: Machine> Server<M> {
             (b"ptmx", Device::Pairs),
         ] {
             let node = Node::new(self.new_node(), Kind::Device(device), 0o666, 0);
+            let _ = dev.as_ref().map(|dev| dev.add(name, node));
+        }
+        // What a process has open, by names.
+        for (name, target) in [
+            (&b"fd"[..], &b"/proc/self/fd"[..]),
+            (b"stdin", b"/proc/self/fd/0"),
+            (b"stdout", b"/proc/self/fd/1"),
+            (b"stderr", b"/proc/self/fd/2"),
+        ] {
+            let node = Node::new(self.new_node(), Kind::Link(target.to_vec()), 0o777, 0);
             let _ = dev.as_ref().map(|dev| dev.add(name, node));
         }
         if self.disk.is_some() {

@@ -241,6 +241,7 @@ impl<M: Machine> Server<M> {
         let closed = process.files.close_on_exec();
         process.actions.reset();
         for open in closed {
+            self.leave_locks(pid, &open);
             self.close(open);
         }
         let registers = self.load(place, &program, environment);
@@ -324,8 +325,9 @@ impl<M: Machine> Server<M> {
         let (pid, parent, session) = (process.pid, process.parent, process.session);
         let (threads, files) = (core::mem::take(&mut process.threads), core::mem::take(&mut process.files));
         self.end_threads(place, threads);
-        for descriptor in files.into_open() {
-            self.close(descriptor);
+        for open in files.into_open() {
+            self.leave_locks(pid, &open);
+            self.close(open);
         }
         // Its children are nobody's, and not waited for.
         for child in 0..self.processes.len() {

@@ -111,6 +111,7 @@ impl<M: Machine> Server<M> {
             deadline: None,
             progress: 0,
             reads: None,
+            opening: None,
             tls: inherited.tls,
             queued: None,
             clear_tid: inherited.clear_tid,

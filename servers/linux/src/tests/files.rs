@@ -236,3 +236,101 @@ fn a_deep_tree_is_taken_apart_on_a_small_stack() {
     };
     std::thread::Builder::new().stack_size(64 << 10).spawn(run).unwrap().join().unwrap();
 }
+
+#[test]
+fn who_watches_hears_what_happens_to_files() {
+    both(|mut scene| {
+        let (place, folder) = (scene.memory() + 0x900, scene.text(1, 0x400, "/tmp"));
+        let notes = scene.done(1, "inotify_init1", &[O_NONBLOCK.into()]);
+        assert_eq!(scene.done(1, "inotify_add_watch", &[notes, folder, 0xfff]), 1);
+        scene.fails(1, "read", &[notes, place, 100], Errno::EAGAIN);
+        let name = scene.text(1, 0x400, "/tmp/name");
+        let file = scene.done(1, "open", &[name, (O_CREAT | O_RDWR).into(), 0o644]);
+        assert_eq!(scene.done(1, "write", &[file, name, 3]), 3);
+        assert_eq!(scene.done(1, "dup", &[file]), file + 1);
+        scene.done(1, "close", &[file]);
+        let masks = |scene: &mut Scene| {
+            let length = scene.done(1, "read", &[notes, place, 256]) as usize;
+            let bytes = scene.bytes(1, 0x900, length);
+            let masks: Vec<_> =
+                bytes.chunks(32).map(|note| u32::from_le_bytes(note[4..8].try_into().unwrap())).collect();
+            assert!(bytes.chunks(32).all(|note| &note[16..21] == b"name\0"));
+            masks
+        };
+        // Created, opened, written; closed by the last who has it.
+        assert_eq!(masks(&mut scene), [0x100, 0x20, 2]);
+        scene.done(1, "close", &[file + 1]);
+        scene.done(1, "unlink", &[name]);
+        assert_eq!(masks(&mut scene), [8, 0x200]);
+        // Who waits is woken.
+        scene.done(1, "fcntl", &[notes, 4, 0]);
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        assert_eq!(scene.call(1, "read", &[notes, place, 256]), Answer::Keep);
+        scene.done(2, "mkdir", &[name, 0o755]);
+        assert_eq!(scene.registers(1).get(3), 32);
+        scene.fails(1, "inotify_add_watch", &[file, folder, 1], Errno::EBADF);
+        scene.fails(1, "inotify_rm_watch", &[notes, 2], Errno::EINVAL);
+        scene.done(1, "close", &[notes]);
+        assert_eq!(scene.server.watchers.len(), 1, "the child has it");
+        assert_eq!(scene.call(2, "exit_group", &[0]), Answer::Nobody);
+        assert!(scene.server.watchers.is_empty());
+    });
+}
+
+#[test]
+fn a_pipe_with_a_name_is_open_when_both_ends_are() {
+    both(|mut scene| {
+        let name = scene.text(1, 0x400, "/pipe");
+        scene.done(1, "mknod", &[name, 0o010_644, 0]);
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        const WRITE: u64 = 1;
+        let never_waits = u64::from(O_NONBLOCK);
+        scene.fails(1, "open", &[name, WRITE | never_waits, 0], Errno::ENXIO);
+        assert_eq!(scene.call(1, "open", &[name, 0, 0]), Answer::Keep);
+        // Even if who opens the other end has closed it before the first goes on.
+        let write = scene.done(2, "open", &[name, WRITE, 0]);
+        let read = scene.registers(1).get(3);
+        assert_eq!((read, write), (3, 3));
+        assert_eq!(scene.done(2, "write", &[write, name, 5]), 5);
+        scene.done(2, "close", &[write]);
+        assert_eq!(scene.done(1, "read", &[read, name + 64, 9]), 5);
+        assert_eq!(scene.done(1, "read", &[read, name + 64, 9]), 0);
+        scene.done(1, "close", &[read]);
+        assert_eq!(scene.call(2, "open", &[name, WRITE, 0]), Answer::Keep);
+        assert_eq!(scene.done(1, "open", &[name, never_waits, 0]), 3);
+        assert_eq!(scene.registers(2).get(3), 3);
+        // For both ends nobody waits.
+        assert_eq!(scene.done(1, "open", &[name, 2, 0]), 4);
+    });
+}
+
+#[test]
+fn who_wants_a_lock_waits_for_it_and_the_end_of_its_owner_sets_it_free() {
+    both(|mut scene| {
+        let name = scene.text(1, 0x400, "/data");
+        let file = scene.done(1, "open", &[name, O_RDWR.into(), 0]);
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        let other = scene.done(2, "open", &[name, O_RDWR.into(), 0]);
+        // An exclusive lock of all of it, by the process.
+        for badge in [1, 2] {
+            let place = scene.memory() + 0x600;
+            scene.user(badge, |user| user.write(place, &[1, 0, 0, 0].repeat(8))).unwrap();
+            scene.user(badge, |user| user.write(place + 1, &[0; 31])).unwrap();
+        }
+        let place = scene.memory() + 0x600;
+        scene.done(1, "fcntl", &[file, 6, place]);
+        scene.fails(2, "fcntl", &[other, 6, place], Errno::EAGAIN);
+        assert_eq!(scene.call(2, "fcntl", &[other, 7, place]), Answer::Keep);
+        let again = scene.done(1, "dup", &[file]);
+        scene.done(1, "close", &[again]);
+        assert_eq!(scene.registers(2).get(3), 0, "whichever number is closed");
+        // One of the description, which both have.
+        assert_eq!(scene.done(1, "flock", &[file, 2]), 0);
+        assert_eq!(scene.done(2, "flock", &[file, 2]), 0);
+        scene.fails(2, "flock", &[other, 2 | 4], Errno::EAGAIN);
+        scene.done(1, "close", &[file]);
+        assert_eq!(scene.call(2, "flock", &[other, 1]), Answer::Keep);
+        scene.done(1, "fcntl", &[0, 1, 0]);
+        assert_eq!(scene.server.machine.running(), [1]);
+    });
+}
