@@ -13,7 +13,7 @@ use crate::files;
 /// No limit.
 pub const NONE: u64 = u64::MAX;
 /// How many signals wait for a process that wait as often as they were sent, where nothing else is said.
-const QUEUED: u64 = 1024;
+const QUEUED: u64 = 256;
 
 /// By resource: what is kept to, and up to where a program may raise that.
 #[derive(Clone, Debug)]

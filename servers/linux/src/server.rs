@@ -144,6 +144,8 @@ pub struct Server<M: Machine> {
     /// When the first wait ends by time, and whether that is to be looked for again.
     deadline: Option<u64>,
     pub(crate) deadline_may_be_new: bool,
+    /// When its time had come for something last.
+    ticked: u64,
 }
 
 impl<M: Machine> Server<M> {

@@ -11,7 +11,7 @@ use crate::files::locks::{Lock, Owner};
 use crate::files::{Node, Open};
 use crate::machine::Machine;
 use crate::process::Channel;
-use crate::server::{Outcome, Result, Server};
+use crate::server::{NAME, Outcome, Result, Server};
 
 /// All of a file.
 const WHOLE: Range<u64> = 0..u64::MAX;
@@ -103,6 +103,7 @@ impl<M: Machine> Server<M> {
         }
         let is_free = open.node.locks.borrow().parts.conflict(&wanted).is_none();
         if is_free {
+            self.may_keep(NAME).map_err(|_| Errno::ENOLCK)?;
             open.node.locks.borrow_mut().parts.add(wanted)?;
             self.has_locks = true;
             // Of what it had alone others may have some now.
@@ -130,6 +131,7 @@ impl<M: Machine> Server<M> {
         let wanted = Lock { owner, alone, range: WHOLE };
         let is_free = open.node.locks.borrow().whole.conflict(&wanted).is_none();
         if is_free {
+            self.may_keep(NAME).map_err(|_| Errno::ENOLCK)?;
             open.node.locks.borrow_mut().whole.add(wanted)?;
             self.has_locks = true;
             return self.unlocked(&open.node, !alone);

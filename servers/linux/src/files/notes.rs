@@ -34,6 +34,11 @@ struct Note {
 }
 
 impl Note {
+    /// That there was no room for more.
+    const fn missing() -> Self {
+        Self { number: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: Vec::new() }
+    }
+
     fn size(&self) -> usize {
         let name = if self.name.is_empty() { 0 } else { self.name.len() + 1 };
         HEADER + name.next_multiple_of(HEADER)
@@ -88,8 +93,8 @@ impl Notes {
         Ok(())
     }
 
-    /// Something happened to a file, or in it under a name; whether that is noted. `told` is said of it beside what happened.
-    pub fn happens(&self, node: &Node, name: &[u8], mask: u32, told: u32, cookie: u32) -> bool {
+    /// Something happened to a file, or in it under a name; whether that is noted. `told` is said of it beside what happened. Without room it is noted that something is missing.
+    pub fn happens(&self, node: &Node, name: &[u8], mask: u32, (told, cookie): (u32, u32), room: bool) -> bool {
         let found = self.marks.borrow().iter().position(|mark| core::ptr::eq(mark.node.as_ptr(), node));
         let Some(place) = found else { return false };
         let (number, wanted) = {
@@ -99,7 +104,11 @@ impl Notes {
         if wanted & mask == 0 {
             return false;
         }
-        self.add(Note { number, mask: mask | told, cookie, name: name.to_vec() });
+        if room {
+            self.add(Note { number, mask: mask | told, cookie, name: name.to_vec() });
+        } else {
+            self.add(Note::missing());
+        }
         if wanted & IN_ONESHOT != 0 {
             // It is there: it was found.
             let _ = self.unmark(number);
@@ -129,11 +138,7 @@ impl Notes {
             return;
         }
         let is_full = unread.len() == MOST_NOTES;
-        unread.push_back(if is_full {
-            Note { number: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: Vec::new() }
-        } else {
-            note
-        });
+        unread.push_back(if is_full { Note::missing() } else { note });
         self.changes.set(self.changes.get() + 1);
     }
 
@@ -182,8 +187,10 @@ mod tests {
             (Ok(1), Err(Errno::EEXIST))
         );
         assert_eq!((notes.mark(&node, IN_CREATE | IN_MASK_ADD, false), node.marks.get()), (Ok(1), 1));
-        assert!(notes.happens(&node, b"", IN_MODIFY, 0, 0) && notes.happens(&node, b"", IN_MODIFY, 0, 0));
-        assert!(notes.happens(&node, b"sixteen letters!", IN_CREATE, 0, 7));
+        assert!(
+            notes.happens(&node, b"", IN_MODIFY, (0, 0), true) && notes.happens(&node, b"", IN_MODIFY, (0, 0), true)
+        );
+        assert!(notes.happens(&node, b"sixteen letters!", IN_CREATE, (0, 7), true));
         assert_eq!((notes.unread(), notes.take(15), notes.take(20).unwrap().len()), (16 + 48, Err(Errno::EINVAL), 16));
         let bytes = notes.take(48).unwrap();
         assert_eq!(
@@ -191,13 +198,15 @@ mod tests {
             (&[1, 0, 0, 0, 0, 1, 0, 0, 7, 0, 0, 0, 32, 0, 0, 0][..], &b"sixteen letters!\0"[..])
         );
         for number in 0..MOST_NOTES as u32 + 10 {
-            notes.happens(&node, &number.to_le_bytes(), IN_CREATE, 0, 0);
+            notes.happens(&node, &number.to_le_bytes(), IN_CREATE, (0, 0), true);
         }
+        // What is missing is told once.
+        assert!(notes.happens(&node, b"", IN_MODIFY, (0, 0), false));
         let bytes = notes.take(usize::MAX).unwrap();
         assert_eq!(bytes.len(), MOST_NOTES * 32 + 16);
         assert_eq!(bytes[bytes.len() - 16..][..8], [0xff, 0xff, 0xff, 0xff, 0, 0x40, 0, 0]);
         assert_eq!((notes.unmark(2), notes.unmark(1), node.marks.get()), (Err(Errno::EINVAL), Ok(()), 0));
-        assert!(!notes.happens(&node, b"", IN_MODIFY, 0, 0));
+        assert!(!notes.happens(&node, b"", IN_MODIFY, (0, 0), true));
         assert_eq!(notes.take(99).unwrap()[4..8], IN_IGNORED.to_le_bytes());
     }
 }

@@ -81,6 +81,7 @@ impl<M: Machine> Server<M> {
             first_end: None,
             deadline: None,
             deadline_may_be_new: true,
+            ticked: 0,
         };
         let narrow = vdso::page(start.way).map(|page| server.fixed_file(page.leak()));
         let wide = server.fixed_file(wide_vdso::page(start.counter, start.date).leak());

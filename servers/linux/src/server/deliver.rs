@@ -9,10 +9,10 @@ use syscalls::Errno;
 
 use super::later::Later;
 use super::terminal::{SIGNALLED, TYPED};
-use super::{Answer, Result, Server};
+use super::{Answer, NAME, Result, Server};
 use crate::machine::{Machine, Vector};
 use crate::process::{Channel, End};
-use crate::signal::{Action, Deed, Frame, Occasion, Set, deed};
+use crate::signal::{Action, Deed, FIRST_QUEUED, Frame, Occasion, Set, deed};
 
 /// `si_code` of what a parent hears of a child: it exited, a signal ended it, it stopped, it went on.
 pub(crate) const EXITED: i32 = 1;
@@ -39,6 +39,7 @@ impl<M: Machine> Server<M> {
             self.forget_stops(place);
             self.carry_on(place);
         }
+        let has_room = signal < FIRST_QUEUED || self.may_keep(NAME).is_ok();
         let Some(process) = self.processes[place].as_mut().filter(|process| process.end.is_none()) else { return };
         // What is held back may be asked for, even if nothing else would come of it.
         let first = process.threads.first().and_then(|&thread| self.threads[thread].as_ref());
@@ -46,7 +47,7 @@ impl<M: Machine> Server<M> {
         if !is_held && deed(signal, process.actions.get(signal)) == Deed::Ignore {
             return;
         }
-        let most = process.limits.get(RLIMIT_SIGPENDING) as usize;
+        let most = if has_room { process.limits.get(RLIMIT_SIGPENDING) as usize } else { 0 };
         process.pending.add(occasion, most);
         self.happened(SIGNALLED);
         let Some(process) = &self.processes[place] else { return };
@@ -87,9 +88,11 @@ impl<M: Machine> Server<M> {
 
     /// Sends a signal to a thread.
     pub(crate) fn send_to(&mut self, place: usize, occasion: Occasion) {
+        let has_room = occasion.signal < FIRST_QUEUED || self.may_keep(NAME).is_ok();
         let Some(thread) = &mut self.threads[place] else { return };
         let process = thread.process;
-        let most = self.processes[process].as_ref().map_or(0, |process| process.limits.get(RLIMIT_SIGPENDING));
+        let limits = self.processes[process].as_ref().map(|process| &process.limits).filter(|_| has_room);
+        let most = limits.map_or(0, |limits| limits.get(RLIMIT_SIGPENDING));
         thread.pending.add(occasion, most as usize);
         self.happened(SIGNALLED);
         if occasion.signal == SIGCONT || occasion.signal == SIGKILL {

@@ -8,7 +8,7 @@ use linux_raw_sys::general::{
     IN_MOVED_FROM, IN_MOVED_TO,
 };
 
-use super::Server;
+use super::{NAME, Server};
 use crate::files::event::Event;
 use crate::files::{Kind, Named, Node, Open};
 use crate::machine::Machine;
@@ -117,9 +117,10 @@ impl<M: Machine> Server<M> {
         if node.marks.get() == 0 {
             return;
         }
+        let room = self.may_keep(NAME).is_ok();
         for watcher in self.watchers() {
             if let Kind::Event(Event::Notes(notes)) = &watcher.kind
-                && notes.happens(node, name, mask, told, cookie)
+                && notes.happens(node, name, mask, (told, cookie), room)
             {
                 self.happened(Channel::Pipe(watcher.number));
             }

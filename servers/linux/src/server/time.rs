@@ -8,6 +8,9 @@ use crate::files::event::Event;
 use crate::machine::Machine;
 use crate::process::{Channel, Thread};
 
+/// How long after such a time the next alarm or timer is looked at, in nanoseconds.
+const LEAST_APART: u64 = 50_000;
+
 impl<M: Machine> Server<M> {
     /// When the first wait ends by time.
     pub fn deadline(&mut self) -> Option<u64> {
@@ -24,13 +27,16 @@ impl<M: Machine> Server<M> {
             Kind::Event(Event::Timer(timer)) => timer.due(),
             _ => None,
         });
-        waits.filter_map(|thread| thread.deadline).chain(alarms).chain(timers).min()
+        // However short they are, there is time for programs in between.
+        let later = self.ticked.saturating_add(LEAST_APART);
+        waits.filter_map(|thread| thread.deadline).chain(alarms.into_iter().chain(timers).map(|at| at.max(later))).min()
     }
 
     /// Time has passed.
     pub fn tick(&mut self) {
         let now = self.machine.now();
         self.deadline_may_be_new = true;
+        self.ticked = now;
         for place in 0..self.processes.len() {
             self.ring(place);
         }

@@ -216,3 +216,15 @@ fn limits_are_kept_to_told_and_inherited() {
         assert_eq!(scene.done(2, "ftruncate", &[file, 3]), 0);
     });
 }
+
+#[test]
+fn however_short_a_timer_is_there_is_time_in_between() {
+    both(|mut scene| {
+        let action = scene.words(0x200, &[1, 0, 0, 0, 0]);
+        scene.done(1, "rt_sigaction", &[SIGUSR1.into(), action, 0, 8]);
+        let timer = scene.timer(1, SIGUSR1, 0, 0);
+        scene.set_timer(timer, 1, SECOND);
+        scene.passes(SECOND);
+        assert!(scene.server.deadline().unwrap() >= SECOND + 50_000);
+    });
+}
