@@ -92,14 +92,17 @@ pub struct Process {
     pub start_is_news: bool,
 }
 
+/// The signal by which a timer tells that it ended, and to which thread if not to the process; nothing where nobody is told.
+pub type Tells = Option<(u32, Option<u32>)>;
+
 /// A timer that a process made (`timer_create`).
 pub struct Timer {
     /// The clock that it goes by.
     pub clock: Clock,
     /// When it ends: since the boot, or by what was used.
     pub time: event::Timer,
-    /// What is sent, and to which thread if not to the process; nothing where nobody is told.
-    pub tells: Option<(u32, Option<u32>)>,
+    /// What is sent, and to whom.
+    pub tells: Tells,
     /// What is sent along.
     pub value: u64,
     /// How often it had ended beside when its signal was taken last.

@@ -7,7 +7,7 @@ use super::time::SECOND;
 use crate::clock::Clock;
 use crate::files::event;
 use crate::machine::Machine;
-use crate::process::Timer;
+use crate::process::{Tells, Timer};
 use crate::server::{Outcome, Result, Server};
 use crate::signal::COUNT;
 
@@ -94,7 +94,7 @@ impl<M: Machine> Server<M> {
     }
 
     /// `struct sigevent`: what is sent along, the signal, how, and to which thread.
-    fn event_at(&mut self, place: u64) -> Result<(Option<(u32, Option<u32>)>, u64)> {
+    fn event_at(&mut self, place: u64) -> Result<(Tells, u64)> {
         let word = self.thread().arch.word();
         let mut user = self.user();
         let (value, signal, kind) = (user.word(place)?, user.u32(place + word)?, user.u32(place + word + 4)?);
