@@ -1,9 +1,13 @@
 //! What was found out at boot.
 
 use lilliput_abi::Isolation;
+use lilliput_abi::object::counter;
 use lilliput_compat32::entry_page::CompatEntry;
 use lilliput_core::clock::Clock;
 use lilliput_core::frames::Frame;
+
+/// Where there are no performance counters.
+pub const NO_COUNTERS: [u32; counter::COUNT] = [u32::MAX; counter::COUNT];
 
 /// Facts that decisions are made from.
 pub struct Facts {
@@ -23,6 +27,8 @@ pub struct Facts {
     pub mxcsr_mask: u32,
     /// CPUs of the machine; one is used.
     pub cpus: u32,
+    /// What RDPMC knows each performance counter by; all ones where there is none.
+    pub counters: [u32; counter::COUNT],
     /// How 32-bit programs enter.
     pub compat_entry: CompatEntry,
     /// From the kernel's first instruction to the first user instruction.

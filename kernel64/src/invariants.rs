@@ -15,13 +15,14 @@ use lilliput_core::task::Task;
 use lilliput_core::thread::{Gate, Kind, Thread};
 use x86_64::VirtAddr;
 use x86_64::instructions::segmentation::{DS, ES, FS, GS, Segment};
-use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr4};
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{Efer, FsBase, KernelGsBase, SFMask};
 use x86_64::registers::rflags;
 
 use crate::boot::objects::ROOT_FACTORY;
 use crate::cpu::percpu::PerCpu;
 use crate::cpu::{control, features, idt};
+use crate::facts::NO_COUNTERS;
 use crate::state::Kernel;
 use crate::tlb::KEEP;
 use crate::{entry, first};
@@ -44,7 +45,7 @@ pub fn check(kernel: &Kernel, this: &PerCpu) {
         Some(current) => check_running(kernel, this, &kernel.machine.threads[current]),
         None => Ok(()),
     };
-    if let Err(rule) = kernel.machine.check(&this.cpu).and(check_quotas(kernel)).and(check_machine(this)).and(running) {
+    if let Err(rule) = kernel.machine.check(&this.cpu).and(check_quotas(kernel)).and(check_machine(kernel, this)).and(running) {
         let [code, data, own] = [USER_CODE_ENTRY, USER_DATA_ENTRY, TLS_ENTRY].map(|entry| this.gdt.0[entry]);
         let Loaded { cr3, arena, segments, .. } = this.cpu.loaded;
         let segments = segments.number();
@@ -71,12 +72,14 @@ fn check_quotas(kernel: &Kernel) -> Result<(), &'static str> {
 }
 
 /// What holds whoever runs.
-fn check_machine(this: &PerCpu) -> Result<(), &'static str> {
+fn check_machine(kernel: &Kernel, this: &PerCpu) -> Result<(), &'static str> {
     ensure(!rflags::read().intersects(entry::CLEARED), "flags of a user's in the kernel")?;
     ensure(SFMask::read() == entry::CLEARED, "flags that SYSCALL leaves")?;
     let cr0 = Cr0::read();
     ensure(cr0 | Cr0Flags::TASK_SWITCHED == control::cr0(), "CR0: write protection, alignment checks")?;
-    ensure(Cr4::read() == control::cr4(features::get()), "CR4: SMEP, SMAP, UMIP, XSAVE or FSGSBASE")?;
+    let mut cr4 = control::cr4(features::get());
+    cr4.set(Cr4Flags::PERFORMANCE_MONITOR_COUNTER, kernel.facts.counters != NO_COUNTERS);
+    ensure(Cr4::read() == cr4, "CR4: SMEP, SMAP, UMIP, XSAVE, FSGSBASE or PCE")?;
     ensure(Efer::read() == control::EFER, "EFER: NX")?;
     let vectors = this.cpu.vector_enabled;
     ensure(cr0.contains(Cr0Flags::TASK_SWITCHED) != vectors, "CR0.TS is not what it is taken for")?;

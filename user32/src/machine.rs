@@ -31,18 +31,22 @@ impl Machine for Native {
     fn stamped_call(selector: Selector, message: &mut Message, stamps: &mut Stamps) -> u32 {
         (stamps.selector, stamps.tag) = (selector.0, message.tag.0);
         // SAFETY: as for `invoke`, and the routine reads and writes the stamps besides.
-        unsafe { stamps::stamped_call(message, stamps) }
+        unsafe {
+            if stamps.counted { stamps::counted_call(message, stamps) } else { stamps::stamped_call(message, stamps) }
+        }
     }
 
     fn stamped_nothing(stamps: &mut Stamps) {
         // SAFETY: the routine reads and writes the stamps and nothing else.
-        unsafe { stamps::stamped_nothing(stamps) }
+        unsafe { if stamps.counted { stamps::counted_nothing(stamps) } else { stamps::stamped_nothing(stamps) } }
     }
 
     fn stamped_read(address: Word, stamps: &mut Stamps) {
         // SAFETY: the routine writes the stamps and reads a byte, whose value it drops. Where that byte may
         // not be read, the kernel ends this task or somebody maps the page.
-        unsafe { stamps::stamped_read(address, stamps) }
+        unsafe {
+            if stamps.counted { stamps::counted_read(address, stamps) } else { stamps::stamped_read(address, stamps) }
+        }
     }
 
     fn touch(start: Word, step: Word, count: Word) {

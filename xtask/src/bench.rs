@@ -40,6 +40,8 @@ use crate::setup::Needs;
 ///   ticks_p99          what 99 in 100 rounds do not exceed
 ///   cr3_writes         of the kernel, one way
 ///   segment_loads      of the kernel, one way
+///   counted_instructions, core_cycles, data_walks, code_walks, cache_misses
+///                      the median by the processor's performance counters, where it has any
 ///   platform           of the boot that measured the ticks
 ///   accelerator        of the same boot: tcg or kvm
 ///   limits_enforced    whether that platform enforces segment limits: true or false
@@ -179,7 +181,7 @@ pub fn measure(
     timeout: Timeout,
 ) -> Result<Measurement> {
     let config = options.apply(Config::new(scenarios), machine.accelerator)?;
-    let free = boot(prepared, "free", &machine, &config, timeout)?;
+    let free = boot(prepared, "free", &machine, &config.clone().counting(), timeout)?;
     let config = Config { scenarios: vec![Scenario::Bench], instructions: true, ..config };
     let counted = boot(prepared, "counted", &machine.counting_instructions(), &config, timeout)?;
     let config = Config { instructions: false, ..config };

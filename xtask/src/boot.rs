@@ -89,7 +89,7 @@ impl Report {
     /// The rows of the table that this boot measured.
     pub fn rows(&self) -> impl Iterator<Item = &crate::report::Row> {
         self.records.iter().filter_map(|record| match record {
-            Record::Row(row) => Some(row),
+            Record::Row(row) => Some(&**row),
             _ => None,
         })
     }

@@ -43,7 +43,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
     let build = Build::new(&workspace, &toolchain)?;
     let maker = ImageMaker::build(&workspace)?;
     let folder = arguments.output.unwrap_or_else(|| workspace.output());
-    let mut config = arguments.config.fill(Config::new(arguments.scenarios));
+    let mut config = arguments.config.fill(Config::new(arguments.scenarios)).counting();
     config.extra.push(("table".to_owned(), "yes".to_owned()));
     for firmware in [Firmware::Bios, Firmware::Uefi] {
         let image = maker.make(&build, &config, firmware, &folder)?;

@@ -14,6 +14,7 @@ pub mod budget;
 pub mod capability;
 pub mod check;
 pub mod clock;
+pub mod counters;
 pub mod cpu;
 pub mod endpoint;
 pub mod factory;

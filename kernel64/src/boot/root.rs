@@ -19,13 +19,14 @@ use super::acpi::Platform;
 use super::handoff::Handoff;
 use super::objects;
 use crate::cpu::percpu::{self, PerCpu};
-use crate::cpu::{apic, clock, features};
+use crate::cpu::{apic, clock, counters, features};
 use crate::devices::Devices;
+use crate::facts::{Facts, NO_COUNTERS};
 use crate::invoke::{self, NewTask};
 use crate::mm::{kernel_map, physmap, tables::Tables};
 use crate::objects::Frames;
 use crate::state::{self, Kernel};
-use crate::{entry, facts::Facts, first, log, power, probe, vector};
+use crate::{entry, first, log, power, probe, vector};
 
 /// The root task's stack: where it ends, and its pages.
 const STACK_TOP: u64 = 0x20_0000_0000;
@@ -84,6 +85,7 @@ fn facts(platform: &Platform, config: &Config) -> Facts {
         pcid: features::get().pcid,
         mxcsr_mask: vector::mxcsr_mask(),
         cpus: platform.cpus,
+        counters: if config.get("counters") == Some("yes") { counters::start() } else { NO_COUNTERS },
         compat_entry: features::get().compat_entry,
         boot_ticks: 0,
         entry_page: kernel_map::root(),

@@ -38,8 +38,8 @@ pub fn cr0() -> Cr0Flags {
         | Cr0Flags::PAGING
 }
 
-/// Off are: XSAVE, whose state is not switched; FSGSBASE, by which users could move GS under the kernel; and
-/// TSD, since users may read the time-stamp counter.
+/// Off are: XSAVE, whose state is not switched; FSGSBASE, by which users could move GS under the kernel; PCE, unless the boot configuration asks for
+/// performance counters (`counters.rs`); and TSD, since users may read the time-stamp counter.
 pub fn cr4(features: &Features) -> Cr4Flags {
     let always =
         Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::PAGE_GLOBAL | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;

@@ -3,6 +3,7 @@
 pub mod apic;
 pub mod clock;
 pub mod control;
+pub mod counters;
 pub mod features;
 pub mod gdt;
 pub mod idt;

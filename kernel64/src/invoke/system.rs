@@ -39,6 +39,11 @@ fn read_fact(kernel: &Kernel, this: &PerCpu, number: u64) -> Answer {
         fact::UNENFORCED => u64::from(console::is_unenforced()),
         fact::TSC_START => facts.clock.start,
         fact::FREE_PCIDS => kernel.pcids.free(),
+        fact::COUNTERS..fact::OBJECTS => match facts.counters.get((number - fact::COUNTERS) as usize) {
+            Some(&u32::MAX) => return Err(Error::Unsupported),
+            Some(&index) => index.into(),
+            None => return Err(Error::BadArgument),
+        },
         _ => objects(kernel, number.wrapping_sub(fact::OBJECTS)).ok_or(Error::BadArgument)?.into(),
     }))
 }

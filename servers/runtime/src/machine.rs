@@ -38,12 +38,12 @@ impl Vectors {
     }
 }
 
-/// Where the time-stamp counter stood, to its low 32 bits, right before and right after something.
+/// Where the time-stamp counter stood, or a performance counter, to its low 32 bits, right before and right after something.
 ///
 /// Between the stamps lie, besides what is measured, on either width: the store of the first stamp
 /// (1 instruction), and two moves that save what the second one overwrites (2 instructions); a fence behind the first reading and one before the second
 /// (2); the [marks](crate::mark) around what is measured (2); and, where a counter of instructions is read, the second reading itself (1). See
-/// [`MEASURING_INSTRUCTIONS`].
+/// [`MEASURING_INSTRUCTIONS`]. Performance counters take more, as their number has to be put into a register.
 ///
 /// The fences (LFENCE) keep what is measured between the readings: nothing that comes after one begins before all that stands before it
 /// is done (Intel SDM vol. 2, RDTSC and LFENCE).
@@ -58,6 +58,10 @@ pub struct Stamps {
     pub selector: u32,
     /// See above.
     pub tag: u32,
+    /// What RDPMC knows the performance counter by that is read in place of the time-stamp counter, if `counted`.
+    pub counter: u32,
+    /// See above.
+    pub counted: bool,
 }
 
 /// Instructions between two stamps that are there for measuring only.

@@ -25,7 +25,7 @@ use crate::report::{Cost, Row};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A row of the table.
-    Row(Row),
+    Row(Box<Row>),
     /// What something costs beside so many others.
     Cost(Cost),
     /// What came of a test.

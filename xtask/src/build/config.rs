@@ -105,6 +105,15 @@ impl Config {
     pub fn new(scenarios: impl Into<Vec<Scenario>>) -> Self {
         Self { scenarios: scenarios.into(), ..Self::default() }
     }
+
+    /// With performance counters where there are any, unless the user says otherwise.
+    pub fn counting(mut self) -> Self {
+        const COUNTERS: &str = "counters";
+        if self.extra.iter().all(|(key, _)| key != COUNTERS) {
+            self.extra.push((COUNTERS.to_owned(), "yes".to_owned()));
+        }
+        self
+    }
 }
 
 impl fmt::Display for Config {
@@ -139,6 +148,13 @@ mod tests {
     fn writes_lines_of_key_and_value() {
         let config = Config { isolation: Isolation::PageUntagged, ..Config::new([Scenario::Workload]) };
         assert_eq!(config.to_string(), "scenario = workload\ntests = all\nisolation = page-untagged\n");
+    }
+
+    #[test]
+    fn what_the_user_gives_stays() {
+        let given = Config { extra: vec![("counters".into(), "no".into())], ..Config::default() };
+        assert_eq!(given.clone().counting().extra, given.extra);
+        assert!(Config::default().counting().counting().to_string().ends_with("isolation = auto\ncounters = yes\n"));
     }
 
     #[test]

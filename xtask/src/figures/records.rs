@@ -45,8 +45,9 @@ pub fn switches() -> Experiment {
     let switch = |title, y| plot(title, &["call", "reply"], &ends, y).only("words", [4_u64]).panels(&["operation"]);
     let requests = |y| {
         let title =
-            "Ten requests, by ten calls and by a ring with one wake-up, with the instructions that they ask for";
-        plot(title, &["10 by calls", "10 by a ring"], &["words", "from", "to", "isolation"], y).series(&["operation"])
+            "Ten requests, by ten calls and by a ring with one wake-up, with the 100 instructions that each asks for";
+        let plot = plot(title, &["10 by calls", "10 by a ring"], &ends, y);
+        plot.only("words", [100_u64]).series(&["operation"])
     };
     Experiment::new("switches", "What a switch costs", &report::Row::KEYS)
         .question("What does each way into the kernel and out of it cost, and are ten requests cheaper by ten calls or by a ring with one wake-up?")
@@ -58,14 +59,21 @@ pub fn switches() -> Experiment {
         )
         .without("Instructions are no time: one that writes CR3 or loads a segment register counts as one.")
         .without("Ticks under an emulator say what emulation costs, and nothing about a processor.")
+        .without("Performance counters, where a processor has any, count whatever it does, speculation and interrupts included: a median of 201 rounds, less that of measuring nothing.")
         .column("instructions", "instructions", How::Counted)
         .column("user_instructions", "instructions", How::Counted)
         .column("ticks", "ticks of the TSC", How::Measured)
         .column("ticks_p90", "ticks of the TSC", How::Measured)
         .column("cr3_writes", "writes", How::Counted)
         .column("segment_loads", "loads", How::Counted)
+        .column("counted_instructions", "instructions by a performance counter", How::Measured)
+        .column("core_cycles", "cycles of the core by a performance counter", How::Measured)
+        .column("data_walks", "walks for data by a performance counter", How::Measured)
+        .column("code_walks", "walks for code by a performance counter", How::Measured)
+        .column("cache_misses", "misses of the second cache by a performance counter", How::Measured)
         .plot(switch("The kernel's instructions of a call and of its answer, four words", "instructions"))
         .plot(switch("Ticks of a call and of its answer, four words", "ticks"))
+        .plot(switch("Cycles of a call and of its answer by a performance counter, four words", "core_cycles"))
         .plot(requests("instructions"))
 }
 
@@ -86,6 +94,11 @@ pub fn switch_row(row: &report::Row, platform: &str, limits_enforced: bool) -> R
         .figure_if("ticks_p90", number(&row.ticks_p90))
         .figure_if("cr3_writes", number(&row.cr3_writes))
         .figure_if("segment_loads", number(&row.segment_loads))
+        .figure_if("counted_instructions", number(&row.counted_instructions))
+        .figure_if("core_cycles", number(&row.core_cycles))
+        .figure_if("data_walks", number(&row.data_walks))
+        .figure_if("code_walks", number(&row.code_walks))
+        .figure_if("cache_misses", number(&row.cache_misses))
 }
 
 /// A record of `bench linux`.
@@ -167,6 +180,21 @@ mod tests {
         assert_eq!((row.limits, row.platform.as_str()), (Limits::Unenforced, "QEMU 7.2, tcg"));
         assert_eq!(row.figures["ticks"], Figure::Range { low: 850.0, usual: 900.0, high: 1200.0 });
         assert_eq!((row.figures["instructions"], row.figures.get("segment_loads")), (Figure::Exact(42.0), None));
+    }
+
+    #[test]
+    fn requests_are_known_by_what_they_ask_for() {
+        let record = |name: &str| {
+            format!(
+                r#"{{"name":"{name}","from":"64","to":"64","words":2,"isolation":null,"instructions":4476,"user_instructions":null,
+                    "platform":"QEMU 7.2","accelerator":"tcg","limits_enforced":false,"mark":"UNENFORCED"}}"#
+            )
+        };
+        let experiment = of(&format!("[{},{}]", record("10 by calls, 100 each"), record("string and answer, 4 KiB")));
+        assert!(experiment.rows[0].is("operation", "10 by calls") && experiment.rows[0].is("words", 100_u64));
+        assert!(
+            experiment.rows[1].is("operation", "string and answer, 4 KiB") && experiment.rows[1].is("words", 2_u64)
+        );
     }
 
     #[test]

@@ -44,6 +44,21 @@ pub struct Row {
     /// Loads of DS, ES, FS and GS.
     #[serde(default)]
     pub segment_loads: Option<Number>,
+    /// Retired instructions by a performance counter, the user's left out as far as they are known.
+    #[serde(default)]
+    pub counted_instructions: Option<Number>,
+    /// The core's cycles by a performance counter.
+    #[serde(default)]
+    pub core_cycles: Option<Number>,
+    /// Walks of page tables for data by a performance counter.
+    #[serde(default)]
+    pub data_walks: Option<Number>,
+    /// Walks of page tables for code by a performance counter.
+    #[serde(default)]
+    pub code_walks: Option<Number>,
+    /// Misses of the second level of cache by a performance counter.
+    #[serde(default)]
+    pub cache_misses: Option<Number>,
     /// Whether the processor enforces segment limits.
     #[serde(default, skip_serializing)]
     pub limits_enforced: Option<bool>,
@@ -69,11 +84,15 @@ impl Row {
     /// The same as a row of an experiment, without figures yet.
     pub fn experiment_row(&self, platform: &str) -> figures::Row {
         let isolation = self.isolation.as_deref();
+        // What requests ask for is a number, as which it is to be compared.
+        let each = self.name.split_once(", ").and_then(|(name, each)| Some((name, each.strip_suffix(" each")?)));
+        let asked = each.and_then(|(name, each)| Some((name, each.parse().ok()?)));
+        let (operation, words) = asked.unwrap_or((self.name.as_str(), self.words));
         figures::Row::new(platform, Limits::of(isolation, self.limits_enforced == Some(true)))
-            .key("operation", self.name.as_str())
+            .key("operation", operation)
             .key("from", self.from.as_str())
             .key("to", self.to.as_str())
-            .key("words", self.words)
+            .key("words", words)
             .key("isolation", isolation.unwrap_or("-"))
     }
 
@@ -182,6 +201,11 @@ pub mod tests {
             "ticks_p99",
             "cr3_writes",
             "segment_loads",
+            "counted_instructions",
+            "core_cycles",
+            "data_walks",
+            "code_walks",
+            "cache_misses",
             "platform",
             "accelerator",
             "limits_enforced",

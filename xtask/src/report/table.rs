@@ -5,7 +5,7 @@ use serde_json::Number;
 use super::Row;
 
 /// Headings of the columns, in two lines, and whether the column is text (left) or a number (right).
-const COLUMNS: [(&str, &str, bool); 11] = [
+const COLUMNS: [(&str, &str, bool); 16] = [
     ("", "operation", true),
     ("", "from -> to", true),
     ("", "words", false),
@@ -17,7 +17,14 @@ const COLUMNS: [(&str, &str, bool); 11] = [
     ("segment", "loads", false),
     ("instructions", "/ page", false),
     ("ticks", "/ page", false),
+    ("counted", "instructions", false),
+    ("core", "cycles", false),
+    ("walks", "data", false),
+    ("walks", "code", false),
+    ("cache", "misses", false),
 ];
+/// The last of them are of performance counters, and left out where there are none.
+const COUNTED: usize = 5;
 
 /// Space between two columns.
 const GAP: &str = "  ";
@@ -34,9 +41,10 @@ pub fn render(rows: &[Row]) -> String {
     }
     let rule = widths.map(|width| "-".repeat(width));
     lines.insert(2, rule);
+    let shown = COLUMNS.len() - if rows.iter().all(|row| row.core_cycles.is_none()) { COUNTED } else { 0 };
     let mut text = String::new();
     for line in &lines {
-        let cells = line.iter().zip(widths).zip(COLUMNS).map(|((cell, width), (_, _, left))| match left {
+        let cells = line.iter().zip(widths).zip(COLUMNS).take(shown).map(|((cell, width), (_, _, left))| match left {
             true => format!("{cell:<width$}"),
             false => format!("{cell:>width$}"),
         });
@@ -65,6 +73,11 @@ fn cells(row: &Row, rows: &[Row]) -> [String; COLUMNS.len()] {
         number(&row.segment_loads),
         ratio(|row| &row.instructions).unwrap_or_else(dash),
         ratio(|row| &row.ticks).unwrap_or_else(dash),
+        number(&row.counted_instructions),
+        number(&row.core_cycles),
+        number(&row.data_walks),
+        number(&row.code_walks),
+        number(&row.cache_misses),
     ]
 }
 
@@ -110,5 +123,17 @@ mod tests {
         let end = |line: &str, word: &str| line.find(word).map(|start| start + word.len());
         assert_eq!(end(lines[3], " 100"), end(lines[4], " 125"), "numbers are aligned to the right");
         assert!(lines[5].ends_with('-'));
+    }
+
+    #[test]
+    fn performance_counters_have_columns_where_there_are_any() {
+        let row = || row("call", 4, Some("page"));
+        assert!(!render(&[row()]).contains("cycles"));
+        let counted = Row { core_cycles: Some(190.into()), data_walks: Some(3.into()), ..row() };
+        let text = render(&[counted, row()]);
+        let words: Vec<_> =
+            text.lines().map(|line| line.split_whitespace().rev().take(5).collect::<Vec<_>>()).collect();
+        assert_eq!(words[1][..2], ["misses", "code"]);
+        assert_eq!((&words[3][..], &words[4][..]), (&["-", "-", "3", "190", "-"][..], &["-"; 5][..]));
     }
 }

@@ -33,6 +33,9 @@ pub struct GuestBoot {
     typed: &'static [Step],
 }
 
+/// Performance counters are asked for. There are none, or none that count.
+const COUNTERS: &[(&str, &str)] = &[("counters", "yes")];
+
 /// What a boot has unless it says otherwise.
 const PLAIN: GuestBoot = GuestBoot {
     name: "",
@@ -57,9 +60,15 @@ pub const BOOTS: [GuestBoot; 23] = [
     // Of this make 32-bit programs enter by SYSENTER.
     GuestBoot { name: "intel", cpu: "Skylake-Client", ..PLAIN },
     // Of these, limits are enforced, and entered as the makes have it; the second has PCIDs.
-    GuestBoot { name: "bochs-amd", platform: Some(Platform::BochsAmd), ..PLAIN },
-    GuestBoot { name: "bochs-intel", platform: Some(Platform::BochsIntel), check_invariants: true, ..PLAIN },
-    GuestBoot { name: "checked", check_invariants: true, ..PLAIN },
+    GuestBoot { name: "bochs-amd", platform: Some(Platform::BochsAmd), settings: COUNTERS, ..PLAIN },
+    GuestBoot {
+        name: "bochs-intel",
+        platform: Some(Platform::BochsIntel),
+        check_invariants: true,
+        settings: COUNTERS,
+        ..PLAIN
+    },
+    GuestBoot { name: "checked", check_invariants: true, settings: COUNTERS, ..PLAIN },
     // Small tasks in `segment` mode as well, confined or not.
     GuestBoot {
         name: "pager",

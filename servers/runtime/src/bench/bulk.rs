@@ -6,7 +6,7 @@ use lilliput_abi::layout::{HOST_START, PAGE_SIZE};
 use lilliput_abi::object::{TaskMethod, kind, map_range};
 use lilliput_abi::{Error, Operation, Rights, Selector};
 
-use super::clock::Clock;
+use super::clock::{Clock, Reading};
 use super::{Figure, Spread, TAKE, messages, operation, parameter};
 use crate::invoke::selector;
 use crate::machine::Machine;
@@ -66,7 +66,7 @@ pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
 fn string<K: Machine>(from: Word, length: Word) -> Result<u32, Error> {
     let mut message = Parcel::new(super::ROUND, &[]).string(from, length).message();
     let selector = selector(Operation::Call, place::SERVER, &message).carrying();
-    let stamps = Clock::Time.around_call::<K>(selector, &mut message)?;
+    let stamps = Reading::TIME.around_call::<K>(selector, &mut message)?;
     Ok(stamps.after.wrapping_sub(stamps.before))
 }
 
@@ -76,7 +76,7 @@ fn mapping<K: Machine>(to: Word, length: Word) -> Result<u32, Error> {
     let rights = Rights::READ | Rights::WRITE;
     let words = [place::FRAMES as Word, to, map_range(0, pages as u16) as Word, rights.bits().into()];
     let mut message = Message::new(TaskMethod::Map as u16, &words);
-    let stamps = Clock::Time.around_call::<K>(Selector::new(Operation::Call, place::TASK), &mut message)?;
+    let stamps = Reading::TIME.around_call::<K>(Selector::new(Operation::Call, place::TASK), &mut message)?;
     Task::<K>::at(place::TASK).unmap(to, pages)?;
     Ok(stamps.after.wrapping_sub(stamps.before))
 }

@@ -2,7 +2,7 @@
 
 use lilliput_abi::{Error, Operation, Selector};
 
-use super::clock::Clock;
+use super::clock::{Clock, Reading};
 use super::{AWAIT, BEGIN, FETCH, Figure, ROUND, ROUNDS, Spread, UNMAP, operation, parameter};
 use super::{bulk, foreign, requests};
 use crate::invoke::selector;
@@ -17,6 +17,7 @@ struct Batch<K> {
     operation: Word,
     words: Word,
     clock: Clock,
+    reading: Reading,
     before: [u32; ROUNDS],
     after: [u32; ROUNDS],
     machine: core::marker::PhantomData<K>,
@@ -37,14 +38,15 @@ pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
     let address = parent::parameter::<K>(parameter::ADDRESS)?;
     if matches!(operation, operation::FOREIGN | operation::FOREIGN_SYSCALL) {
         // Its thread makes no system calls by which it could read another clock.
-        let (clock, machine) = (Clock::Time, core::marker::PhantomData);
-        let mut batch = Batch::<K> { operation, words: 0, clock, before: [0; ROUNDS], after: [0; ROUNDS], machine };
-        return batch.foreign()?.map_or(Ok(()), tell::<K>);
+        return Batch::<K>::new(operation, 0, Clock::Time, Reading::TIME).foreign()?.map_or(Ok(()), tell::<K>);
     }
-    for clock in Clock::ALL {
+    for clock in Clock::all() {
+        let reading = match clock.reading::<K>() {
+            Err(Error::Unsupported) => continue,
+            reading => reading?,
+        };
         for words in (0..=WORDS).filter(|words| lengths >> words & 1 != 0) {
-            let (before, after) = ([0; ROUNDS], [0; ROUNDS]);
-            let mut batch = Batch::<K> { operation, words, clock, before, after, machine: core::marker::PhantomData };
+            let mut batch = Batch::<K>::new(operation, words, clock, reading);
             let figure = match operation {
                 operation::CALL => batch.call()?,
                 operation::SIGNAL => batch.signal()?,
@@ -62,12 +64,17 @@ fn tell<K: Machine>(figure: Figure) -> Result<(), Error> {
 }
 
 impl<K: Machine> Batch<K> {
+    fn new(operation: Word, words: Word, clock: Clock, reading: Reading) -> Self {
+        let (before, after) = ([0; ROUNDS], [0; ROUNDS]);
+        Self { operation, words, clock, reading, before, after, machine: core::marker::PhantomData }
+    }
+
     fn server() -> Endpoint<K> {
         Endpoint::at(place::SERVER)
     }
 
     fn call(&mut self) -> Result<Figure, Error> {
-        Self::server().request(BEGIN, &[self.clock as Word])?;
+        Self::server().request(BEGIN, &[self.clock.number()])?;
         let sent = Message::new(ROUND, &[0x0101; WORDS][..self.words]);
         self.start();
         for round in 0..self.clock.rounds() {
@@ -80,7 +87,7 @@ impl<K: Machine> Batch<K> {
     }
 
     fn signal(&mut self) -> Result<Figure, Error> {
-        Self::server().request(AWAIT, &[self.clock as Word, self.clock.rounds()])?;
+        Self::server().request(AWAIT, &[self.clock.number(), self.clock.rounds()])?;
         self.start();
         for round in 0..self.clock.rounds() {
             self.stamp(round, Selector::new(Operation::Signal, place::NOTIFICATION), &mut Message::default())?;
@@ -90,10 +97,10 @@ impl<K: Machine> Batch<K> {
     }
 
     fn fault(&mut self, address: Word) -> Result<Figure, Error> {
-        Self::server().request(BEGIN, &[self.clock as Word])?;
+        Self::server().request(BEGIN, &[self.clock.number()])?;
         self.start();
         for round in 0..self.clock.rounds() {
-            let stamps = self.clock.around_read::<K>(address)?;
+            let stamps = self.reading.around_read::<K>(address)?;
             (self.before[round], self.after[round]) = (stamps.before, stamps.after);
             Self::server().request(UNMAP, &[address])?;
         }
@@ -102,7 +109,7 @@ impl<K: Machine> Batch<K> {
     }
 
     fn foreign(&mut self) -> Result<Option<Figure>, Error> {
-        Self::server().request(BEGIN, &[self.clock as Word])?;
+        Self::server().request(BEGIN, &[self.clock.number()])?;
         let calls = self.clock.rounds();
         self.start();
         let measured = foreign::run::<K>(self.operation, calls, &mut self.before, &mut self.after)?;
@@ -120,7 +127,7 @@ impl<K: Machine> Batch<K> {
             if self.operation == operation::NULL {
                 self.stamp(round, Selector::new(Operation::Null, 0), &mut Message::default())?;
             } else {
-                let stamps = self.clock.around_nothing::<K>()?;
+                let stamps = self.reading.around_nothing::<K>()?;
                 (self.before[round], self.after[round]) = (stamps.before, stamps.after);
             }
         }
@@ -146,7 +153,7 @@ impl<K: Machine> Batch<K> {
     }
 
     fn stamp(&mut self, round: usize, selector: Selector, message: &mut Message) -> Result<(), Error> {
-        let stamps = self.clock.around_call::<K>(selector, message)?;
+        let stamps = self.reading.around_call::<K>(selector, message)?;
         (self.before[round], self.after[round]) = (stamps.before, stamps.after);
         Ok(())
     }

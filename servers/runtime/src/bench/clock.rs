@@ -1,6 +1,6 @@
 //! What is read before and after an operation.
 
-use lilliput_abi::object::fact;
+use lilliput_abi::object::{counter, fact};
 use lilliput_abi::{Error, Selector};
 
 use super::ROUNDS;
@@ -11,34 +11,87 @@ use crate::place;
 
 /// A number that only grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Clock {
     /// The time-stamp counter: time, or instructions where the emulator counts those.
-    Time = 0,
+    Time,
     /// Writes of CR3.
-    Cr3Writes = 1,
+    Cr3Writes,
     /// Loads of segment registers.
-    SegmentLoads = 2,
+    SegmentLoads,
+    /// What a performance counter counts, by its number in [`counter`].
+    Counter(u8),
 }
 
 impl Clock {
+    /// The number of the first performance counter's clock.
+    const COUNTERS: Word = 3;
+
     /// All clocks, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Time, Self::Cr3Writes, Self::SegmentLoads];
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNTERS + counter::COUNT).filter_map(Self::from_number)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> Word {
+        match self {
+            Self::Time => 0,
+            Self::Cr3Writes => 1,
+            Self::SegmentLoads => 2,
+            Self::Counter(number) => Self::COUNTERS + number as Word,
+        }
+    }
 
     /// Reads a clock from its number.
     pub const fn from_number(number: Word) -> Option<Self> {
-        if number < Self::ALL.len() { Some(Self::ALL[number]) } else { None }
+        Some(match number {
+            0 => Self::Time,
+            1 => Self::Cr3Writes,
+            2 => Self::SegmentLoads,
+            _ if number < Self::COUNTERS + counter::COUNT => Self::Counter((number - Self::COUNTERS) as u8),
+            _ => return None,
+        })
     }
 
-    /// Rounds of a batch: counts are the same every time, so a few show it.
+    /// Rounds of a batch: the kernel's own counts are the same every time, so a few show it.
     pub const fn rounds(self) -> usize {
         match self {
-            Self::Time => ROUNDS,
+            Self::Time | Self::Counter(_) => ROUNDS,
             Self::Cr3Writes | Self::SegmentLoads => 32,
         }
     }
 
-    /// Makes a system call between two readings. The stamped routine reads the time; the counts are facts, read by calls of their own.
+    /// How it is read.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where it is a performance counter that there is not.
+    pub fn reading<K: Machine>(self) -> Result<Reading, Error> {
+        Ok(match self {
+            Self::Time => Reading::TIME,
+            Self::Cr3Writes => Reading::Fact(fact::CR3_WRITES),
+            Self::SegmentLoads => Reading::Fact(fact::SEGMENT_LOADS),
+            Self::Counter(number) => {
+                let counter = System::<K>::at(place::SYSTEM).fact(fact::COUNTERS + u64::from(number))? as u32;
+                Reading::Stamps(Stamps { counter, counted: true, ..Stamps::default() })
+            }
+        })
+    }
+}
+
+/// How a clock is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Reading {
+    /// By a stamped routine, into such stamps.
+    Stamps(Stamps),
+    /// By system calls of its own, as a fact.
+    Fact(u64),
+}
+
+impl Reading {
+    /// The time.
+    pub const TIME: Self =
+        Self::Stamps(Stamps { before: 0, after: 0, selector: 0, tag: 0, counter: 0, counted: false });
+
+    /// Makes a system call between two readings.
     ///
     /// # Errors
     /// What the kernel says to the system call, or to the readings.
@@ -71,9 +124,8 @@ impl Clock {
     fn around<K: Machine>(self, what: impl FnOnce(&mut Stamps) -> Result<(), Error>) -> Result<Stamps, Error> {
         let mut stamps = Stamps::default();
         let number = match self {
-            Self::Time => return what(&mut stamps).map(|()| stamps),
-            Self::Cr3Writes => fact::CR3_WRITES,
-            Self::SegmentLoads => fact::SEGMENT_LOADS,
+            Self::Stamps(mut stamps) => return what(&mut stamps).map(|()| stamps),
+            Self::Fact(number) => number,
         };
         let system = System::<K>::at(place::SYSTEM);
         let before = system.fact(number)? as u32;

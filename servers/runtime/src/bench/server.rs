@@ -3,7 +3,7 @@
 use lilliput_abi::foreign::{INTERRUPT_LABEL, SYSCALL_LABEL};
 use lilliput_abi::{Error, Operation, Rights, Selector, fault, layout};
 
-use super::clock::Clock;
+use super::clock::{Clock, Reading};
 use super::{AWAIT, BEGIN, FETCH, RINGS, ROUND, ROUNDS, TAKE, UNMAP, WORK, bulk, foreign, parameter, requests};
 use crate::invoke::selector;
 use crate::machine::Machine;
@@ -13,7 +13,7 @@ use crate::{parent, place};
 
 /// Stamps of a batch.
 struct Batch {
-    clock: Clock,
+    reading: Reading,
     after: [u32; ROUNDS],
     before: [u32; ROUNDS],
     next: usize,
@@ -24,12 +24,12 @@ struct Batch {
 /// # Errors
 /// What the kernel says where the server can't go on.
 pub fn run<K: Machine>() -> Result<(), Error> {
-    let mut batch = Batch { clock: Clock::Time, after: [0; ROUNDS], before: [0; ROUNDS], next: 0 };
+    let mut batch = Batch { reading: Reading::TIME, after: [0; ROUNDS], before: [0; ROUNDS], next: 0 };
     let mut message = Message::default();
     let mut next = Selector::new(Operation::Receive, place::SERVICE);
     let mut replied_to = None;
     loop {
-        let stamps = batch.clock.around_call::<K>(next, &mut message)?;
+        let stamps = batch.reading.around_call::<K>(next, &mut message)?;
         if let Some(round) = replied_to.take() {
             batch.before[round] = stamps.before;
         }
@@ -78,7 +78,7 @@ impl Batch {
         let words = &message.words;
         match label {
             BEGIN | AWAIT => {
-                self.clock = Clock::from_number(words[0]).ok_or(Error::BadArgument)?;
+                self.reading = Clock::from_number(words[0]).ok_or(Error::BadArgument)?.reading::<K>()?;
                 self.next = 0;
                 Ok(*message)
             }
@@ -107,7 +107,7 @@ impl Batch {
     fn wait<K: Machine>(&mut self, times: Word) -> Result<(), Error> {
         for after in self.after.iter_mut().take(times) {
             let selector = Selector::new(Operation::Wait, place::NOTIFICATION);
-            *after = self.clock.around_call::<K>(selector, &mut Message::default())?.after;
+            *after = self.reading.around_call::<K>(selector, &mut Message::default())?.after;
         }
         Ok(())
     }

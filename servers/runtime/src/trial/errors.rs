@@ -1,6 +1,6 @@
 //! System calls that must be refused, each with the error that says why.
 
-use lilliput_abi::object::FactoryMethod;
+use lilliput_abi::object::{FactoryMethod, counter, fact};
 use lilliput_abi::operation::INDEX_MASK;
 use lilliput_abi::tag::MAX_WORDS;
 use lilliput_abi::{Error, Operation, Selector, Tag};
@@ -121,5 +121,15 @@ pub fn bad_argument<K: Machine>() -> Outcome {
     factory.destroy(arena.place())?;
     let error = crate::System::<K>::at(place::SYSTEM).fact(1000).err();
     assert_eq!(error, Some(Error::BadArgument), "fact 1000");
+    Ok(())
+}
+
+/// Whether they were asked for or not: emulators have none, and Bochs has some that stand still.
+pub fn no_performance_counters<K: Machine>() -> Outcome {
+    let fact = |number: usize| crate::System::<K>::at(place::SYSTEM).fact(fact::COUNTERS + number as u64).err();
+    for number in 0..counter::COUNT {
+        assert_eq!(fact(number), Some(Error::Unsupported), "{}", counter::NAMES[number]);
+    }
+    assert_eq!(fact(counter::COUNT), Some(Error::BadArgument));
     Ok(())
 }

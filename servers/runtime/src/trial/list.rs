@@ -67,6 +67,7 @@ pub const TRIALS: &[Trial] = &[
     alone("wrong-type", BOTH),
     alone("bad-message", BOTH),
     alone("bad-argument", BOTH),
+    alone("no-performance-counters", BOTH),
     alone("missing-right", BOTH),
     alone("grant-takes-away", BOTH),
     alone("ceilings", BOTH),

@@ -47,6 +47,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "wrong-type" => errors::wrong_type::<K>,
         "bad-message" => errors::bad_message::<K>,
         "bad-argument" => errors::bad_argument::<K>,
+        "no-performance-counters" => errors::no_performance_counters::<K>,
         "missing-right" => rights::missing_right::<K>,
         "grant-takes-away" => rights::grant_takes_away::<K>,
         "ceilings" => rights::ceilings::<K>,

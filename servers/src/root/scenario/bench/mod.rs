@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use lilliput_abi::object::{fact, kind};
 use lilliput_abi::{Error, Isolation};
 use lilliput_runtime::bench::clock::Clock;
+use lilliput_runtime::bench::counted::Counted;
 use lilliput_runtime::bench::operation;
 use lilliput_runtime::machine::MEASURING_INSTRUCTIONS;
 
@@ -21,7 +22,7 @@ use crate::output::say;
 use crate::settings::Settings;
 use crate::supervisor::Supervisor;
 use cases::{CASES, Case};
-use rows::Platform;
+use rows::{Overhead, Platform};
 
 /// Measures everything and prints a record for each row; where a table is wanted, after that.
 pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
@@ -79,11 +80,11 @@ pub fn call_and_reply(supervisor: &mut Supervisor, mode: Isolation) -> Result<[u
 }
 
 /// What the measuring itself costs in a task of this kind: stamps, and the stub's moves.
-fn overhead(supervisor: &mut Supervisor, platform: &Platform, kind: u64) -> Result<u32, Failure> {
+fn overhead(supervisor: &mut Supervisor, platform: &Platform, kind: u64) -> Result<Overhead, Failure> {
     let case = Case { operation: operation::NOTHING, from: kind, to: kind, same_task: true, lengths: 1 };
     let figures = pair::measure(supervisor, &case, Isolation::Page)?;
     let figures = figures.map_err(|error| Failure::new(format!("measuring nothing: {}", error.name())))?;
-    let there = figures.first().map(|figure| figure.there.median);
+    let there = figures.iter().find(|figure| figure.clock == Clock::Time).map(|figure| figure.there.median);
     let there = there.ok_or_else(|| Failure::new("measuring nothing gave no figure"))?;
     let expected = MEASURING_INSTRUCTIONS + rows::stub_instructions(kind, 0);
     if platform.instructions && there != expected {
@@ -91,5 +92,5 @@ fn overhead(supervisor: &mut Supervisor, platform: &Platform, kind: u64) -> Resu
             format!("a stretch of {expected} instructions takes {there} ticks: the TSC does not count instructions");
         return Err(Failure::new(what));
     }
-    Ok(there)
+    Ok(Overhead { time: there, counted: Counted::nothing(&figures) })
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use lilliput_abi::Isolation;
 use lilliput_abi::object::kind;
 use lilliput_runtime::bench::clock::Clock;
+use lilliput_runtime::bench::counted::Counted;
 use lilliput_runtime::bench::{Figure, Spread, operation, requests};
 use lilliput_runtime::machine::{MEASURING_INSTRUCTIONS, STUB_INSTRUCTIONS};
 
@@ -30,6 +31,14 @@ pub struct Platform {
     pub limits_enforced: bool,
 }
 
+/// What measuring itself takes, in a task of one kind.
+pub struct Overhead {
+    /// Ticks.
+    pub time: u32,
+    /// What performance counters say.
+    pub counted: Counted,
+}
+
 /// One way of an operation.
 struct Way<'a> {
     name: &'a str,
@@ -45,6 +54,7 @@ struct Way<'a> {
     overhead: u32,
     cr3_writes: u32,
     segment_loads: u32,
+    counted: Counted,
 }
 
 /// The records of a case in one mode, a line each. Prints the table's lines, if there is a table, and what is held against budgets.
@@ -53,7 +63,7 @@ pub fn records(
     mode: Isolation,
     figures: &[Figure],
     platform: &Platform,
-    overhead: &[u32; 2],
+    overhead: &[Overhead; 2],
 ) -> Result<Vec<String>, Failure> {
     if case.is_whole() {
         return Ok(whole_records(case, mode, figures, platform, overhead));
@@ -72,7 +82,11 @@ pub fn records(
             return Err(Failure::new(format!("{}: a figure is missing", case.title())));
         };
         let (there, back) = case.names();
-        let overhead_of = |kind| overhead[usize::from(kind != kind::SMALL)];
+        let overhead_of = |kind| &overhead[usize::from(kind != kind::SMALL)];
+        let counted = |side, from, user, measuring| {
+            let known = [user + measuring, MEASURING_INSTRUCTIONS + stub_instructions(from, 0)];
+            Counted::of(figures, time.words, side, &overhead_of(from).counted, known)
+        };
         let (enter, leave) = (entering(case.from, platform), leaving(case.to));
         let fault = case.operation == operation::FAULT;
         let mut way = Way {
@@ -90,10 +104,12 @@ pub fn records(
                 _ => enter + leave,
             },
             measuring: MEASURING_INSTRUCTIONS,
-            overhead: overhead_of(case.from),
+            overhead: overhead_of(case.from).time,
             cr3_writes: cr3.there.median,
             segment_loads: segments.there.median,
+            counted: Counted::default(),
         };
+        way.counted = counted(|figure| figure.there, case.from, way.user, way.measuring);
         records.push(way.record(case, mode, platform));
         if let Some(back) = back {
             let (enter, leave) = (entering(case.to, platform), leaving(case.from));
@@ -109,11 +125,12 @@ pub fn records(
                     _ => enter + leave,
                 },
                 measuring: if fault || case.is_foreign() { MEASURING_INSTRUCTIONS - 2 } else { MEASURING_INSTRUCTIONS },
-                overhead: overhead_of(case.to),
+                overhead: overhead_of(case.to).time,
                 cr3_writes: cr3.back.median,
                 segment_loads: segments.back.median,
                 ..way
             };
+            way.counted = counted(|figure| figure.back, case.to, way.user, way.measuring);
             records.push(way.record(case, mode, platform));
         }
     }
@@ -126,7 +143,7 @@ fn whole_records(
     mode: Isolation,
     figures: &[Figure],
     platform: &Platform,
-    overhead: &[u32; 2],
+    overhead: &[Overhead; 2],
 ) -> Vec<String> {
     let record = |figure: &Figure| {
         let size = match (case.is_requests(), 1_u64 << figure.words) {
@@ -141,7 +158,7 @@ fn whole_records(
         let cost = if platform.instructions {
             format!("\"instructions\":{}", figure.there.less(MEASURING_INSTRUCTIONS).median)
         } else {
-            let spread = figure.there.less(overhead[usize::from(case.from != kind::SMALL)]);
+            let spread = figure.there.less(overhead[usize::from(case.from != kind::SMALL)].time);
             ticks(spread, platform, &name, [from, to], words, case, mode)
         };
         let isolation = if case.has_small() { format!("\"{}\"", mode.name()) } else { String::from("null") };
@@ -181,6 +198,12 @@ impl Way<'_> {
         }
     }
 
+    /// The part about performance counters: what there is of it.
+    fn counts(&self) -> String {
+        let there = Counted::KEYS.iter().zip(self.counted.shown());
+        there.filter_map(|(key, count)| Some(format!(",\"{key}\":{}", count?))).collect()
+    }
+
     fn record(&self, case: &Case, mode: Isolation, platform: &Platform) -> String {
         let (from, to) = (kind::name(self.from), kind::name(self.to));
         let (isolation, suffix) = if case.has_small() {
@@ -202,7 +225,12 @@ impl Way<'_> {
             }
             format!("\"instructions\":{kernel},\"user_instructions\":{}", self.user)
         } else {
-            ticks(self.time.less(self.overhead), platform, self.name, [from, to], self.words, case, mode)
+            let time = self.time.less(self.overhead);
+            let ticks = ticks(time, platform, self.name, [from, to], self.words, case, mode);
+            if platform.table && !self.counted.is_empty() {
+                table::counted(&self.counted);
+            }
+            ticks + &self.counts()
         };
         format!(
             "@row {{\"name\":\"{}\",\"from\":\"{from}\",\"to\":\"{to}\",\"words\":{},\"isolation\":{isolation},{cost},\

@@ -5,7 +5,9 @@ use core::arch::x86_64::__cpuid;
 
 use lilliput_abi::object::fact;
 use lilliput_runtime::bench::Spread;
+use lilliput_runtime::bench::counted::Counted;
 
+use super::rows::Overhead;
 use crate::SYSTEM;
 use crate::failure::{Failure, context};
 use crate::output::say;
@@ -14,7 +16,7 @@ use crate::output::say;
 const HYPERVISOR: u32 = 1 << 31;
 
 /// Says what is measured on what.
-pub fn head(limits_enforced: bool, overhead: &[u32; 2]) -> Result<(), Failure> {
+pub fn head(limits_enforced: bool, overhead: &[Overhead; 2]) -> Result<(), Failure> {
     let kilohertz = context(SYSTEM.fact(fact::TSC_KHZ), "the clock's frequency")?;
     say!("cycles: one way, in counts of the TSC ({}.{:03} MHz)", kilohertz / 1000, kilohertz % 1000);
     say!("cycles: processor: {}", brand());
@@ -24,9 +26,16 @@ pub fn head(limits_enforced: bool, overhead: &[u32; 2]) -> Result<(), Failure> {
     let enforced =
         if limits_enforced { "enforced" } else { "NOT enforced, small tasks in `segment` mode are not confined" };
     say!("cycles: segment limits: {enforced}");
-    let [small, wide] = overhead;
+    let [small, wide] = [&overhead[0], &overhead[1]].map(|overhead| overhead.time);
     say!("cycles: subtracted, the median of measuring nothing: {small} where a small task begins, {wide} else");
     say!("cycles: a string's line is its call and the answer together");
+    say!(
+        "cycles: performance counters: {}",
+        match overhead[1].counted.is_empty() {
+            true => "none; why, the log says",
+            false => "medians of as many rounds, below a line; cycles there are the core's",
+        }
+    );
     say!(
         "{:<15} {:<14} {:>5} {:<13} {:>6} {:>6} {:>6} {:>6}",
         "operation",
@@ -47,6 +56,15 @@ pub fn line(name: &str, [from, to]: [&str; 2], words: usize, isolation: &str, sp
     let name = name.replacen(" and answer", "", 1);
     let way = alloc::format!("{from} -> {to}");
     say!("{name:<15} {way:<14} {words:>5} {isolation:<13} {least:>6} {median:>6} {p90:>6} {p99:>6}");
+}
+
+/// What performance counters say of the way in the line above.
+pub fn counted(counted: &Counted) {
+    let shown = |count: Option<u32>| count.map_or_else(|| String::from("-"), |count| alloc::format!("{count}"));
+    let [instructions, cycles, data, code, misses] = counted.shown().map(shown);
+    say!(
+        "    {instructions} instructions, {cycles} cycles, walks {data} data {code} code, {misses} second-cache misses"
+    );
 }
 
 /// The processor's name, as it gives it.
