@@ -4,6 +4,7 @@
 //! again and what the figures leave out, and declares the plots that it wants. A [`Row`] has values for the keys, figures for the columns, the
 //! platform, and whether segment limits were enforced. Nothing here knows any experiment: one that is new is shown without new code.
 
+mod beside;
 mod compare;
 mod experiment;
 mod log;
@@ -19,9 +20,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+pub use self::beside::NAME as BESIDE;
 pub use self::compare::{Change, changes};
 pub use self::experiment::{Column, Experiment, How, Plot, Scale, Shape};
-pub use self::row::{Figure, Key, Limits, NO_MACHINE, Row, shown};
+pub use self::row::{Figure, Key, Limits, NO_MACHINE, Row, bytes, shown};
 
 /// All that a file has.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

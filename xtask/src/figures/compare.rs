@@ -21,6 +21,16 @@ pub struct Change {
 }
 
 impl Change {
+    /// All rows of an experiment on a platform that is not in the other figures at all.
+    fn whole(experiment: &Experiment, platform: &str, what: &str) -> Self {
+        let row = match of_platform(experiment, platform).count() {
+            1 => format!("its only row: {what}"),
+            count => format!("all {count} rows: {what}"),
+        };
+        let (experiment, platform) = (experiment.name.clone(), platform.to_owned());
+        Self { experiment, row, platform, column: "-".to_owned(), old: None, new: None }
+    }
+
     /// By how many per cent the usual figure grew.
     pub fn percent(&self) -> Option<f64> {
         let (old, new) = (self.old?.usual(), self.new?.usual());
@@ -50,22 +60,40 @@ impl Change {
 pub fn changes(old: &Figures, new: &Figures) -> Vec<Change> {
     let mut changes = Vec::new();
     for experiment in &new.experiments {
-        let before = find(old, &experiment.name);
-        for row in &experiment.rows {
-            let before = before.and_then(|before| before.rows.iter().find(|other| other.same_as(row)));
-            changes.extend(of_rows(experiment, before, Some(row)));
+        for platform in experiment.platforms() {
+            let rows = || of_platform(experiment, platform);
+            match find(old, &experiment.name, platform) {
+                None => changes.push(Change::whole(experiment, platform, "not in the old figures")),
+                Some(before) => changes.extend(rows().flat_map(|row| {
+                    let before = before.rows.iter().find(|other| other.same_as(row));
+                    of_rows(experiment, before, Some(row))
+                })),
+            }
         }
     }
     for experiment in &old.experiments {
-        let now = find(new, &experiment.name);
-        let gone = |row: &&Row| now.is_none_or(|now| !now.rows.iter().any(|other| other.same_as(row)));
-        changes.extend(experiment.rows.iter().filter(gone).flat_map(|row| of_rows(experiment, Some(row), None)));
+        for platform in experiment.platforms() {
+            let rows = || of_platform(experiment, platform);
+            match find(new, &experiment.name, platform) {
+                None => changes.push(Change::whole(experiment, platform, "not in the new figures")),
+                Some(now) => {
+                    let gone = |row: &&Row| !now.rows.iter().any(|other| other.same_as(row));
+                    changes.extend(rows().filter(gone).flat_map(|row| of_rows(experiment, Some(row), None)));
+                }
+            }
+        }
     }
     changes
 }
 
-fn find<'a>(figures: &'a Figures, name: &str) -> Option<&'a Experiment> {
-    figures.experiments.iter().find(|experiment| experiment.name == name)
+fn of_platform<'a>(experiment: &'a Experiment, platform: &str) -> impl Iterator<Item = &'a Row> {
+    experiment.rows.iter().filter(move |row| row.platform == platform)
+}
+
+/// The experiment of that name, if it was done on the platform.
+fn find<'a>(figures: &'a Figures, name: &str, platform: &str) -> Option<&'a Experiment> {
+    let experiment = figures.experiments.iter().find(|experiment| experiment.name == name)?;
+    of_platform(experiment, platform).next().is_some().then_some(experiment)
 }
 
 fn of_rows(experiment: &Experiment, old: Option<&Row>, new: Option<&Row>) -> Vec<Change> {
@@ -105,8 +133,13 @@ mod tests {
 
     #[test]
     fn an_experiment_that_is_new_or_gone_is_a_change() {
-        let (none, some) = (Figures::default(), figures(&[(1, 40)]));
-        assert_eq!(changes(&none, &some)[0].old, None);
-        assert_eq!(changes(&some, &none)[0].new, None);
+        let (none, some, more) = (Figures::default(), figures(&[(1, 40)]), figures(&[(1, 40), (2, 50)]));
+        let rows = |old, new| changes(old, new).iter().map(|change| change.row.clone()).collect::<Vec<_>>();
+        assert_eq!(rows(&none, &some), ["its only row: not in the old figures"]);
+        assert_eq!(rows(&more, &none), ["all 2 rows: not in the new figures"]);
+        let mut elsewhere = more.clone();
+        elsewhere.experiments[0].rows.iter_mut().for_each(|row| row.platform = "Ryzen".into());
+        let both = ["all 2 rows: not in the old figures", "all 2 rows: not in the new figures"];
+        assert_eq!(rows(&more, &elsewhere), both, "another machine's");
     }
 }

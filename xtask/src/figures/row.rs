@@ -221,6 +221,16 @@ pub fn shown(number: f64) -> String {
     format!("{sign}{grouped}{fraction}")
 }
 
+/// A size in the largest unit of which it is a whole number.
+pub fn bytes(size: u64) -> String {
+    let [kib, mib] = [1 << 10, 1 << 20].map(|unit| (size > 0 && size.is_multiple_of(unit)).then(|| size / unit));
+    match (mib, kib) {
+        (Some(mib), _) => format!("{mib} MiB"),
+        (_, Some(kib)) => format!("{kib} KiB"),
+        _ => format!("{size} B"),
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -12,7 +12,9 @@ const STYLE: &str = include_str!("style.css");
 
 /// All of it. The same figures give the same text.
 pub fn page(figures: &Figures, changes: Option<&[Change]>) -> Result<String> {
-    let sections = figures.experiments.iter().map(section).collect::<Result<Vec<_>>>()?;
+    let beside = figures.beside();
+    let experiments: Vec<_> = figures.experiments.iter().chain(&beside).collect();
+    let sections = experiments.iter().map(|experiment| section(experiment)).collect::<Result<Vec<_>>>()?;
     let dark = format!("@media screen and (prefers-color-scheme:dark){{{}}}", palette::dark_rules());
     let page = html! {
         (DOCTYPE)
@@ -37,7 +39,7 @@ pub fn page(figures: &Figures, changes: Option<&[Change]>) -> Result<String> {
                     nav {
                         h3 { "Experiments" }
                         ul {
-                            @for experiment in &figures.experiments {
+                            @for experiment in &experiments {
                                 li { a href=(format!("#{}", anchor(&experiment.name))) { (experiment.title) } }
                             }
                             @if changes.is_some() { li { a href="#changes" { "What changed" } } }

@@ -1,6 +1,6 @@
 //! What a plot shows: rows of an experiment, sorted into panels, series and points.
 
-use crate::figures::{Experiment, Figure, Key, Limits, Plot, Row, Shape};
+use crate::figures::{Experiment, Figure, Key, Limits, Plot, Row, Shape, bytes};
 
 /// One of a plot's panels.
 #[derive(Debug, PartialEq)]
@@ -37,13 +37,20 @@ pub fn panels(experiment: &Experiment, plot: &Plot) -> Vec<Panel> {
     let wanted = |row: &&Row| chosen(plot, row) && measured(row);
     let rows: Vec<_> = experiment.rows.iter().filter(wanted).collect();
     let platforms = distinct(rows.iter().map(|row| &row.platform));
-    let title = |row: &Row| match (words(row, &plot.panels), platforms.len()) {
+    let plain = |row: &Row| match (words(row, &plot.panels), platforms.len()) {
         (values, ..=1) => values,
         (values, _) if values.is_empty() => row.platform.clone(),
         (values, _) => format!("{values}, {}", row.platform),
     };
+    // Where whole panels are of what is not enforced, they say so, and not their series, which have the same name and colour in all of them.
+    let unenforced = |row: &Row| row.limits == Limits::Unenforced;
+    let alike =
+        |row: &&Row| rows.iter().all(|other| plain(other) != plain(row) || unenforced(other) == unenforced(row));
+    let by_panel = !plot.series.is_empty() && rows.iter().all(alike);
+    let title = |row: &Row| marked(plain(row), by_panel && unenforced(row));
+    let series = |row: &Row| series(plot, row, by_panel);
     // Of all that are chosen, whether or not this plot's columns were measured of them: plots of one experiment have one colour for one name.
-    let names = distinct(experiment.rows.iter().filter(|row| chosen(plot, row)).map(|row| series(plot, row)));
+    let names = distinct(experiment.rows.iter().filter(|row| chosen(plot, row)).map(series));
     let panel = |panel: String| {
         let rows: Vec<_> = rows.iter().copied().filter(|row| title(row) == panel).collect();
         let mut x = distinct(rows.iter().map(|row| x_keys(plot, row)));
@@ -52,7 +59,7 @@ pub fn panels(experiment: &Experiment, plot: &Plot) -> Vec<Panel> {
             x.sort();
         }
         let of = |name: &String| {
-            let rows = rows.iter().filter(|row| series(plot, row) == *name);
+            let rows = rows.iter().filter(|row| series(row) == *name);
             let mut points: Vec<_> = rows.filter_map(|row| point(plot, row, &x)).collect();
             points.sort_by_key(|point| point.x);
             Series { name: name.clone(), points }
@@ -83,6 +90,7 @@ fn label(plot: &Plot, rows: &[&Row], keys: &[Option<Key>]) -> String {
     let here = || rows.iter().filter(|row| x_keys(plot, row) == keys);
     let text = match keys {
         // Along an axis that has the key's name.
+        [Some(Key::Number(number))] if plot.shape == Shape::Lines && plot.x == ["bytes"] => bytes(*number),
         [Some(Key::Number(number))] if plot.shape == Shape::Lines => number.to_string(),
         _ => here().next().map_or(String::new(), |row| words(row, &plot.x)),
     };
@@ -90,8 +98,9 @@ fn label(plot: &Plot, rows: &[&Row], keys: &[Option<Key>]) -> String {
     marked(text, unenforced)
 }
 
-fn series(plot: &Plot, row: &Row) -> String {
-    marked(words(row, &plot.series), !plot.series.is_empty() && row.limits == Limits::Unenforced)
+fn series(plot: &Plot, row: &Row, by_panel: bool) -> String {
+    let marks = !plot.series.is_empty() && !by_panel && row.limits == Limits::Unenforced;
+    marked(words(row, &plot.series), marks)
 }
 
 /// Values of keys in a line, numbers with what they count; those that say that there is nothing to say are left out, and ends of a way have an arrow.
@@ -154,6 +163,23 @@ mod tests {
         assert_eq!(names, ["segment UNENFORCED", "page"]);
         let points: Vec<_> = panels[0].series[0].points.iter().map(|point| (point.x, point.figures[0])).collect();
         assert_eq!(points, [(0, Some(Figure::Exact(5.0))), (1, Some(Figure::Exact(7.0)))]);
+    }
+
+    #[test]
+    fn names_and_colours_are_the_same_where_whole_panels_are_unenforced() {
+        let plot = Plot::new("", Shape::Lines, &["pages"], &["cycles"]).series(&["way"]).panels(&["mode"]);
+        let way = |way: &str, row: Row| row.key("way", way);
+        let rows = ["segment", "page"]
+            .into_iter()
+            .flat_map(|mode| ["string", "ring"].map(|name| way(name, row("Q", 4, mode, 5))));
+        let panels = panels(&experiment(rows), &plot);
+        let titles: Vec<_> = panels.iter().map(|panel| panel.title.as_str()).collect();
+        assert_eq!(titles, ["segment UNENFORCED", "page"]);
+        for panel in &panels {
+            let names: Vec<_> = panel.series.iter().map(|series| series.name.as_str()).collect();
+            assert_eq!(names, ["string", "ring"]);
+            assert!(panel.series.iter().all(|series| series.points.len() == 1));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The answer of each experiment to its own question, made of its figures: of the rows that are in it, whatever they are.
 
 use super::{AGAINST, Sentence, host, linux, switches};
-use crate::figures::{Experiment, Row, shown};
+use crate::figures::{BESIDE, Experiment, Row, bytes, shown};
 
 /// What an experiment's figures say to its question. Nothing of one that is not known here, or that lacks the rows.
 pub fn answers(experiment: &Experiment) -> Vec<Sentence> {
@@ -23,6 +23,7 @@ pub fn answers(experiment: &Experiment) -> Vec<Sentence> {
         }
         "paths-modelled" => parts(experiment).into_iter().collect(),
         "prices" => prices(experiment).into_iter().collect(),
+        BESIDE => held(experiment),
         _ => Vec::new(),
     }
 }
@@ -56,17 +57,21 @@ fn from_to((least, most): (f64, f64)) -> String {
     if least == most { shown(least) } else { format!("{} to {}", shown(least), shown(most)) }
 }
 
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
 fn span_of(experiment: &Experiment, column: &str, about: &str, unit: &str) -> Option<Sentence> {
     let figures = experiment.rows.iter().filter_map(|row| usual(row, column));
     let (least, most) = ends(figures.clone())?;
-    let text = format!("{} {unit}, over {} rows.", from_to((least, most)), figures.count());
+    let text = format!("{} {unit}, over {}.", from_to((least, most)), rows(figures.count()));
     Some(Sentence::plain(about, text))
 }
 
 /// Ten requests, by calls and by a ring.
 fn ring(switches: &Experiment) -> Option<Sentence> {
-    let rows = switches.rows.iter().filter(|row| row.is("operation", "10 by a ring"));
-    let ratios = rows.filter_map(|row| {
+    let by_ring = switches.rows.iter().filter(|row| row.is("operation", "10 by a ring"));
+    let ratios = by_ring.filter_map(|row| {
         let alike = |other: &&Row| {
             let same = |key: &str| other.keys.get(key) == row.keys.get(key);
             other.platform == row.platform && ["from", "to", "words", "isolation"].iter().all(|key| same(key))
@@ -77,8 +82,8 @@ fn ring(switches: &Experiment) -> Option<Sentence> {
     let ratios: Vec<_> = ratios.collect();
     let fewer = ratios.iter().filter(|&&ratio| ratio < 1.0).count();
     let text = format!(
-        "of {} rows a ring takes fewer instructions in {fewer}; {} times as many as ten calls.",
-        ratios.len(),
+        "of {} a ring takes fewer instructions in {fewer}; {} times as many as ten calls.",
+        rows(ratios.len()),
         from_to(ends(ratios.iter().copied())?)
     );
     Some(Sentence::plain("Ten requests by a ring with one wake-up, counted", text))
@@ -144,8 +149,8 @@ fn reads(experiment: &Experiment) -> Vec<Sentence> {
     let of = |kind: &String| {
         let ratios = experiment.rows.iter().filter(|row| row.is("read", kind.as_str()));
         let ratios = ratios.filter_map(|row| usual(row, "ratio")).collect::<Vec<_>>();
-        let text =
-            format!("{} of Linux's instructions, over {} rows.", from_to(ends(ratios.iter().copied())?), ratios.len());
+        let (span, rows) = (from_to(ends(ratios.iter().copied())?), rows(ratios.len()));
+        let text = format!("{span} of Linux's instructions, over {rows}.");
         Some(Sentence::plain(kind, text))
     };
     values_of(experiment.rows.iter(), "read").iter().filter_map(of).collect()
@@ -187,25 +192,24 @@ fn messages(experiment: &Experiment) -> Vec<Sentence> {
         let rows: Vec<_> =
             with(experiment, &[("processor", PROCESSOR)]).filter(|row| row.is("between", between.as_str())).collect();
         let mut runs: Vec<(String, String, String)> = Vec::new();
-        for bytes in values_of(rows.iter().copied(), "bytes") {
-            let of_size = rows.iter().filter(|row| row.keys.get("bytes").is_some_and(|key| key.to_string() == bytes));
+        for size in values_of(rows.iter().copied(), "bytes") {
+            let of_size = rows.iter().filter(|row| row.keys.get("bytes").is_some_and(|key| key.to_string() == size));
             let best = of_size.filter_map(|row| Some((usual(row, "cycles")?, row.keys.get("by")?.to_string())));
             let (_, by) = best.reduce(|best, next| if next.0 < best.0 { next } else { best })?;
+            let size = size.parse().map_or(size, bytes);
             match runs.last_mut() {
-                Some((last, _, to)) if *last == by => *to = bytes,
-                _ => runs.push((by, bytes.clone(), bytes)),
+                Some((last, _, to)) if *last == by => *to = size,
+                _ => runs.push((by, size.clone(), size)),
             }
         }
-        let runs: Vec<_> =
-            runs.into_iter()
-                .map(|(by, from, to)| {
-                    if from == to {
-                        format!("{by} for {from} bytes")
-                    } else {
-                        format!("{by} from {from} to {to} bytes")
-                    }
-                })
-                .collect();
+        let runs: Vec<_> = runs
+            .into_iter()
+            .map(
+                |(by, from, to)| {
+                    if from == to { format!("{by} for {from}") } else { format!("{by} from {from} to {to}") }
+                },
+            )
+            .collect();
         Some(Sentence::plain(
             &format!("Cheapest by usual prices on {PROCESSOR}, {between}"),
             format!("{}.", runs.join(", ")),
@@ -247,6 +251,27 @@ fn parts(experiment: &Experiment) -> Option<Sentence> {
     })
 }
 
+/// Whether what was modelled for each processor holds what each platform counted.
+fn held(experiment: &Experiment) -> Vec<Sentence> {
+    let platforms = experiment.platforms();
+    let of = |platform: &&str, processor: &String| {
+        let here = |row: &&Row| row.platform == *platform && row.is("processor", processor.as_str());
+        let pairs = experiment.rows.iter().filter(here);
+        let pairs = pairs.filter_map(|row| Some((usual(row, "core_cycles")?, row.figures.get("cycles")?)));
+        let pairs: Vec<_> = pairs.filter(|&(counted, _)| counted > 0.0).collect();
+        let within = pairs.iter().filter(|(counted, cycles)| (cycles.low()..=cycles.high()).contains(counted)).count();
+        let ratios = ends(pairs.iter().map(|(counted, cycles)| cycles.usual() / counted))?;
+        let text = format!(
+            "of {} the modelled range holds what was counted in {within}; usual cycles are {} times as many.",
+            rows(pairs.len()),
+            from_to(ratios)
+        );
+        Some(Sentence::plain(&format!("{platform}, as {processor}"), text))
+    };
+    let processors = values_of(experiment.rows.iter(), "processor");
+    platforms.iter().flat_map(|platform| processors.iter().filter_map(move |name| of(platform, name))).collect()
+}
+
 /// How many prices stand on what.
 fn prices(experiment: &Experiment) -> Option<Sentence> {
     let bases = values_of(experiment.rows.iter(), "basis");
@@ -280,7 +305,7 @@ mod tests {
         ]);
         let expected = [
             "direct: 0.5 to 0.75 of Linux's instructions, over 2 rows.",
-            "kept: 0.25 of Linux's instructions, over 1 rows.",
+            "kept: 0.25 of Linux's instructions, over 1 row.",
         ];
         assert_eq!(told(&experiment), expected);
     }
@@ -297,8 +322,8 @@ mod tests {
             let empty = Experiment::new("messages", "", &["by", "between", "bytes", "processor"]);
             told(&empty.column("cycles", "cycles", How::Modelled).rows(rows))
         };
-        assert!(of(50)[0].ends_with("64 to 64: string for 64 bytes, mapping for 4096 bytes."), "{:?}", of(50));
-        assert!(of(150)[0].ends_with("mapping from 64 to 4096 bytes."), "{:?}", of(150));
+        assert!(of(50)[0].ends_with("64 to 64: string for 64 B, mapping for 4 KiB."), "{:?}", of(50));
+        assert!(of(150)[0].ends_with("mapping from 64 B to 4 KiB."), "{:?}", of(150));
     }
 
     #[test]
@@ -316,6 +341,18 @@ mod tests {
     }
 
     #[test]
+    fn a_model_is_held_against_what_was_counted() {
+        let row = |words: u64, counted: u64| {
+            let row = Row::new("made up", Limits::NotUsed).key("words", words).key("processor", "Zen");
+            let cycles = crate::figures::Figure::Range { low: 100.0, usual: 200.0, high: 300.0 };
+            row.figure("core_cycles", counted).figure("cycles", cycles)
+        };
+        let experiment = Experiment::new(BESIDE, "", &["words", "processor"]);
+        let expected = "made up, as Zen: of 3 rows the modelled range holds what was counted in 2; usual cycles are 0.5 to 2 times as many.";
+        assert_eq!(told(&experiment.rows([row(0, 100), row(1, 200), row(4, 400)])), [expected]);
+    }
+
+    #[test]
     fn what_is_not_there_is_not_answered() {
         for name in [
             "crossover",
@@ -330,6 +367,7 @@ mod tests {
             "accounting",
             "paths-modelled",
             "prices",
+            BESIDE,
             "new",
         ] {
             assert!(answers(&Experiment::new(name, "", &[])).is_empty(), "{name}");
