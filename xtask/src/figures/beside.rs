@@ -30,9 +30,9 @@ fn experiment() -> Experiment {
             "cargo xtask report --from-log FILE FIGURES.json, with a log of a machine with performance counters and figures of bench --counts",
         )
         .without("The kernel enters and leaves as the maker of the emulated processor has it; where the other's maker has it another way, a way is not the same.")
-        .column("core_cycles", "cycles of the core by a performance counter", How::Measured)
+        .column("core_cycles", "cycles, by counter", How::Measured)
         .column("cycles", "cycles", How::Modelled)
-        .column("walks", "walks for data and code by performance counters", How::Measured)
+        .column("walks", "walks, by counter", How::Measured)
         .column("page walks", "each", How::Modelled)
 }
 
