@@ -23,7 +23,8 @@ use crate::workspace::{Workspace, cargo};
 /// Write one to a USB stick with `dd if=IMAGE of=/dev/sdX bs=1M conv=fsync` (that overwrites the stick), or
 /// give it to a hypervisor as a raw disk. What the kernel prints comes out of the first serial port
 /// (COM1, 115200 baud): among it a table of what each IPC path takes in cycles, with minimum, median and percentiles, which is
-/// on the screen as well.
+/// on the screen as well. Where the processor has performance counters that are known and that count, it says what these counted, too; `--set counters=no`
+/// leaves them alone.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// What the system does after boot; may be repeated.

@@ -64,7 +64,7 @@ fn said(Sentence { about, word, text }: &Sentence) -> Markup {
 fn words() -> Markup {
     html! {
         ul class="soft" {
-            li { b { "counted" } ": exact, and the same each time; " b { "measured" } ": by a clock, of that platform alone; " b { "modelled" } ": made of counts by a model, not measured at all." }
+            li { b { "counted" } ": exact, and the same each time; " b { "measured" } ": by a clock or a performance counter, of that platform alone; " b { "modelled" } ": made of counts by a model, not measured at all." }
             li { "Limits " b { "enforced" } ": this platform checks segment limits. " b class="unenforced" { (Limits::Unenforced.word()) } ": it checks none, so that rows in segment mode show cost and not confinement. "
                 b { (Limits::NotUsed.word()) } ": nobody in the row is confined by segments." }
             li { "A figure with a range is the usual one, from the least to the most." }
