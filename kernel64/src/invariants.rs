@@ -45,7 +45,9 @@ pub fn check(kernel: &Kernel, this: &PerCpu) {
         Some(current) => check_running(kernel, this, &kernel.machine.threads[current]),
         None => Ok(()),
     };
-    if let Err(rule) = kernel.machine.check(&this.cpu).and(check_quotas(kernel)).and(check_machine(kernel, this)).and(running) {
+    if let Err(rule) =
+        kernel.machine.check(&this.cpu).and(check_quotas(kernel)).and(check_machine(kernel, this)).and(running)
+    {
         let [code, data, own] = [USER_CODE_ENTRY, USER_DATA_ENTRY, TLS_ENTRY].map(|entry| this.gdt.0[entry]);
         let Loaded { cr3, arena, segments, .. } = this.cpu.loaded;
         let segments = segments.number();
