@@ -12,7 +12,7 @@ use lilliput_core::slab::{Index, Object, Slab};
 use lilliput_core::task::Task;
 
 use super::create::{NewTask, new_arena, new_task, new_thread};
-use super::{Answer, Call, Words, destroy, device, frames};
+use super::{Answer, Call, Words, destroy, device, frames, space};
 use crate::cpu::percpu::PerCpu;
 use crate::dispatch::object;
 use crate::state::Kernel;
@@ -86,7 +86,7 @@ fn create(
         FactoryMethod::CreateArena => {
             let host_of = match call.words[0] {
                 0 => None,
-                _ => Some(object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?),
+                _ => Some(space::named_arena(kernel, call)?),
             };
             let arena = new_arena(kernel, factory, host_of)?;
             plain(full(&kernel.arenas, arena))
@@ -100,11 +100,11 @@ fn create(
         }
         FactoryMethod::CreateTask64 => task(kernel, factory, call.task, NewTask::Wide),
         FactoryMethod::CreateHost => {
-            let arena = object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?;
+            let arena = space::named_arena(kernel, call)?;
             task(kernel, factory, call.task, NewTask::Host(arena))
         }
         FactoryMethod::CreateSmall => {
-            let arena = object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?;
+            let arena = space::named_arena(kernel, call)?;
             let isolation = Isolation::from_number(call.words[2]).ok_or(Error::BadArgument)?;
             let new = NewTask::Small { arena, size: call.words[1], isolation, domain: call.small(3)? };
             task(kernel, factory, call.task, new)

@@ -68,7 +68,7 @@ pub fn set_isolation(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, 
 /// `Move`: into a slot of an arena, its own or another.
 pub(super) fn move_to(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, call: &Call) -> Answer {
     placed(kernel, task)?;
-    let arena = object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)?;
+    let arena = named_arena(kernel, call)?;
     let isolation = isolation(kernel, task, arena, call.words[1])?;
     let size = kernel.machine.tasks[task].space.size;
     relocate(kernel, this, task, arena, Wanted { size, isolation, place: Place::Slot })?;
@@ -127,6 +127,12 @@ pub fn local(space: &Space, storage: Storage, below: bool) -> Local {
     let descriptor =
         Extent::new(space.base, space.size).map(|extent| tls::descriptor(extent, by_limits, storage, below).0);
     Local::small(storage, descriptor.unwrap_or(0))
+}
+
+/// The arena of the capability at the place that word 0 says: for tasks to be put there.
+#[inline(never)]
+pub(super) fn named_arena(kernel: &Kernel, call: &Call) -> Result<Index<ArenaObject>, Error> {
+    object(&kernel.arenas, call.capability(kernel, 0)?, Rights::SEND)
 }
 
 fn placed(kernel: &Kernel, task: Index<Task>) -> Result<PlacedSpace, Error> {
