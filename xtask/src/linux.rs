@@ -47,8 +47,9 @@ use crate::workspace::Workspace;
 const BOOT: &str = "linux";
 /// What `--interactive` runs where nothing else is given.
 const SHELL: &str = "/bin/sh";
-/// Where the scripts are that the lines run.
-const SCRIPTS: &str = "tests/linux/scripts";
+/// Where the scripts are that the lines run, and which there are.
+const SCRIPTS_FOLDER: &str = "tests/linux/scripts";
+const SCRIPTS: [&str; 2] = ["work.sh", "work.bash"];
 /// The setting that says that there is a disk.
 pub const HAS_DISK: (&str, &str) = ("disk", "yes");
 
@@ -270,7 +271,7 @@ impl LinePrograms {
         Ok(Self {
             usual: LinuxPrograms::require(workspace)?,
             made: Made::all(workspace)?,
-            scripts: workspace.root.join(SCRIPTS),
+            scripts: workspace.root.join(SCRIPTS_FOLDER),
         })
     }
 
@@ -280,7 +281,11 @@ impl LinePrograms {
         for made in &self.made {
             tree.put(&format!("bin/{}", made.name), Node::program(made.contents(main)))?;
         }
-        tree.add(&self.scripts, "/root")?;
+        for name in SCRIPTS {
+            let path = self.scripts.join(name);
+            let script = fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
+            tree.put(&format!("root/{name}"), Node::file(script))?;
+        }
         Ok(tree)
     }
 }

@@ -92,8 +92,8 @@ pub struct Process {
     pub start_is_news: bool,
 }
 
-/// The signal by which a timer tells that it ended, and to which thread if not to the process; nothing where nobody is told.
-pub type Tells = Option<(u32, Option<u32>)>;
+/// What a timer sends, and to which thread if not to the process.
+pub type Tells = (u32, Option<u32>);
 
 /// A timer that a process made (`timer_create`).
 pub struct Timer {
@@ -101,8 +101,8 @@ pub struct Timer {
     pub clock: Clock,
     /// When it ends: since the boot, or by what was used.
     pub time: event::Timer,
-    /// What is sent, and to whom.
-    pub tells: Tells,
+    /// What is sent; nothing where nobody is told.
+    pub tells: Option<Tells>,
     /// What is sent along.
     pub value: u64,
     /// How often it had ended beside when its signal was taken last.

