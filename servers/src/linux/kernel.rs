@@ -66,7 +66,7 @@ impl Kernel {
 
     /// What so many ticks are.
     fn nanoseconds(&self, user: u64, kernel: u64) -> Times {
-        let time = |ticks: u64| (u128::from(ticks) * u128::from(self.scale) >> 32) as u64;
+        let time = |ticks: u64| ((u128::from(ticks) * u128::from(self.scale)) >> 32) as u64;
         Times { user: time(user), kernel: time(kernel) }
     }
 
