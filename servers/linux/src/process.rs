@@ -56,7 +56,7 @@ pub struct Process {
     /// Permissions that new files do not get.
     pub mask: u32,
     /// What it does about signals.
-    pub actions: Actions,
+    pub actions: Rc<Actions>,
     /// Signals that were sent to it and not taken by a thread.
     pub pending: Pending,
     /// The program, and where it was when it was started.
@@ -79,7 +79,7 @@ pub struct Process {
     /// Its timers, by their numbers.
     pub timers: Vec<Option<Timer>>,
     /// What it is limited to.
-    pub limits: Limits,
+    pub limits: Rc<Limits>,
     /// What those of its threads have used that are no more.
     pub ended: Times,
     /// What those of its children have used, with their own, that it has waited for.

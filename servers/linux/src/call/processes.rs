@@ -1,5 +1,7 @@
 //! Becoming another program, ending, limits.
 
+use alloc::rc::Rc;
+
 use linux_raw_sys::general::RLIMIT_NOFILE;
 use syscalls::Errno;
 
@@ -59,7 +61,7 @@ impl<M: Machine> Server<M> {
 
     fn limit(&mut self, place: usize, resource: u64, limits: (u64, u64)) -> Result {
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
-        process.limits.set(resource, limits)?;
+        Rc::make_mut(&mut process.limits).set(resource, limits)?;
         process.files.limit(process.limits.get(RLIMIT_NOFILE));
         // That of the processor's time may be the next thing to come.
         self.deadline_may_be_new = true;

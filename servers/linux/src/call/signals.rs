@@ -1,5 +1,7 @@
 //! Signals: what is done about them, what waits, and sending them.
 
+use alloc::rc::Rc;
+
 use lilliput_abi::object::register::SP;
 use linux_raw_sys::general::{
     RLIMIT_SIGPENDING, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGKILL, SIGSEGV, SIGSTOP, SS_DISABLE,
@@ -54,7 +56,7 @@ impl<M: Machine> Server<M> {
         }
         let before = self.process().actions.get(signal);
         if let Some(action) = action {
-            self.process_mut().actions.0[signal as usize - 1] = action;
+            Rc::make_mut(&mut self.process_mut().actions).0[signal as usize - 1] = action;
             if deed(signal, action) == Deed::Ignore {
                 self.forget_signal(self.thread().process, signal);
             }

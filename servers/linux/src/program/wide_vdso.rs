@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use elf::abi::{
     DT_HASH, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMENT, DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERSYM,
-    ELFCLASS64, ELFDATA2LSB, EM_X86_64, ET_DYN, PF_R, PF_X, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD,
+    ELFCLASS64, ELFDATA2LSB, EM_X86_64, ET_DYN, PF_R, PF_X, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, SHF_ALLOC,
+    SHF_EXECINSTR, SHT_DYNAMIC, SHT_DYNSYM, SHT_PROGBITS, SHT_STRTAB,
 };
 
 use super::vdso::{INT3, Page, entry};
@@ -44,9 +45,11 @@ const FRAMES: usize = 0x370;
 /// The count at the boot, the frequency, and the nanoseconds from 1970 to the boot.
 const DATA: usize = 0x3d8;
 const CODE: usize = 0x400;
+const SECTIONS: usize = 0x600;
 
 const HEADER_SIZE: usize = 56;
 const SYMBOL_SIZE: usize = 24;
+const SECTION_SIZE: usize = 64;
 /// A global function, in a section that there is.
 const GLOBAL_FUNCTION: u32 = 0x12;
 const SECTION: u32 = 1 << 16;
@@ -105,8 +108,8 @@ pub fn page(counter: Counter, date: u64) -> Vec<u8> {
     page.bytes(0, b"\x7fELF");
     page.bytes(4, &[ELFCLASS64, ELFDATA2LSB, 1]);
     page.words(16, &[ET_DYN as u32 | (EM_X86_64 as u32) << 16, 1]);
-    page.wide(24, &[CODE as u64, HEADERS as u64, 0]);
-    page.words(52, &[HEADERS as u32 | (HEADER_SIZE as u32) << 16, 3, 0]);
+    page.wide(24, &[CODE as u64, HEADERS as u64, SECTIONS as u64]);
+    page.words(52, &[HEADERS as u32 | (HEADER_SIZE as u32) << 16, 3 | (SECTION_SIZE as u32) << 16, 5]);
     let frames = frames();
     for (number, (kind, place, size, rights)) in [
         (PT_LOAD, 0, PAGE as usize, PF_R | PF_X),
@@ -170,6 +173,23 @@ pub fn page(counter: Counter, date: u64) -> Vec<u8> {
     page.bytes(FRAMES, &frames.0);
     page.wide(DATA, &[counter.start, counter.kilohertz, date * 1000 * MILLION]);
     page.bytes(CODE, &FUNCTIONS);
+    // dietlibc looks here for symbols and their names: kind, flags, place, bytes, which has the names, bytes of each.
+    let symbols = SYMBOL_SIZE * count as usize;
+    for (number, (kind, flags, place, size, names_in, each)) in [
+        (SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, CODE, FUNCTIONS.len(), 0, 0),
+        (SHT_DYNSYM, SHF_ALLOC, SYMBOLS, symbols, 3, SYMBOL_SIZE),
+        (SHT_STRTAB, SHF_ALLOC, NAMES, names.len(), 0, 0),
+        (SHT_DYNAMIC, SHF_ALLOC, DYNAMIC, 10 * 16, 3, 16),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (at, place) = (SECTIONS + (number + 1) * SECTION_SIZE, place as u64);
+        page.words(at, &[0, kind]);
+        page.wide(at + 8, &[flags.into(), place, place, size as u64]);
+        page.words(at + 40, &[names_in, u32::from(kind == SHT_DYNSYM)]);
+        page.wide(at + 48, &[8, each as u64]);
+    }
     page.end()
 }
 
@@ -211,6 +231,11 @@ mod tests {
         assert_eq!((file.ehdr.e_type, file.ehdr.e_machine, file.ehdr.e_ehsize), (ET_DYN, EM_X86_64, 64));
         let segments: Vec<_> = file.segments().unwrap().iter().map(|segment| segment.p_type).collect();
         assert_eq!(segments, [PT_LOAD, PT_DYNAMIC, PT_GNU_EH_FRAME]);
+        // As dietlibc looks: by sections.
+        let (symbols, names) = file.dynamic_symbol_table().unwrap().unwrap();
+        let by_section: Vec<_> =
+            symbols.iter().skip(1).map(|symbol| names.get(symbol.st_name as usize).unwrap()).collect();
+        assert_eq!(by_section, SYMBOLS_OF.map(|(name, ..)| name));
         let word = |at: usize| u32::from_le_bytes(page[at..at + 4].try_into().unwrap()) as usize;
         let text = |at: usize| {
             let bytes: Vec<u8> = page[NAMES + at..].iter().copied().take_while(|&byte| byte != 0).collect();

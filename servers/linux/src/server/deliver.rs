@@ -1,5 +1,7 @@
 //! Signals: sending them, and what they do.
 
+use alloc::rc::Rc;
+
 use lilliput_abi::object::register::{AX, IP};
 use linux_raw_sys::general::{
     RLIMIT_SIGPENDING, SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGCHLD, SIGCONT, SIGKILL, SIGSEGV, SIGSTOP, SIGTSTP,
@@ -65,7 +67,7 @@ impl<M: Machine> Server<M> {
         let Some(process) = &mut self.processes[thread.process] else { return };
         if thread.mask.has(signal) || process.actions.get(signal).handler == 1 {
             thread.mask.remove(signal);
-            process.actions.0[signal as usize - 1] = Action::default();
+            Rc::make_mut(&mut process.actions).0[signal as usize - 1] = Action::default();
         }
         // Where it happened is more than whatever somebody sent.
         thread.pending.forget(signal);
@@ -235,7 +237,7 @@ impl<M: Machine> Server<M> {
         let memory = thread.memory;
         let process = self.processes[thread.process].as_mut().ok_or(Errno::ESRCH)?;
         if action.flags & SA_RESETHAND != 0 {
-            process.actions.0[occasion.signal as usize - 1] = Action::default();
+            Rc::make_mut(&mut process.actions).0[occasion.signal as usize - 1] = Action::default();
         }
         self.user_of(memory, arch).write(frame.address, &frame.bytes)?;
         // A handler begins as a program does.

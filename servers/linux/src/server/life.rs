@@ -13,7 +13,6 @@ use super::threads::{Birth, Inherited};
 use super::{Outcome, Result, Server};
 use crate::arch::Registers;
 use crate::files::{Device, Found, Kind, Node, Open, Table, Walk, path_of};
-use crate::limits::Limits;
 use crate::machine::{Machine, Times};
 use crate::memory::{Access, Area, Memory, PAGE, Source, User};
 use crate::process::{Channel, End, Process};
@@ -76,7 +75,7 @@ impl<M: Machine> Server<M> {
             first_exit: None,
             alarms: Default::default(),
             timers: Vec::new(),
-            limits: Limits::default(),
+            limits: Rc::default(),
             ended: Times::default(),
             children: Times::default(),
             stopped: None,
@@ -239,7 +238,9 @@ impl<M: Machine> Server<M> {
         process.first_exit = None;
         process.timers.clear();
         let closed = process.files.close_on_exec();
-        process.actions.reset();
+        if process.actions.has_handlers() {
+            Rc::make_mut(&mut process.actions).reset();
+        }
         for open in closed {
             self.leave_locks(pid, &open);
             self.close(open);

@@ -2,6 +2,8 @@
 //!
 //! Alarms and timers by what was used of the processor are looked at when that can have come at the earliest, and again when it has not.
 
+use alloc::rc::Rc;
+
 use linux_raw_sys::general::{RLIMIT_CPU, SIGALRM, SIGKILL, SIGPROF, SIGVTALRM, SIGXCPU};
 
 use super::{BY_KERNEL, Server};
@@ -108,7 +110,7 @@ impl<M: Machine> Server<M> {
         } else if seconds >= soft {
             if let Some(process) = &mut self.processes[place] {
                 // As Linux does: what it may is more by a second from now on.
-                let _ = process.limits.set(RLIMIT_CPU.into(), ((seconds + 1).min(hard), hard));
+                let _ = Rc::make_mut(&mut process.limits).set(RLIMIT_CPU.into(), ((seconds + 1).min(hard), hard));
             }
             self.send(place, Occasion::new(SIGXCPU, BY_KERNEL, 0));
         }

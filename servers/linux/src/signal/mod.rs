@@ -82,6 +82,11 @@ impl Actions {
         self.0[(signal as usize).wrapping_sub(1) % COUNT]
     }
 
+    /// Whether there is a handler for any.
+    pub fn has_handlers(&self) -> bool {
+        self.0.iter().any(|action| action.handler > 1)
+    }
+
     /// Another program is executed: handlers are gone, what is ignored stays so.
     pub fn reset(&mut self) {
         for action in &mut self.0 {
