@@ -101,7 +101,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILTER", num_args = 0..=1, default_missing_value = "",
           conflicts_with_all = ["program", "interactive", "root", "add", "stdin", "env"])]
     lines: Option<String>,
-    /// Run no program here, but those of the test lines on this machine's own Linux, and write what they print to tests/linux/golden.
+    /// Run no program here, but those of the test lines on this machine's own Linux, and write what they print to the golden files of tests/linux and tests/linux-large.
     /// Takes root.
     #[arg(long, conflicts_with_all = ["program", "interactive", "root", "add", "stdin", "env", "lines"])]
     golden: bool,
@@ -300,12 +300,18 @@ pub fn own_collection(workspace: &Workspace) -> Result<Collection> {
     Collection::read(&workspace.root.join("tests/linux-many"))
 }
 
+/// Lines that take more memory than the machine of most tests has, with what Linux makes of them.
+pub fn large_collection(workspace: &Workspace) -> Result<Collection> {
+    Collection::read(&workspace.root.join("tests/linux-large"))
+}
+
 fn make_golden() -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let programs = LinePrograms::require(&workspace)?;
-    let collection = collection(&workspace)?;
-    collection.make(|architecture| programs.tree(architecture), &programs.usual.native(usual::SHELL))?;
-    println!("{} lines were run on both widths", collection.lines.len());
+    for collection in [collection(&workspace)?, large_collection(&workspace)?] {
+        collection.make(|architecture| programs.tree(architecture), &programs.usual.native(usual::SHELL))?;
+        println!("{} lines were run on both widths", collection.lines.len());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -201,6 +201,16 @@ pub mod map {
     pub const LARGE: u32 = 1 << 9;
 }
 
+/// Word 1 of [`TaskMethod::Resize`]: where a space goes that becomes larger.
+pub mod resize {
+    /// In place, else in another slot of its arena, else out of its slots.
+    pub const ANYWHERE: u64 = 0;
+    /// Not out of its arena's slots.
+    pub const IN_SLOT: u64 = 1;
+    /// Out of its arena's slots, even if there is a hole for it.
+    pub const ALONE: u64 = 2;
+}
+
 /// Packs the page range of [`TaskMethod::Map`] so that it fits a 32-bit word: at most 65,535 of each.
 pub const fn map_range(first: u16, count: u16) -> u32 {
     (count as u32) << 16 | first as u32

@@ -4,6 +4,7 @@
 //! old space: descriptors, roots, tags, TLB entries.
 
 use lilliput_abi::layout::SLOT_UNIT;
+use lilliput_abi::object::resize::{ALONE, ANYWHERE};
 use lilliput_abi::{Error, Isolation, Rights};
 use lilliput_compat32::arena::{Arena, Place, PlacedSpace, Policy, Request, Wanted};
 use lilliput_compat32::descriptor::{Descriptor, Extent};
@@ -26,27 +27,24 @@ use crate::objects::ArenaObject;
 use crate::state::Kernel;
 use crate::tlb;
 
-/// Word 1 of `Resize`: the space is not to become large.
-const STAY_SMALL: u64 = 1;
-
 /// `Resize`: in place, else in another slot, else alone in a root of its own; or smaller, in steps.
 pub(super) fn resize(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, call: &Call) -> Answer {
-    let (size, stay_small) = (call.words[0], call.words[1]);
-    if stay_small > STAY_SMALL {
+    let (size, place) = (call.words[0], call.words[1]);
+    if place > ALONE {
         return Err(Error::BadArgument);
     }
     let PlacedSpace { space, isolation, large, .. } = placed(kernel, task)?;
     if size < space.size() {
         if !shrink(kernel, this, task, size)? {
-            return Ok(Words::again([size, stay_small]));
+            return Ok(Words::again([size, place]));
         }
     } else {
         let arena = Index::new(kernel.machine.tasks[task].space.arena);
         let in_slot = Wanted { size, isolation, place: Place::Slot };
         let own_root = if isolation == Isolation::Segment { Isolation::Page } else { isolation };
         let alone = Wanted { size, isolation: own_root, place: Place::Alone };
-        match relocate(kernel, this, task, arena, if large { alone } else { in_slot }) {
-            Err(Error::NoHole) if !large && stay_small == 0 => relocate(kernel, this, task, arena, alone)?,
+        match relocate(kernel, this, task, arena, if large || place == ALONE { alone } else { in_slot }) {
+            Err(Error::NoHole) if !large && place == ANYWHERE => relocate(kernel, this, task, arena, alone)?,
             outcome => outcome?,
         }
     }

@@ -107,6 +107,12 @@ pub trait Machine {
     /// # Errors
     /// `EAGAIN` or `ENOMEM` if there can be no more.
     fn create_space(&mut self, arch: Arch, size: u64) -> Result<Self::Space, Errno>;
+    /// Lets a 32-bit task have addresses below `size`, and says what it is called from then on and below what it can have them, which may be more. All that it has
+    /// stays where it is, for the task as for its threads, whatever they do.
+    ///
+    /// # Errors
+    /// `ENOMEM`, and nothing has changed.
+    fn grow_space(&mut self, space: Self::Space, size: u64) -> Result<(Self::Space, u64), Errno>;
     /// Ends a task that has no threads.
     fn destroy_space(&mut self, space: Self::Space);
     /// Maps a frame, in place of whatever is there.

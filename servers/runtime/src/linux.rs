@@ -65,6 +65,11 @@ pub mod signal {
     pub const DISK_GONE: Word = 8;
 }
 
+/// Pages of one of the objects that the memory of programs is made of; the last has fewer perhaps.
+pub const POOL_PART: usize = 8 << 10;
+/// How many of them there are at most.
+pub const POOL_PARTS: usize = 128;
+
 /// The server answers before its programs run.
 pub const SERVER_PRIORITY: u8 = 32;
 

@@ -84,6 +84,8 @@ pub mod linux {
     pub const THREAD: u32 = 28;
     /// The disk server's.
     pub const DISK_THREAD: u32 = 29;
+    /// The memory of programs: [`crate::linux::POOL_PARTS`] places from here on, as far as there is so much.
+    pub const POOL: u32 = 32;
 }
 
 /// More places of the console server: those of its input.

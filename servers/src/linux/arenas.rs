@@ -1,17 +1,30 @@
 //! Where 32-bit processes are: in the server's own arena as long as that has room, then in further ones, which are there while somebody is.
 //!
 //! Those share the server's host half, so that it makes no difference where a process is.
+//!
+//! One that wants more address space than it began with grows in its slot, or in another of its arena, up to an eighth of that; from there on it is a
+//! large task, which takes nobody's place and is served as quickly.
 
 use alloc::vec::Vec;
 
+use lilliput_abi::layout::{MAX_SMALL_SIZE, SLOT_UNIT};
 use lilliput_abi::{Error, Isolation};
+use lilliput_linux::Arch;
+use lilliput_linux::program::limit;
 use lilliput_runtime::object::Arena;
 use lilliput_runtime::place::linux::ARENA;
-use lilliput_runtime::{Factory, Task};
+use lilliput_runtime::{Factory, Task, Word};
 use lilliput_user64::Native;
 
 /// Programs of one server trust one another no more than Linux programs do: as far as the server separates them.
 const DOMAIN: u32 = 0;
+
+/// The largest space that is in a slot.
+const MOST_IN_SLOT: u64 = MAX_SMALL_SIZE / 8 / SLOT_UNIT * SLOT_UNIT;
+/// The largest that is made as it is: that of a program that is linked as usual, and has not grown.
+const MOST_AT_FIRST: u64 = 144 << 20;
+/// What others begin with before they grow: it finds a hole wherever there is one for any program.
+const BEFORE_GROWTH: u64 = 8 << 20;
 
 /// A process's task.
 #[derive(Clone, Copy)]
@@ -19,6 +32,30 @@ pub struct Space {
     pub task: Task<Native>,
     /// The number of its arena: 0 is the server's own. Of a 64-bit task 0.
     pub arena: usize,
+    /// Whether it is a large task, which has no slot there.
+    pub is_large: bool,
+}
+
+impl Space {
+    /// Lets it have addresses below `size`, and says below what it has them now: half as much again where that is to be had, so that it is not asked for
+    /// each time.
+    ///
+    /// # Errors
+    /// What the kernel says; then nothing has changed.
+    pub fn grow(self, size: u64) -> Result<(Self, u64), Error> {
+        if !self.is_large && size <= MOST_IN_SLOT {
+            let more = (size + size / 2).next_multiple_of(SLOT_UNIT).min(MOST_IN_SLOT);
+            for size in [more, size] {
+                match self.task.resize(size as Word, false) {
+                    Err(Error::NoHole) => {}
+                    resized => return resized.map(|now| (self, now.size as u64)),
+                }
+            }
+        }
+        // There all that there can be costs no more than less.
+        let now = self.task.resize_alone(limit(Arch::I386) as Word)?;
+        Ok((Self { is_large: true, ..self }, now.size as u64))
+    }
 }
 
 /// An arena beside the server's own.
@@ -43,21 +80,34 @@ impl Arenas {
         Self { maker, isolation, further: Vec::new() }
     }
 
-    /// Makes a small task of `size` bytes in the first arena that has room for it.
+    /// Makes a task of `size` bytes in the first arena that has room for it.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn create_small(&mut self, size: u32) -> Result<Space, Error> {
+    pub fn create(&mut self, size: u64) -> Result<Space, Error> {
+        if size <= MOST_AT_FIRST {
+            return self.create_small(size as u32);
+        }
+        let space = self.create_small(BEFORE_GROWTH as u32)?;
+        let grown = space.grow(size).inspect_err(|_| self.destroy(space));
+        grown.map(|(space, _)| space)
+    }
+
+    fn create_small(&mut self, size: u32) -> Result<Space, Error> {
         let make = |arena| self.maker.create_small(arena, size, self.isolation, DOMAIN).map(|(task, _)| task);
         match make(Arena::at(ARENA)) {
             Err(Error::NoHole) => {}
-            made => return made.map(|task| Space { task, arena: 0 }),
+            made => return made.map(|task| Space { task, arena: 0, is_large: false }),
         }
         for (number, further) in (1..).zip(&mut self.further) {
             if let Some(Further { arena, tasks }) = further {
                 match make(*arena) {
                     Err(Error::NoHole) => continue,
-                    made => return made.map(|task| Space { task, arena: number }).inspect(|_| *tasks += 1),
+                    made => {
+                        return made
+                            .map(|task| Space { task, arena: number, is_large: false })
+                            .inspect(|_| *tasks += 1);
+                    }
                 }
             }
         }
@@ -68,11 +118,11 @@ impl Arenas {
             self.further.len() - 1
         });
         self.further[place] = Some(Further { arena, tasks: 1 });
-        Ok(Space { task, arena: place + 1 })
+        Ok(Space { task, arena: place + 1, is_large: false })
     }
 
     /// Ends a task that has no threads, and its arena with the last.
-    pub fn destroy(&mut self, Space { task, arena }: Space) {
+    pub fn destroy(&mut self, Space { task, arena, .. }: Space) {
         // Nobody else can destroy it.
         let _ = self.maker.destroy(task.place());
         let Some(place) = arena.checked_sub(1) else { return };

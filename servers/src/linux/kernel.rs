@@ -10,8 +10,9 @@ use lilliput_abi::object::register;
 use lilliput_abi::{Error, Isolation, Rights, Tag, fault, foreign};
 use lilliput_linux::memory::Frame;
 use lilliput_linux::{Arch, Counter, Machine, Registers, Situation, Stream, Times, Usage, Vector, Words};
+use lilliput_runtime::linux::POOL_PART;
 use lilliput_runtime::object::Reply;
-use lilliput_runtime::place::linux::{DISK_THREAD, FACTORY, THREAD};
+use lilliput_runtime::place::linux::{DISK_THREAD, FACTORY, POOL, THREAD};
 use lilliput_runtime::{Factory, Frames, Message, Task, Thread, Word, parent, place};
 use lilliput_user64::{Native, println};
 use syscalls::Errno;
@@ -24,8 +25,6 @@ use crate::{memory, serial};
 const MAKER: Factory<Native> = Factory::at(FACTORY);
 /// This task, to delete capabilities from.
 const SELF: Task<Native> = Task::at(place::TASK);
-/// The frames of all processes.
-const POOL: Frames<Native> = Frames::at(place::FRAMES);
 /// Programs run when the server waits.
 const PRIORITY: u8 = 16;
 /// How many registers a `WriteRegisters` of a 64-bit program can set.
@@ -104,10 +103,14 @@ impl Machine for Kernel {
 
     fn create_space(&mut self, arch: Arch, size: u64) -> Result<Self::Space, Errno> {
         match arch {
-            Arch::Amd64 => MAKER.create_wide().map(|task| Space { task, arena: 0 }),
-            Arch::I386 => self.arenas.create_small(size as u32),
+            Arch::Amd64 => MAKER.create_wide().map(|task| Space { task, arena: 0, is_large: false }),
+            Arch::I386 => self.arenas.create(size),
         }
         .map_err(room)
+    }
+
+    fn grow_space(&mut self, space: Self::Space, size: u64) -> Result<(Self::Space, u64), Errno> {
+        space.grow(size).map_err(room)
     }
 
     fn destroy_space(&mut self, space: Self::Space) {
@@ -115,8 +118,10 @@ impl Machine for Kernel {
     }
 
     fn map(&mut self, space: Self::Space, page: u64, frame: Frame, rights: Rights) -> Result<(), Errno> {
-        let frame = u16::try_from(frame).map_err(|_| Errno::ENOMEM)?;
-        space.task.map_pages(POOL, page as Word, frame, 1, rights, REPLACE).map_err(|stopped| room(stopped.error))
+        let (part, frame) = (frame / POOL_PART as Frame, frame % POOL_PART as Frame);
+        let part = Frames::at(POOL + part);
+        let mapped = space.task.map_pages(part, page as Word, frame as u16, 1, rights, REPLACE);
+        mapped.map_err(|stopped| room(stopped.error))
     }
 
     fn unmap(&mut self, space: Self::Space, page: u64, pages: usize) {
@@ -240,8 +245,9 @@ impl Machine for Kernel {
 
     fn situation(&mut self, space: Self::Space) -> Situation {
         let Ok(info) = space.task.info() else { return Situation { slot: None, mode: "-" } };
-        // A large task, like a 64-bit one, begins at address 0.
-        let slot = (info.base != 0).then_some((space.arena, info.base as u64 / lilliput_abi::layout::SLOT_UNIT));
+        // A large task has none, nor has a 64-bit one, which begins at address 0.
+        let has_slot = info.base != 0 && !space.is_large;
+        let slot = has_slot.then_some((space.arena, info.base as u64 / lilliput_abi::layout::SLOT_UNIT));
         let small = info.kind == lilliput_abi::object::kind::SMALL;
         let mode = Isolation::from_number(info.isolation).filter(|_| small).map_or("-", Isolation::name);
         Situation { slot, mode }

@@ -8,7 +8,8 @@ use lilliput_abi::object::map::LARGE;
 use lilliput_abi::{Error, Rights};
 use lilliput_linux::Vector;
 use lilliput_runtime::disk::rings::WORDS;
-use lilliput_runtime::place::linux::{ARCHIVE as ARCHIVE_PLACE, DISK_FRAMES, DISK_RINGS, FACTORY};
+use lilliput_runtime::linux::POOL_PART;
+use lilliput_runtime::place::linux::{ARCHIVE as ARCHIVE_PLACE, DISK_FRAMES, DISK_RINGS, FACTORY, POOL as POOL_PLACE};
 use lilliput_runtime::{Factory, Frames, Task, Word, place};
 use lilliput_user64::Native;
 use talc::{ErrOnOom, Span, Talc, Talck};
@@ -52,7 +53,10 @@ pub fn free() -> usize {
 
 /// The frames of processes, so many.
 pub fn pool(pages: usize) -> Result<&'static mut [[u8; PAGE]], Error> {
-    map(Frames::at(place::FRAMES), POOL, pages, Rights::READ | Rights::WRITE)?;
+    for (number, first) in (0..pages).step_by(POOL_PART).enumerate() {
+        let (part, count) = (Frames::at(POOL_PLACE + number as u32), POOL_PART.min(pages - first));
+        map(part, POOL + first * PAGE, count, Rights::READ | Rights::WRITE)?;
+    }
     // SAFETY: these frames were mapped just now and stay for ever. Processes have them too, but none runs while this server does,
     // and nothing here relies on what they hold.
     Ok(unsafe { slice::from_raw_parts_mut(POOL as *mut [u8; PAGE], pages) })

@@ -60,7 +60,7 @@ pub struct Settings {
     pub fuzz_tasks: usize,
     /// Tasks that are made and ended one after another.
     pub death_cycles: usize,
-    /// Pages of memory that Linux programs can have.
+    /// Pages of memory that Linux programs can have; 0 for what the machine has.
     pub linux_pages: usize,
     /// Seconds that each of several Linux programs may run; 0 for as long as it likes.
     pub linux_seconds: usize,
@@ -127,7 +127,7 @@ impl Settings {
             fuzz_rounds: number("fuzz_rounds", 20)?,
             fuzz_tasks: number("fuzz_tasks", 5)?,
             death_cycles: number("death_cycles", 10_000)?,
-            linux_pages: number("linux_pages", 32 << 10)?,
+            linux_pages: number("linux_pages", 0)?,
             linux_seconds: number("linux_seconds", 0)?,
             linux_terminal: config.get("linux_terminal").map_or(0, terminal),
             linux_apart: config.flag("linux_apart").map_err(|error| Failure::new(format!("{error}")))?,

@@ -71,6 +71,13 @@ pub fn pipe() -> Result<[usize; 2], Error> {
     Ok(ends.map(|end| end as usize))
 }
 
+/// Maps so many bytes that nobody may touch; where.
+pub fn reserve(bytes: usize) -> Result<usize, Error> {
+    /// `MAP_PRIVATE`, `MAP_ANONYMOUS`.
+    const FLAGS: usize = 0x22;
+    call(number::MMAP, [0, bytes, 0, FLAGS, usize::MAX, 0])
+}
+
 /// A child, or nothing in it.
 pub fn fork() -> Result<Option<usize>, Error> {
     call(number::FORK, []).map(|pid| (pid != 0).then_some(pid))

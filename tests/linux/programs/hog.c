@@ -68,14 +68,13 @@ static void areas(void)
     }
 }
 
-/* A memory of many pages, many times. */
-static void copies(void)
+/* A memory of so many bytes, some of which are used, many times. */
+static void multiply(size_t size, size_t used)
 {
-    size_t size = 40 * MIB;
-    char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (bytes == MAP_FAILED)
         return;
-    memset(bytes, 1, size);
+    memset(bytes + size - used, 1, used);
     setpgid(0, 0);
     int children = 0;
     while (fork() > 0)
@@ -87,6 +86,29 @@ static void copies(void)
     kill(0, SIGTERM);
     while (wait(NULL) > 0)
         ;
+}
+
+static void copies(void)
+{
+    multiply(40 * MIB, 40 * MIB);
+}
+
+/* More address space than a 32-bit program begins with, many times. */
+static void spaces(void)
+{
+    multiply((size_t)300 * MIB, MIB);
+}
+
+/* Address space, until there is no more: the page tables of what is touched are what it takes. */
+static void scatter(void)
+{
+    for (;;) {
+        char *bytes = mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (bytes == MAP_FAILED)
+            return;
+        for (int at = 0; at < 64; at += 2)
+            bytes[at * MIB] = 1;
+    }
 }
 
 /* Numbers of calls that there are not. */
@@ -133,6 +155,7 @@ static const struct {
 } WAYS[] = {
     { "malloc", allocate }, { "brk", heap },      { "mmap", map },     { "share", share },
     { "areas", areas },     { "copies", copies }, { "calls", calls },  { "fill", fill },
+    { "spaces", spaces },   { "scatter", scatter },
 };
 
 int main(int count, char **arguments)

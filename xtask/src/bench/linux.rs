@@ -41,6 +41,7 @@ const LIMIT: u64 = 600;
 ///   system        lilliput or linux
 ///   isolation     segment, page, page-untagged, or null where no small task takes part
 ///   further       whether the small task is in another arena than the server, as it is where 40 others run
+///   large         whether it is a large task, as one that has mapped 1 GiB is
 ///   instructions  the median; null where the system does not have the operation
 ///   least         the least of all rounds, or null
 ///   rounds        how many there were, or null

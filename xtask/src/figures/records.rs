@@ -110,6 +110,8 @@ struct Call {
     isolation: Option<String>,
     #[serde(default)]
     further: bool,
+    #[serde(default)]
+    large: bool,
     instructions: Option<f64>,
     least: Option<f64>,
     rounds: Option<f64>,
@@ -146,7 +148,11 @@ fn linux_row(call: &Call) -> Row {
     let kernel = call.kernel.as_ref().map_or(String::new(), |version| format!(", beside Linux {version}"));
     let isolation = call.isolation.as_deref();
     let mode = isolation.unwrap_or("-");
-    let mode = if call.further { format!("{mode}, in a further arena") } else { mode.to_owned() };
+    let mode = match (call.further, call.large) {
+        (true, _) => format!("{mode}, in a further arena"),
+        (_, true) => format!("{mode}, as a large task"),
+        _ => mode.to_owned(),
+    };
     Row::new(&format!("{}{kernel}", call.platform), Limits::of(isolation, call.mark.is_none()))
         .key("operation", call.name.as_str())
         .key("architecture", call.architecture.as_str())

@@ -7,11 +7,12 @@ use anyhow::Result;
 use super::tally::Tally;
 use crate::boot::Outcome;
 use crate::build::Config;
-use crate::linux::{Architecture, LinePrograms, Trial, collection, own_collection};
+use crate::linux::{Architecture, Collection, LinePrograms, Trial, collection, large_collection, own_collection};
 use crate::machine::bochs::Bochs;
 use crate::machine::{Emulator, Machine};
 use crate::options::Isolation;
 use crate::prepare::Prepared;
+use crate::workspace::Workspace;
 
 /// A boot that runs the lines.
 #[derive(Debug)]
@@ -24,8 +25,10 @@ pub struct LinuxBoot {
     cpu: Option<&'static str>,
     architecture: Architecture,
     isolation: Isolation,
-    /// Whether it runs the lines about arenas, and not those that Linux runs as well.
-    arenas: bool,
+    /// Which lines it runs.
+    lines: fn(&Workspace) -> Result<Collection>,
+    /// How much memory the machine has, if it is not the usual one.
+    memory: Option<&'static str>,
     /// Whether the mode may be one that this platform does not enforce.
     allow_unenforced: bool,
 }
@@ -36,24 +39,31 @@ const PLAIN: LinuxBoot = LinuxBoot {
     cpu: None,
     architecture: Architecture::I386,
     isolation: Isolation::Page,
-    arenas: false,
+    lines: collection,
+    memory: None,
     allow_unenforced: false,
 };
 
+/// One for lines that take much memory.
+const LARGE: LinuxBoot = LinuxBoot { lines: large_collection, memory: Some("1G"), ..PLAIN };
+
 /// All of them. In Bochs, which enforces limits, each process begins in `segment` mode. The Intel model has SYSENTER for 32-bit programs, the others SYSCALL.
-pub const BOOTS: [LinuxBoot; 7] = [
+pub const BOOTS: [LinuxBoot; 10] = [
     LinuxBoot { name: "linux-i386", ..PLAIN },
     LinuxBoot { name: "linux-i386-unenforced", isolation: Isolation::Segment, allow_unenforced: true, ..PLAIN },
     LinuxBoot { name: "linux-i386-intel", cpu: Some("Skylake-Client"), ..PLAIN },
     LinuxBoot { name: "linux-amd64", architecture: Architecture::Amd64, ..PLAIN },
-    LinuxBoot { name: "linux-arenas", arenas: true, ..PLAIN },
+    LinuxBoot { name: "linux-arenas", lines: own_collection, ..PLAIN },
     LinuxBoot {
         name: "linux-arenas-unenforced",
         isolation: Isolation::Segment,
-        arenas: true,
+        lines: own_collection,
         allow_unenforced: true,
         ..PLAIN
     },
+    LinuxBoot { name: "linux-large-i386", ..LARGE },
+    LinuxBoot { name: "linux-large-i386-unenforced", isolation: Isolation::Segment, allow_unenforced: true, ..LARGE },
+    LinuxBoot { name: "linux-large-amd64", architecture: Architecture::Amd64, ..LARGE },
     LinuxBoot { name: "linux-bochs", bochs: Some(Bochs::AMD), isolation: Isolation::Segment, ..PLAIN },
 ];
 
@@ -94,8 +104,7 @@ impl LinuxBoot {
         verbose: bool,
         tally: &mut Tally,
     ) -> Result<()> {
-        let collection = if self.arenas { own_collection } else { collection };
-        let (emulator, collection) = (self.emulator(), collection(&prepared.workspace)?);
+        let (emulator, collection) = (self.emulator(), (self.lines)(&prepared.workspace)?);
         let (emulator, collection, architecture) = (&emulator, &collection, self.architecture);
         let trial = Trial { prepared, programs, emulator, name: self.name, collection, architecture };
         let (isolation, allow_unenforced) = (self.isolation, self.allow_unenforced);
@@ -114,7 +123,8 @@ impl LinuxBoot {
             None => {
                 let usual = Machine::of_tests();
                 let cpu = self.cpu.map_or(usual.cpu.clone(), str::to_owned);
-                Emulator::Qemu(Machine { cpu, ..usual })
+                let memory = self.memory.map_or(usual.memory.clone(), str::to_owned);
+                Emulator::Qemu(Machine { cpu, memory, ..usual })
             }
         }
     }

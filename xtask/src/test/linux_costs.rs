@@ -16,11 +16,12 @@ pub struct CostBoot {
 }
 
 /// All of them. `page-untagged` is not among them: without PCIDs, which QEMU has not, it does what `page` does.
-pub const BOOTS: [CostBoot; 4] = [
+pub const BOOTS: [CostBoot; 5] = [
     CostBoot { name: "linux-costs-i386-unenforced", side: LILLIPUT[0] },
     CostBoot { name: "linux-costs-i386", side: LILLIPUT[1] },
     CostBoot { name: "linux-costs-i386-further", side: LILLIPUT[3] },
-    CostBoot { name: "linux-costs-amd64", side: LILLIPUT[4] },
+    CostBoot { name: "linux-costs-i386-large", side: LILLIPUT[4] },
+    CostBoot { name: "linux-costs-amd64", side: LILLIPUT[5] },
 ];
 
 impl CostBoot {

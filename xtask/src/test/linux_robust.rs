@@ -88,6 +88,14 @@ const CASES: &[Case] = &[
     case("shared-mappings", "hog share; echo on | cat", "share: over\non\n", End::Exit(0)),
     case("areas", "hog areas; echo on | cat", "areas: over\non\n", End::Exit(0)),
     case("copies", "hog copies; echo on | cat", "forked some: 1, then refused: 1\ncopies: over\non\n", End::Exit(0)),
+    case("spaces", "hog spaces; echo on | cat", "forked some: 1, then refused: 1\nspaces: over\non\n", End::Exit(0)),
+    case("scatter", "hog scatter; echo on | cat", "scatter: over\non\n", End::Exit(0)),
+    case(
+        "grown-killed",
+        "for i in 100 300 600 900; do grow hold $i 'kill -9 $PPID; sleep 0.1'; echo $?; done 2> /dev/null",
+        "137\n137\n137\n137\n",
+        End::Exit(0),
+    ),
     case("unknown-calls", "hog calls; echo on | cat", "calls: over\non\n", End::Exit(0)),
     case(
         "files",

@@ -5,8 +5,8 @@ use core::ops::Range;
 
 use lilliput_abi::Rights;
 use linux_raw_sys::general::{
-    ARCH_SET_FS, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_PRIVATE, MAP_SHARED, MAP_TYPE, MREMAP_FIXED,
-    MREMAP_MAYMOVE, PROT_EXEC, PROT_READ, PROT_WRITE,
+    ARCH_SET_FS, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_TYPE,
+    MREMAP_FIXED, MREMAP_MAYMOVE, PROT_EXEC, PROT_READ, PROT_WRITE,
 };
 use syscalls::Errno;
 
@@ -97,16 +97,18 @@ impl<M: Machine> Server<M> {
         let length = length.checked_next_multiple_of(PAGE).filter(|&length| length > 0).ok_or(Errno::EINVAL)?;
         self.may_add_area()?;
         let User { memory, pool, machine, .. } = self.user();
-        if length > pool.bytes_in_all() && rights(protection).contains(Rights::WRITE) {
+        // More than there is can be reserved only: to be used later, or for the most part never.
+        if length > pool.bytes_in_all() && rights(protection).contains(Rights::WRITE) && flags & MAP_NORESERVE == 0 {
             return Err(Errno::ENOMEM);
         }
         let fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;
         let wanted = pages(address - address % PAGE, length).ok().filter(|range| range.start >= LOWEST);
         let range = match wanted {
             _ if fixed && !address.is_multiple_of(PAGE) => return Err(Errno::EINVAL),
-            Some(range) if fixed && range.end <= memory.size => range,
+            Some(range) if fixed => range,
             _ if fixed => return Err(Errno::ENOMEM),
-            Some(range) if address != 0 && range.end <= memory.size && memory.is_free(&range) => range,
+            // What is only wished is had where the space reaches so far, or can.
+            Some(range) if address != 0 && memory.is_free(&range) && memory.reach(range.end, machine).is_ok() => range,
             _ => {
                 let start = memory.find(length).ok_or(Errno::ENOMEM)?;
                 start..start + length
@@ -115,6 +117,7 @@ impl<M: Machine> Server<M> {
         if flags & MAP_FIXED_NOREPLACE != 0 && !memory.is_free(&range) {
             return Err(Errno::EEXIST);
         }
+        memory.reach(range.end, machine)?;
         if fixed {
             memory.remove(range.clone(), pool, machine);
         }
@@ -137,7 +140,7 @@ impl<M: Machine> Server<M> {
     pub(super) fn munmap(&mut self, &[address, length, ..]: &[u64; 6]) -> Result {
         let range = pages(address, length)?;
         let memory = self.user().memory;
-        if range.end > memory.size {
+        if range.end > memory.limit() {
             return Err(Errno::EINVAL);
         }
         if memory.area(range.start).is_some_and(|area| area.start < range.start && range.end < area.end) {
@@ -165,7 +168,7 @@ impl<M: Machine> Server<M> {
         self.may_add_area()?;
         let User { memory, pool, machine, .. } = self.user();
         let area = memory.area(old.start).ok_or(Errno::EFAULT)?;
-        if new.end - new.start > pool.bytes_in_all() {
+        if new.end - new.start > pool.bytes_in_all() && area.rights.contains(Rights::WRITE) {
             return Err(Errno::ENOMEM);
         }
         if area.end < old.end || flags & MREMAP_FIXED != 0 {
@@ -179,7 +182,7 @@ impl<M: Machine> Server<M> {
         }
         let (rights, shared, source) = (area.rights, area.shared, area.source.clone());
         let more = old.end..new.end;
-        if matches!(source, Source::Zero) && more.end <= memory.size && memory.is_free(&more) {
+        if matches!(source, Source::Zero) && memory.is_free(&more) && memory.reach(more.end, machine).is_ok() {
             memory.add(Area { start: more.start, end: more.end, rights, shared, source })?;
             return Ok(Outcome::Done(address));
         }

@@ -2,6 +2,7 @@
 
 mod area;
 mod pool;
+mod room;
 mod shared;
 mod table;
 mod user;
@@ -19,6 +20,7 @@ pub use table::{Memories, Place};
 pub use user::User;
 
 use crate::machine::Machine;
+use crate::program::Layout;
 
 /// Bytes of a page.
 pub const PAGE: u64 = 4096;
@@ -76,7 +78,9 @@ pub struct Memory<S> {
     /// The task that it is the memory of.
     pub space: S,
     /// How large the task's space is.
-    pub size: u64,
+    size: u64,
+    /// Where mappings go to for which there is no room below: the lowest first. The space grows so far, and no further.
+    above: Range<u64>,
     areas: BTreeMap<u64, Area>,
     pages: BTreeMap<u64, Page>,
     /// Nothing of areas or pages, or of who shares them, has changed since.
@@ -85,21 +89,27 @@ pub struct Memory<S> {
     mappings: Range<u64>,
     /// Where the heap begins, and where it ends now.
     pub heap: Range<u64>,
+    /// Where the stack of its first thread ends.
+    pub stack: u64,
     /// Where the page was put by which a 32-bit program makes system calls; 0 if it was not.
     pub calls: u64,
 }
 
 impl<S: Copy> Memory<S> {
-    /// Memory that holds nothing.
-    pub const fn new(space: S, size: u64, mappings: Range<u64>) -> Self {
+    /// Memory that holds nothing, in a space that is as large as a program's layout says and can grow to `limit`.
+    pub fn new(space: S, layout: &Layout, limit: u64) -> Self {
+        let Layout { size, mappings, stack, .. } = layout.clone();
         Self {
             space,
             size,
+            // A page between is nobody's.
+            above: limit.min(size + PAGE)..limit,
             areas: BTreeMap::new(),
             pages: BTreeMap::new(),
             recent: None,
             mappings,
             heap: 0..0,
+            stack: stack.end,
             calls: 0,
         }
     }
@@ -133,18 +143,6 @@ impl<S: Copy> Memory<S> {
     /// Whether nothing is in a range.
     pub fn is_free(&self, range: &Range<u64>) -> bool {
         self.areas.range(..range.end).next_back().is_none_or(|(_, area)| area.end <= range.start)
-    }
-
-    /// The highest free range of so many bytes for a mapping.
-    pub fn find(&self, length: u64) -> Option<u64> {
-        let mut end = self.mappings.end;
-        loop {
-            let start = end.checked_sub(length).filter(|&start| start >= self.mappings.start)?;
-            match self.areas.range(..end).next_back() {
-                Some((&first, area)) if area.end > start => end = end.min(first),
-                _ => return Some(start),
-            }
-        }
     }
 
     /// Adds an area, where nothing is; joined to one below that it only continues.
@@ -192,7 +190,8 @@ impl<S: Copy> Memory<S> {
             self.pages.remove(&address);
         }
         if mapped {
-            machine.unmap(self.space, range.start, ((range.end - range.start) / PAGE) as usize);
+            let end = range.end.min(self.size);
+            machine.unmap(self.space, range.start, ((end - range.start) / PAGE) as usize);
         }
     }
 
@@ -323,17 +322,19 @@ impl<S: Copy> Memory<S> {
         Ok((own, rights))
     }
 
-    /// Memory for a child, which shares all frames with this until one of the two writes.
+    /// Memory for a child, in a space of as many bytes as this has [used](Self::used), which shares all frames with this until one of the two writes.
     pub fn fork<M: Machine<Space = S>>(&mut self, space: S, pool: &mut Pool, machine: &mut M) -> Self {
         self.recent = None;
         let mut child = Self {
             space,
-            size: self.size,
+            size: self.used(),
+            above: self.above.clone(),
             areas: self.areas.clone(),
             pages: BTreeMap::new(),
             recent: None,
             mappings: self.mappings.clone(),
             heap: self.heap.clone(),
+            stack: self.stack,
             calls: self.calls,
         };
         // Neighbours are withdrawn by one call. They come back as they are touched.
@@ -386,32 +387,20 @@ impl<S: Copy> Memory<S> {
     ) -> Result<(), Errno> {
         let area = self.area(from.start).ok_or(Errno::EFAULT)?.clone();
         let source = area.source.from(from.start - area.start);
+        self.reach(to + length, machine)?;
         self.add(Area { start: to, end: to + length, source, ..area })?;
-        let moved: alloc::vec::Vec<_> = self.pages.range(from.clone()).map(|(&at, page)| (at, page.frame)).collect();
-        for (at, frame) in moved {
-            pool.hold(frame);
-            self.pages.insert(at - from.start + to, Page { frame, mapped: Rights::empty() });
+        let mut mapped = false;
+        // One by one: there may be too many to have them twice.
+        while let Some((&at, &page)) = self.pages.range(from.clone()).next() {
+            mapped |= !page.mapped.is_empty();
+            self.pages.remove(&at);
+            self.pages.insert(at - from.start + to, Page { mapped: Rights::empty(), ..page });
+        }
+        if mapped {
+            machine.unmap(self.space, from.start, ((from.end - from.start) / PAGE) as usize);
         }
         self.remove(from, pool, machine);
         Ok(())
-    }
-
-    /// Moves the end of the heap, as far as that is possible; says where it is.
-    pub fn set_heap_end<M: Machine<Space = S>>(&mut self, end: u64, pool: &mut Pool, machine: &mut M) -> u64 {
-        let old = self.heap.end.next_multiple_of(PAGE);
-        let Some(new) = end.checked_next_multiple_of(PAGE).filter(|_| end >= self.heap.start) else {
-            return self.heap.end;
-        };
-        if new < old {
-            self.remove(new..old, pool, machine);
-        } else if new > old
-            && (new - old > pool.bytes_in_all()
-                || self.add(Area::zero(old..new, Rights::READ | Rights::WRITE)).is_err())
-        {
-            return self.heap.end;
-        }
-        self.heap.end = end;
-        end
     }
 }
 

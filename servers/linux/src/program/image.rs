@@ -26,6 +26,8 @@ const USUAL_HEAP: u64 = 0x10_0000;
 const HEAP_ROOM: u64 = 2 << 20;
 /// The least size of a space for a 32-bit program that is linked lower: with the colour that the kernel gives it, still 16 MiB.
 const LOW_SIZE: u64 = (16 << 20) - (1 << 19);
+/// What the kernel leaves free in front of a 32-bit space at most.
+const COLOURS: u64 = 127 * PAGE;
 /// Where the addresses of 64-bit programs end.
 const WIDE_END: u64 = 0x7fff_f000_0000;
 /// Bytes of a stack, at most.
@@ -128,7 +130,7 @@ impl Image {
         let end = segment.address.checked_add(segment.size).filter(|&end| end <= WIDE_END);
         let file_end = segment.file.0.checked_add(segment.file.1);
         let low = self.segments().last().map_or(LOWEST, |last| last.address + last.size);
-        let limit = if self.arch == Arch::I386 { lilliput_abi::layout::MAX_SMALL_SIZE } else { WIDE_END };
+        let limit = if self.arch == Arch::I386 { limit(self.arch) } else { WIDE_END };
         let fits = end.is_some_and(|end| end <= limit) && file_end.is_some_and(|end| end <= file);
         let alike = segment.address % PAGE == segment.file.0 % PAGE;
         if !fits || !alike || segment.file.1 > segment.size || segment.address < low {
@@ -176,7 +178,7 @@ impl Image {
 /// Where a space ends at most.
 pub const fn limit(arch: Arch) -> u64 {
     match arch {
-        Arch::I386 => lilliput_abi::layout::MAX_SMALL_SIZE,
+        Arch::I386 => lilliput_abi::layout::MAX_SMALL_SIZE - COLOURS,
         Arch::Amd64 => lilliput_abi::layout::USER_END,
     }
 }

@@ -4,8 +4,8 @@
 use alloc::vec::Vec;
 
 use elf::abi::{
-    DT_HASH, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMENT, DT_SYMTAB, ELFCLASS32, ELFDATA2LSB, EM_386, ET_DYN,
-    PF_R, PF_X, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD,
+    DT_HASH, DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMENT, DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERSYM,
+    ELFCLASS32, ELFDATA2LSB, EM_386, ET_DYN, PF_R, PF_X, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD,
 };
 
 use crate::memory::PAGE;
@@ -26,6 +26,8 @@ const HEADERS: usize = 52;
 const SYMBOLS: usize = 0x100;
 const HASH: usize = 0x140;
 const NAMES: usize = 0x180;
+const VERSION_OF_SYMBOLS: usize = 0x1b0;
+const VERSIONS: usize = 0x1c0;
 const DYNAMIC: usize = 0x200;
 const FRAMES_HEADER: usize = 0x280;
 const FRAMES: usize = 0x300;
@@ -37,6 +39,8 @@ const GLOBAL_FUNCTION: u32 = 0x12;
 const SECTION: u32 = 1 << 16;
 const FUNCTION_NAME: &[u8] = b"__kernel_vsyscall\0";
 const LIBRARY_NAME: &[u8] = b"linux-gate.so.1\0";
+/// The version of the function. Go's runtime looks through the versions whether there are any or not.
+const VERSION_NAME: &[u8] = b"LINUX_2.5\0";
 /// What is nothing else traps.
 pub(super) const INT3: u8 = 0xcc;
 
@@ -92,7 +96,7 @@ pub fn page(way: Way) -> Option<Vec<u8>> {
     let frames = frames(function);
     for (number, (kind, place, size, rights)) in [
         (PT_LOAD, 0, PAGE as usize, PF_R | PF_X),
-        (PT_DYNAMIC, DYNAMIC, 7 * 8, PF_R),
+        (PT_DYNAMIC, DYNAMIC, 10 * 8, PF_R),
         (PT_GNU_EH_FRAME, FRAMES_HEADER, 20, PF_R),
     ]
     .into_iter()
@@ -105,15 +109,30 @@ pub fn page(way: Way) -> Option<Vec<u8>> {
     // One list of two names, of which the second is in it.
     page.words(HASH, &[1, 2, 1, 0, 0]);
     page.bytes(NAMES + 1, FUNCTION_NAME);
-    page.bytes(NAMES + 1 + FUNCTION_NAME.len(), LIBRARY_NAME);
-    let names = 1 + FUNCTION_NAME.len() + LIBRARY_NAME.len();
+    let library = 1 + FUNCTION_NAME.len();
+    let version = library + LIBRARY_NAME.len();
+    page.bytes(NAMES + library, LIBRARY_NAME);
+    page.bytes(NAMES + version, VERSION_NAME);
+    let names = version + VERSION_NAME.len();
+    // Of no symbol, and of the function: the second.
+    page.words(VERSION_OF_SYMBOLS, &[2 << 16]);
+    for (number, (flags, name, text, next)) in
+        [(1, library, LIBRARY_NAME, VERSION), (0, version, VERSION_NAME, 0)].into_iter().enumerate()
+    {
+        // Format 1; one name, which follows.
+        let place = VERSIONS + number * VERSION;
+        page.words(place, &[1 | flags << 16, number as u32 + 1 | 1 << 16, hash(text), 20, next as u32, name as u32, 0]);
+    }
     for (number, (tag, value)) in [
         (DT_HASH, HASH),
         (DT_STRTAB, NAMES),
         (DT_SYMTAB, SYMBOLS),
         (DT_STRSZ, names),
         (DT_SYMENT, SYMBOL_SIZE),
-        (DT_SONAME, 1 + FUNCTION_NAME.len()),
+        (DT_SONAME, library),
+        (DT_VERSYM, VERSION_OF_SYMBOLS),
+        (DT_VERDEF, VERSIONS),
+        (DT_VERDEFNUM, 2),
         (DT_NULL, 0),
     ]
     .into_iter()
@@ -131,6 +150,14 @@ pub fn page(way: Way) -> Option<Vec<u8>> {
     page.bytes(SIGRETURN as usize, &SIGRETURN_CODE);
     page.bytes(RT_SIGRETURN as usize, &RT_SIGRETURN_CODE);
     Some(page.end())
+}
+
+/// Bytes of a version and its name.
+const VERSION: usize = 28;
+
+/// A name's hash in lists of versions, without the zero at its end.
+fn hash(name: &[u8]) -> u32 {
+    elf::hash::sysv_hash(&name[..name.len() - 1])
 }
 
 /// A page that is being written.
@@ -214,6 +241,34 @@ mod tests {
                     && page[NAMES + entry.d_val() as usize..].starts_with(LIBRARY_NAME))
             );
         }
+    }
+
+    /// As Go's runtime does it.
+    #[test]
+    fn the_function_has_a_version() {
+        let page = page(Way::Syscall).unwrap();
+        let word = |at: usize| u32::from_le_bytes(page[at..at + 4].try_into().unwrap()) as usize;
+        let file = ElfBytes::<LittleEndian>::minimal_parse(&page).unwrap();
+        let dynamic = file.dynamic().unwrap().unwrap();
+        let value = |tag| dynamic.iter().find(|entry| entry.d_tag == tag).unwrap().d_val() as usize;
+        assert_eq!(dynamic.iter().last().unwrap().d_tag, DT_NULL);
+        let mut at = value(DT_VERDEF);
+        let mut versions = Vec::new();
+        loop {
+            let name = &page[value(DT_STRTAB) + word(at + word(at + 12))..];
+            versions.push((
+                word(at + 4) & 0xffff,
+                word(at + 8),
+                &name[..name.iter().position(|&byte| byte == 0).unwrap()],
+            ));
+            match word(at + 16) {
+                0 => break,
+                next => at += next,
+            }
+        }
+        assert_eq!(versions, [(1, 0x0fce_f091, &b"linux-gate.so.1"[..]), (2, 0x03ae_75f5, b"LINUX_2.5")]);
+        assert_eq!((versions.len(), word(value(DT_VERSYM)) >> 16), (value(DT_VERDEFNUM), 2));
+        assert!(value(DT_STRSZ) + NAMES <= VERSION_OF_SYMBOLS && VERSIONS + 2 * VERSION <= DYNAMIC);
     }
 
     #[test]

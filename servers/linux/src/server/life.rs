@@ -16,7 +16,7 @@ use crate::files::{Device, Found, Kind, Node, Open, Table, Walk, path_of};
 use crate::machine::{Machine, Times};
 use crate::memory::{Access, Area, Memory, PAGE, Source, User};
 use crate::process::{Channel, End, Process};
-use crate::program::{Auxiliary, Image, Layout, Strings, build, interpreter};
+use crate::program::{Auxiliary, Image, Layout, Strings, build, interpreter, limit};
 use crate::signal::Pending;
 
 /// How many processes there can be.
@@ -49,7 +49,7 @@ impl<M: Machine> Server<M> {
         let program = self.program(&root, &path, arguments)?;
         let place = self.process_place()?;
         let space = self.machine.create_space(program.image.arch, program.layout.size)?;
-        let memory = Memory::new(space, program.layout.size, program.layout.mappings.clone());
+        let memory = Memory::new(space, &program.layout, limit(program.image.arch));
         let memory = self.memories.add(memory);
         let (pid, started) = (self.new_pid(), self.machine.now());
         self.first = pid;
@@ -231,7 +231,7 @@ impl<M: Machine> Server<M> {
         // From here on the old program is gone, whatever happens.
         let threads = core::mem::take(&mut self.process_mut().threads);
         self.end_threads(place, threads);
-        let memory = Memory::new(space, program.layout.size, program.layout.mappings.clone());
+        let memory = Memory::new(space, &program.layout, limit(program.image.arch));
         let memory = self.memories.add(memory);
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
         process.memory = Some(memory);
@@ -263,7 +263,7 @@ impl<M: Machine> Server<M> {
             memory
         } else {
             self.may_copy(memory)?;
-            let space = self.machine.create_space(arch, self.memories.get(memory).size)?;
+            let space = self.machine.create_space(arch, self.memories.get(memory).used())?;
             let User { memory, pool, machine, .. } = self.user();
             let copy = memory.fork(space, pool, machine);
             self.memories.add(copy)

@@ -11,6 +11,7 @@ use syscalls::Errno;
 use crate::arch::{Arch, Registers};
 use crate::machine::{Machine, Situation, Stream, Times, Usage, Vector};
 use crate::memory::Frame;
+use crate::program::limit;
 use crate::server::{Answer, Words};
 
 struct Thread {
@@ -45,6 +46,10 @@ pub struct Played {
     next: u32,
     pub spaces: BTreeMap<u32, BTreeMap<u64, (Frame, Rights)>>,
     arches: BTreeMap<u32, Arch>,
+    /// Below what each space has its addresses, and how often it grew.
+    pub sizes: BTreeMap<u32, (u64, u32)>,
+    /// Whether none can grow any more.
+    pub is_full: bool,
     threads: BTreeMap<u32, Thread>,
     pub now: u64,
     pub output: Vec<u8>,
@@ -136,11 +141,22 @@ impl Machine for Played {
     type Space = u32;
     type Thread = u32;
 
-    fn create_space(&mut self, arch: Arch, _: u64) -> Result<u32, Errno> {
+    fn create_space(&mut self, arch: Arch, size: u64) -> Result<u32, Errno> {
         let space = self.take_room()?;
+        self.sizes.insert(space, (size, 0));
         self.arches.insert(space, arch);
         self.spaces.insert(space, BTreeMap::new());
         Ok(space)
+    }
+
+    fn grow_space(&mut self, space: u32, size: u64) -> Result<(u32, u64), Errno> {
+        let (now, times) = self.sizes.get_mut(&space).expect("it is there");
+        assert!(size.is_multiple_of(4096) && size > *now && size <= limit(self.arches[&space]));
+        if self.is_full {
+            return Err(Errno::ENOMEM);
+        }
+        (*now, *times) = (size, *times + 1);
+        Ok((space, size))
     }
 
     fn destroy_space(&mut self, space: u32) {
@@ -150,12 +166,14 @@ impl Machine for Played {
 
     fn map(&mut self, space: u32, page: u64, frame: Frame, rights: Rights) -> Result<(), Errno> {
         assert!(page.is_multiple_of(4096) && !rights.contains(Rights::WRITE | Rights::EXECUTE));
+        assert!(page < self.sizes[&space].0, "behind the end of its space");
         self.spaces.get_mut(&space).expect("it is there").insert(page, (frame, rights));
         Ok(())
     }
 
     fn unmap(&mut self, space: u32, page: u64, pages: usize) {
         let end = page + pages as u64 * 4096;
+        assert!(end <= self.sizes[&space].0, "behind the end of its space");
         self.spaces.get_mut(&space).expect("it is there").retain(|at, _| !(page..end).contains(at));
     }
 

@@ -4,6 +4,7 @@ mod disk;
 mod events;
 mod exhaustion;
 mod files;
+mod growth;
 mod hostile;
 mod machine;
 mod memory;

@@ -178,6 +178,7 @@ fn maps_name_what_is_mapped() {
         scene.done(1, "brk", &[heap + 0x1000]);
         let maps = scene.read_all("/proc/self/maps");
         assert!(maps.contains("rwxp 00000000 00:01 ") && maps.contains("[heap]\n"), "{maps}");
+        assert!(maps.lines().filter(|line| line.ends_with("[stack]")).count() == 1, "{maps}");
         assert!(maps.lines().all(|line| line.split_whitespace().count() >= 5));
     });
 }

@@ -1,7 +1,7 @@
 //! Tasks: protection domains.
 
 use lilliput_abi::layout::PAGE_SIZE;
-use lilliput_abi::object::{TaskMethod, map_range, move_range};
+use lilliput_abi::object::{TaskMethod, map_range, move_range, resize};
 use lilliput_abi::{Error, Isolation, Operation, Rights};
 
 use super::{Arena, Frames, capability};
@@ -181,7 +181,19 @@ impl<K: Invoke> Task<K> {
     /// # Errors
     /// What the kernel says.
     pub fn resize(self, size: Word, may_be_large: bool) -> Result<Resized, Error> {
-        let answer = self.method(TaskMethod::Resize, &[size, (!may_be_large).into()])?;
+        self.resize_to(size, if may_be_large { resize::ANYWHERE } else { resize::IN_SLOT })
+    }
+
+    /// Makes it larger outside of its arena's slots, in a root of its own, even if there is a hole for it.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn resize_alone(self, size: Word) -> Result<Resized, Error> {
+        self.resize_to(size, resize::ALONE)
+    }
+
+    fn resize_to(self, size: Word, place: u64) -> Result<Resized, Error> {
+        let answer = self.method(TaskMethod::Resize, &[size, place as Word])?;
         let [size, base, isolation, ..] = answer.words;
         Ok(Resized { size, base, isolation: isolation as u64 })
     }

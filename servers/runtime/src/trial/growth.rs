@@ -278,6 +278,17 @@ pub fn large_and_back<K: Machine>() -> Outcome {
     let info = own::<K>()?;
     assert_eq!((info.base, info.isolation, info.size), (base, small.isolation, END), "a small task again");
     check_marks::<K>(SCRATCH, SCRATCH_END);
+    let free = kit::arena::<K>().compact()?.free;
+    let alone = task.resize_alone(END + PAGE)?;
+    assert!(
+        alone.size == END + PAGE && alone.isolation != Isolation::Segment as u64,
+        "large as it was told: {alone:?}"
+    );
+    assert!(kit::arena::<K>().compact()?.free > free, "it has a slot still");
+    check_marks::<K>(SCRATCH, SCRATCH_END);
+    task.resize(END, true)?;
+    task.move_to(kit::arena(), Isolation::from_number(small.isolation).unwrap_or(Isolation::Auto))?;
+    check_marks::<K>(SCRATCH, SCRATCH_END);
     let used_now = kit::factory::<K>().usage()?.0;
     // Directories that were made on the way stay, at most one for each GiB.
     assert!(used_now <= used + 4, "frames in use: {used_now}, before {used}");

@@ -75,17 +75,49 @@ pub struct Side {
     pub is_linux: bool,
     /// How it is confined, if it is a small task.
     pub isolation: Option<Isolation>,
-    /// Whether so many others run beside it that it is in another arena than its server.
-    pub crowded: bool,
+    /// Where it is, if it is a small task when it begins.
+    pub place: Place,
+}
+
+/// Where a 32-bit program is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In its server's arena.
+    Usual,
+    /// In another one, since so many others run beside it.
+    Further,
+    /// In no slot: it has taken so much address space that it is a large task.
+    Alone,
+}
+
+impl Place {
+    /// What the program is told to do first.
+    fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Usual => &[],
+            Self::Further => &["crowded"],
+            Self::Alone => &["grown", "1024"],
+        }
+    }
+
+    /// What goes behind its mode, and what says it in words.
+    const fn names(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Usual => None,
+            Self::Further => Some(("further", "in a further arena")),
+            Self::Alone => Some(("large", "as a large task")),
+        }
+    }
 }
 
 /// All of this system.
-pub const LILLIPUT: [Side; 5] = [
+pub const LILLIPUT: [Side; 6] = [
     Side::small(Isolation::Segment),
     Side::small(Isolation::Page),
     Side::small(Isolation::PageUntagged),
-    Side { crowded: true, ..Side::small(Isolation::Page) },
-    Side { architecture: Architecture::Amd64, is_linux: false, isolation: None, crowded: false },
+    Side { place: Place::Further, ..Side::small(Isolation::Page) },
+    Side { place: Place::Alone, ..Side::small(Isolation::Page) },
+    Side { architecture: Architecture::Amd64, is_linux: false, isolation: None, place: Place::Usual },
 ];
 
 /// A side with what was measured there.
@@ -102,8 +134,8 @@ impl fmt::Display for Side {
         if let Some(isolation) = self.isolation {
             write!(formatter, " in `{}` mode", isolation.word())?;
         }
-        if self.crowded {
-            write!(formatter, ", in a further arena")?;
+        if let Some((_, name)) = self.place.names() {
+            write!(formatter, ", {name}")?;
         }
         self.mark().map_or(Ok(()), |mark| write!(formatter, ", {mark}"))
     }
@@ -111,12 +143,12 @@ impl fmt::Display for Side {
 
 impl Side {
     const fn small(isolation: Isolation) -> Self {
-        Self { architecture: Architecture::I386, is_linux: false, isolation: Some(isolation), crowded: false }
+        Self { architecture: Architecture::I386, is_linux: false, isolation: Some(isolation), place: Place::Usual }
     }
 
     /// Of Debian's kernel.
     pub const fn linux(architecture: Architecture) -> Self {
-        Self { architecture, is_linux: true, isolation: None, crowded: false }
+        Self { architecture, is_linux: true, isolation: None, place: Place::Usual }
     }
 
     /// A word for programs that are not confined: QEMU enforces no limits of segments.
@@ -124,10 +156,10 @@ impl Side {
         (self.isolation == Some(Isolation::Segment)).then_some(UNENFORCED)
     }
 
-    /// The isolation mode, or `-`; with a word for one that is in another arena than its server.
+    /// The isolation mode, or `-`; with a word for one that is not where programs usually are.
     pub fn mode(&self) -> String {
         let mode = self.isolation.map_or("-", Isolation::word);
-        if self.crowded { format!("{mode}-further") } else { mode.to_owned() }
+        self.place.names().map_or_else(|| mode.to_owned(), |(name, _)| format!("{mode}-{name}"))
     }
 
     /// The name of its boot.
@@ -140,8 +172,8 @@ impl Side {
 
     /// Boots, and lets the program measure. Not for Debian's kernel.
     pub fn measure(&self, prepared: &Prepared, boot: &str, scope: &Scope, limit: Duration) -> Result<Vec<Figure>> {
-        let crowded = self.crowded.then(|| "crowded".to_owned());
-        let program = [path(self.architecture)].into_iter().chain(crowded).chain([scope.word().to_owned()]).collect();
+        let first = self.place.words().iter().map(|&word| word.to_owned());
+        let program = [path(self.architecture)].into_iter().chain(first).chain([scope.word().to_owned()]).collect();
         let job = Job::new(scope.tree(prepared)?, Work::Program(program));
         let isolation = self.isolation.unwrap_or_default();
         let config = Config { isolation, allow_unenforced: self.mark().is_some(), ..job.config()? };

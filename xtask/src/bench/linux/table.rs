@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::figures::{Cost, Figure};
-use super::side::{Side, SideFigures};
+use super::side::{Place, Side, SideFigures};
 use crate::linux::Architecture;
 use crate::report::{ABSENT, text_table};
 
@@ -28,6 +28,7 @@ struct Record<'a> {
     system: &'static str,
     isolation: Option<&'static str>,
     further: bool,
+    large: bool,
     instructions: Option<u64>,
     least: Option<u64>,
     rounds: Option<u64>,
@@ -134,7 +135,8 @@ impl Measured {
                     architecture: side.architecture.word(),
                     system: if side.is_linux { "linux" } else { "lilliput" },
                     isolation: side.isolation.map(|isolation| isolation.word()),
-                    further: side.crowded,
+                    further: side.place == Place::Further,
+                    large: side.place == Place::Alone,
                     instructions: cost.map(|cost| cost.median),
                     least: cost.map(|cost| cost.least),
                     rounds: cost.map(|cost| cost.rounds),

@@ -164,6 +164,7 @@ impl<M: Machine> Server<M> {
                 Source::Zero if !memory.heap.is_empty() && (area.start..area.end).contains(&memory.heap.start) => {
                     (0, 0, "[heap]".into())
                 }
+                Source::Zero if (area.start..area.end).contains(&(memory.stack - 1)) => (0, 0, "[stack]".into()),
                 _ => (0, 0, "".into()),
             };
             let line = format!(

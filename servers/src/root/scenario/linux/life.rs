@@ -3,11 +3,11 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use lilliput_abi::Rights;
 use lilliput_abi::boot::{ARCHIVE_ADDRESS, capability};
 use lilliput_abi::object::fact;
-use lilliput_runtime::linux::{SERVER_PRIORITY, parameter, port, signal};
-use lilliput_runtime::object::Factory;
+use lilliput_abi::{Error, Rights};
+use lilliput_runtime::linux::{POOL_PART, POOL_PARTS, SERVER_PRIORITY, parameter, port, signal};
+use lilliput_runtime::object::{Factory, Frames};
 use lilliput_runtime::{Word, place};
 use lilliput_user64::Native;
 
@@ -21,14 +21,17 @@ use crate::{DEVICES, FACTORY, SELF, SYSTEM};
 /// The ports of programs' output and errors.
 const PORTS: [(u32, u16); 2] = [(place::linux::OUTPUT, port::OUTPUT), (place::linux::ERRORS, port::ERRORS)];
 const PORT_COUNT: u32 = 8;
-/// Objects and frames beside the pool that the server and its processes can have.
+/// Objects that the server and its processes can have.
 const OBJECTS: usize = 4096;
 /// Arenas beside the server's own that its processes can be in.
 const FURTHER_ARENAS: usize = 64;
-const EXTRA_FRAMES: usize = 28 << 10;
+const PROGRAMS_FRAMES: usize = 40 << 10;
+/// Frames that the root task keeps for itself where the machine's memory says how large the pool is; and the least that the pool is.
+const KEPT_FRAMES: usize = 4 << 10;
+const LEAST_POOL: usize = 8 << 10;
 /// What is made beside them, at most: the pool and that factory themselves, endpoint, arena, ports, interrupt, notification, and the tables of these. In `segment` mode
 /// the tables that map its programs are the arena's: 4 GiB take 2,052.
-const OWN_OBJECTS: usize = 64;
+const OWN_OBJECTS: usize = 64 + POOL_PARTS;
 const OWN_FRAMES: usize = 64 + 2052;
 /// Places of its table of capabilities.
 const PLACES: Word = 2048;
@@ -58,16 +61,17 @@ impl Life {
         deaths: Word,
     ) -> Result<Self, Failure> {
         let mut names = Vec::new();
-        let programs_frames = settings.linux_pages + EXTRA_FRAMES;
-        let frames = settings.linux_pages + programs_frames + OWN_FRAMES;
+        let pages = pool_pages(settings)?;
+        let frames = pages + PROGRAMS_FRAMES + OWN_FRAMES;
         let maker = FACTORY.create_factory_with_arenas(frames, OBJECTS + OWN_OBJECTS, FURTHER_ARENAS + 1);
         let maker = context(maker, "a factory for the Linux server")?;
         let endpoint = context(maker.create_endpoint(), "the Linux server's endpoint")?;
-        let pool = context(maker.create_frames(settings.linux_pages), "memory for Linux programs")?;
-        let factory = maker.create_factory_with_arenas(programs_frames, OBJECTS, FURTHER_ARENAS);
+        let (pool, pages) = pool(maker, pages)?;
+        let factory = maker.create_factory_with_arenas(PROGRAMS_FRAMES, OBJECTS, FURTHER_ARENAS);
         let factory = context(factory, "a factory for Linux programs")?;
         let arena = context(maker.create_arena(), "an arena for Linux programs")?;
-        names.extend([endpoint.place(), pool.place(), factory.place(), arena.place()]);
+        names.extend([endpoint.place(), factory.place(), arena.place()]);
+        names.extend(pool.iter().map(|part| part.place()));
         // Apart it does the same, over there: what its clients' calls cost then is what is compared.
         let space = if settings.linux_apart { Space::Wide } else { Space::Host(arena) };
         let server = supervisor.create_for("linux", space, PLACES)?;
@@ -75,7 +79,9 @@ impl Life {
         let child = supervisor.child_mut(server);
         child.grant(place::SERVICE, endpoint.place(), Rights::all(), 0)?;
         child.grant(place::TASK, child.task.place(), Rights::SEND, 0)?;
-        child.grant(place::FRAMES, pool.place(), Rights::READ | Rights::WRITE | Rights::EXECUTE, 0)?;
+        for (place, part) in (place::linux::POOL..).zip(&pool) {
+            child.grant(place, part.place(), Rights::READ | Rights::WRITE | Rights::EXECUTE, 0)?;
+        }
         child.grant(place::linux::FACTORY, factory.place(), Rights::all(), 0)?;
         child.grant(place::linux::ARENA, arena.place(), Rights::all(), 0)?;
         child.grant(place::linux::ARCHIVE, capability::ARCHIVE, Rights::READ, 0)?;
@@ -128,7 +134,7 @@ impl Life {
         parameters.insert(parameter::SEED, settings.seeds[0] as Word);
         let archive_pages = supervisor.programs.archive_pages;
         let child = supervisor.child_mut(server);
-        child.start(SERVER_PRIORITY, [settings.linux_pages, archive_pages])?;
+        child.start(SERVER_PRIORITY, [pages, archive_pages])?;
         if let Some(thread) = child.threads.first() {
             child.grant(place::linux::THREAD, thread.place(), Rights::SEND, 0)?;
         }
@@ -165,6 +171,30 @@ impl Child {
         self.parameters.insert(number, file.as_ptr() as Word - ARCHIVE_ADDRESS as Word);
         self.parameters.insert(number + 1, file.len());
     }
+}
+
+/// Pages of the memory for programs: as many as the settings say, else what the machine has left.
+fn pool_pages(settings: &Settings) -> Result<usize, Failure> {
+    if settings.linux_pages != 0 {
+        return Ok(settings.linux_pages);
+    }
+    let (used, allowed) = context(FACTORY.usage(), "what memory there is")?;
+    let left = (allowed - used).saturating_sub(PROGRAMS_FRAMES + OWN_FRAMES + KEPT_FRAMES);
+    Ok(left.clamp(LEAST_POOL, POOL_PART * POOL_PARTS))
+}
+
+/// Makes that memory, of as many pages as there are in large enough pieces; and how many that is.
+fn pool(maker: Factory<Native>, pages: usize) -> Result<(Vec<Frames<Native>>, usize), Failure> {
+    let (mut parts, mut made) = (Vec::new(), 0);
+    while made < pages {
+        let count = POOL_PART.min(pages - made);
+        match maker.create_frames(count) {
+            Err(Error::NoMemory) if made >= LEAST_POOL => break,
+            part => parts.push(context(part, "memory for Linux programs")?),
+        }
+        made += count;
+    }
+    Ok((parts, made))
 }
 
 /// The processor's features, as CPUID has them in EDX of leaf 1.
