@@ -7,9 +7,9 @@ mod width;
 #[path = "call/wide.rs"]
 mod width;
 
-#[cfg(target_arch = "x86")]
-pub use self::width::getpid_through;
 pub use self::width::{ARCHITECTURE, getpid, number, set_thread_segment, socket_pair};
+#[cfg(target_arch = "x86")]
+pub use self::width::{getpid_through, reserve};
 
 use core::ffi::{CStr, c_char};
 
@@ -69,13 +69,6 @@ pub fn pipe() -> Result<[usize; 2], Error> {
     let mut ends = [0u32; 2];
     call(number::PIPE, [ends.as_mut_ptr() as usize])?;
     Ok(ends.map(|end| end as usize))
-}
-
-/// Maps so many bytes that nobody may touch; where.
-pub fn reserve(bytes: usize) -> Result<usize, Error> {
-    /// `MAP_PRIVATE`, `MAP_ANONYMOUS`.
-    const FLAGS: usize = 0x22;
-    call(number::MMAP, [0, bytes, 0, FLAGS, usize::MAX, 0])
 }
 
 /// A child, or nothing in it.

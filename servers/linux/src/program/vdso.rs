@@ -121,7 +121,10 @@ pub fn page(way: Way) -> Option<Vec<u8>> {
     {
         // Format 1; one name, which follows.
         let place = VERSIONS + number * VERSION;
-        page.words(place, &[1 | flags << 16, number as u32 + 1 | 1 << 16, hash(text), 20, next as u32, name as u32, 0]);
+        page.words(
+            place,
+            &[1 | flags << 16, (number as u32 + 1) | 1 << 16, hash(text), 20, next as u32, name as u32, 0],
+        );
     }
     for (number, (tag, value)) in [
         (DT_HASH, HASH),

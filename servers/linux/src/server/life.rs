@@ -397,6 +397,8 @@ impl<M: Machine> Server<M> {
                 process.parent = 0;
             }
             self.end_process(place, End::Signal(linux_raw_sys::general::SIGKILL as u8));
+            // Whoever had ended before, and would have been asked for by a parent, is there still: numbers begin anew, and somebody else will have that one.
+            self.bury(place);
         }
         self.later.clear();
         self.events.clear();

@@ -240,3 +240,18 @@ fn idle_time_never_becomes_less() {
         assert_eq!(scene.server.idle_time(used), idle + 1_000_000_000);
     });
 }
+
+/// Numbers begin anew with the next first process: nobody may be found by one who is left of those before.
+#[test]
+fn nobody_is_left_of_what_ran_before() {
+    both(|mut scene| {
+        assert_eq!((scene.done(1, "fork", &[]), scene.done(1, "fork", &[])), (2, 3));
+        assert_eq!(scene.call(2, "exit_group", &[0]), Answer::Nobody);
+        assert_eq!(scene.done(1, "wait4", &[2, 0, 0, 0]), 2);
+        // It has the place of the second process, before its parent, and ends without being asked for.
+        assert_eq!(scene.done(3, "fork", &[]), 4);
+        assert_eq!(scene.call(2, "exit_group", &[0]), Answer::Nobody);
+        scene.server.end_all();
+        assert!(scene.server.processes.iter().all(Option::is_none));
+    });
+}

@@ -37,6 +37,13 @@ const NOT_THERE: Error = 38;
 /// A `struct user_desc`: 32-bit, limit in pages, usable.
 const SEGMENT_FLAGS: u32 = 0x51;
 
+/// Maps so many bytes that nobody may touch.
+pub fn reserve(bytes: usize) -> Result<usize, Error> {
+    /// `MAP_PRIVATE`, `MAP_ANONYMOUS`.
+    const FLAGS: usize = 0x22;
+    call(number::MMAP, [0, bytes, 0, FLAGS, usize::MAX, 0])
+}
+
 /// Makes a system call.
 ///
 /// # Safety

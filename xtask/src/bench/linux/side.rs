@@ -96,7 +96,7 @@ impl Place {
         match self {
             Self::Usual => &[],
             Self::Further => &["crowded"],
-            Self::Alone => &["grown", "1024"],
+            Self::Alone => &["grown"],
         }
     }
 
