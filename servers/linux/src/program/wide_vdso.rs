@@ -8,6 +8,7 @@ use elf::abi::{
     ELFCLASS64, ELFDATA2LSB, EM_X86_64, ET_DYN, PF_R, PF_X, PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD, SHF_ALLOC,
     SHF_EXECINSTR, SHT_DYNAMIC, SHT_DYNSYM, SHT_PROGBITS, SHT_STRTAB,
 };
+use elf::hash::sysv_hash;
 
 use super::vdso::{INT3, Page, entry};
 use crate::memory::PAGE;
@@ -144,7 +145,7 @@ pub fn page(counter: Counter, date: u64) -> Vec<u8> {
     let (library, version) = (name(LIBRARY), name(VERSION));
     // Each: version 1 of such a definition and flags, its number and that it has one name, what it is found by, where that name is from here, and the next; then the name.
     let definition = |flags: u32, number: u32, text: &str, name: u32, next: u32| {
-        [1 | flags << 16, number | 1 << 16, hash(text), 20, next, name, 0]
+        [1 | flags << 16, number | 1 << 16, sysv_hash(text.as_bytes()), 20, next, name, 0]
     };
     page.words(DEFINITIONS, &definition(1, 1, LIBRARY, library, 28));
     page.words(DEFINITIONS + 28, &definition(0, 2, VERSION, version, 0));
@@ -203,15 +204,6 @@ fn frames() -> (Vec<u8>, usize) {
     bytes.extend(entry(&[&back, &begin, &(FUNCTIONS.len() as u32).to_le_bytes(), &[0]]));
     bytes.extend([0; 4]);
     (bytes, of_code)
-}
-
-/// What a name is found by (System V's ABI, 5.3.4).
-fn hash(name: &str) -> u32 {
-    name.bytes().fold(0_u32, |hash, byte| {
-        let hash = (hash << 4).wrapping_add(byte.into());
-        let high = hash & 0xf000_0000;
-        (hash ^ high >> 24) & !high
-    })
 }
 
 #[cfg(test)]
