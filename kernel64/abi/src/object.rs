@@ -4,6 +4,9 @@
 //! Unless said otherwise a method returns no words. Sizes are bytes, addresses are those of the task
 //! that is named, and `->` stands before the words of the answer.
 
+pub mod counter;
+pub mod fact;
+
 use bitflags::bitflags;
 
 /// What kind of object a capability names.
@@ -393,72 +396,6 @@ methods! {
         /// a 32-bit caller, 72 from a 64-bit one.
         WriteBytes = 3,
     }
-}
-
-/// Facts about the machine, for [`SystemMethod::Fact`].
-pub mod fact {
-    /// Frequency of the time-stamp counter in kHz, as calibrated at boot.
-    pub const TSC_KHZ: u64 = 0;
-    /// 1 where segment limits are enforced for compatibility-mode code, as probed at boot.
-    pub const LIMITS_ENFORCED: u64 = 1;
-    /// 1 where page-table roots are tagged by PCIDs.
-    pub const PCID: u64 = 2;
-    /// The isolation mode that `auto` means.
-    pub const AUTO_ISOLATION: u64 = 3;
-    /// Writes of CR3 since boot, this CPU; without those of the fast path of IPC unless [`COUNTS_SWITCHES`].
-    pub const CR3_WRITES: u64 = 4;
-    /// Loads of DS, ES, FS and GS since boot, this CPU; likewise.
-    pub const SEGMENT_LOADS: u64 = 5;
-    /// Free page frames.
-    pub const FREE_FRAMES: u64 = 6;
-    /// CPUs that this machine has.
-    pub const CPUS: u64 = 7;
-    /// How 32-bit programs enter: 0 `int`, 1 `syscall`, 2 `sysenter`.
-    pub const COMPAT_ENTRY: u64 = 8;
-    /// TSC ticks from the kernel's first instruction to the first user instruction.
-    pub const BOOT_TICKS: u64 = 9;
-    /// 1 where lines of output are to end with [`UNENFORCED`](crate::boot::UNENFORCED): some small task is in `segment` mode and nothing
-    /// enforces limits.
-    pub const UNENFORCED: u64 = 16;
-    /// 1 in a kernel that was built to count on the fast path too.
-    pub const COUNTS_SWITCHES: u64 = 17;
-    /// PCIDs that no root has.
-    pub const FREE_PCIDS: u64 = 18;
-    /// What the time-stamp counter counted at nanosecond 0 of the time since the boot.
-    pub const TSC_START: u64 = 19;
-    /// And a number of [`counter`](super::counter): what RDPMC knows that performance counter by. [`Error::Unsupported`](crate::Error::Unsupported) where there is none.
-    pub const COUNTERS: u64 = 32;
-    /// And the number of an [`ObjectType`](super::ObjectType) that there are many of: how many of these there are.
-    pub const OBJECTS: u64 = 64;
-}
-
-/// What performance counters count, user mode and kernel together, where there are any and the boot configuration asked for them
-/// ([`fact::COUNTERS`]). A counter grows from whatever it was, in its low 32 bits at least.
-pub mod counter {
-    /// Retired instructions.
-    pub const INSTRUCTIONS: usize = 0;
-    /// Cycles of the core while it is not halted.
-    pub const CYCLES: usize = 1;
-    /// Walks of page tables for data, or, where [`STORE_WALKS`] are counted apart, for loads.
-    pub const DATA_WALKS: usize = 2;
-    /// Walks of page tables for stores.
-    pub const STORE_WALKS: usize = 3;
-    /// Walks of page tables for code.
-    pub const CODE_WALKS: usize = 4;
-    /// Requests of data and code that the second level of cache did not have.
-    pub const CACHE_MISSES: usize = 5;
-    /// How many of these there are.
-    pub const COUNT: usize = 6;
-
-    /// Their names in reports.
-    pub const NAMES: [&str; COUNT] = [
-        "instructions",
-        "cycles",
-        "walks for data",
-        "walks for stores",
-        "walks for code",
-        "misses of the second cache",
-    ];
 }
 
 #[cfg(test)]

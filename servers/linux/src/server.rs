@@ -3,6 +3,8 @@
 mod accounts;
 mod answer;
 mod begin;
+mod close;
+mod death;
 mod deliver;
 mod disk;
 pub(crate) mod futex;
@@ -29,7 +31,7 @@ use crate::call::Calls;
 use crate::files::disk::Disk;
 use crate::files::socket::Names;
 use crate::files::tty::Tty;
-use crate::files::{self, Kind, Node, Open};
+use crate::files::{self, Kind, Node};
 use crate::machine::{Machine, Times};
 use crate::memory::{Access, Memories, Place, Pool, User};
 use crate::process::{Channel, End, Process, Thread, Waiting};
@@ -359,52 +361,6 @@ impl<M: Machine> Server<M> {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random
-    }
-
-    /// Closes a description: whoever waits at the other end is to look.
-    pub(crate) fn close(&mut self, open: Rc<Open>) {
-        // What was sent to it goes with it, and so on: sockets can wait in sockets.
-        let mut left = self.close_one(open);
-        while let Some(open) = left.pop() {
-            left.extend(self.close_one(open));
-        }
-    }
-
-    /// Closes one; what nobody will receive any more.
-    fn close_one(&mut self, open: Rc<Open>) -> Vec<Rc<Open>> {
-        if Rc::strong_count(&open) > 1 {
-            // Another descriptor has it: nothing that anybody waits for happened.
-            return Vec::new();
-        }
-        if !self.watchers.is_empty() {
-            self.note_close(&open);
-        }
-        match &open.node.kind {
-            Kind::Pipe(pipe) => {
-                let number = pipe.number;
-                drop(open);
-                self.happened(Channel::Pipe(number));
-            }
-            Kind::Terminal(tty) => {
-                let number = tty.output.number;
-                drop(open);
-                self.happened(Channel::Pipe(number));
-            }
-            Kind::OtherEnd(tty) => {
-                let tty = tty.clone();
-                drop(open);
-                if !tty.has_other() {
-                    self.end_pair(&tty);
-                }
-            }
-            Kind::Socket(socket) => {
-                let pipes = socket.pipes().into_iter().flatten().flatten().map(|pipe| pipe.number);
-                pipes.chain([socket.number]).for_each(|number| self.happened(Channel::Pipe(number)));
-                return socket.take_passed();
-            }
-            _ => {}
-        }
-        Vec::new()
     }
 
     /// A file with nothing in it, in no directory.
