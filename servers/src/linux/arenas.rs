@@ -5,6 +5,7 @@
 //! One that wants more address space than it began with grows in its slot, or in another of its arena, up to an eighth of that; from there on it is a
 //! large task, which takes nobody's place and is served as quickly.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use lilliput_abi::layout::{MAX_SMALL_SIZE, SLOT_UNIT};
@@ -58,26 +59,33 @@ impl Space {
     }
 }
 
-/// An arena beside the server's own.
-#[derive(Clone, Copy)]
-struct Further {
+/// One of the arenas.
+struct One {
     arena: Arena<Native>,
-    /// How many tasks are in it.
+    /// How many tasks are in it, unless it is the server's own.
     tasks: usize,
+    /// The least size for which it had no hole since a task of it ended: there is no use in asking again.
+    full_at: u32,
+}
+
+impl One {
+    const fn new(arena: Arena<Native>) -> Self {
+        Self { arena, tasks: 0, full_at: u32::MAX }
+    }
 }
 
 /// All arenas.
 pub struct Arenas {
     maker: Factory<Native>,
     isolation: Isolation,
-    /// By their numbers less one.
-    further: Vec<Option<Further>>,
+    /// By their numbers.
+    all: Vec<Option<One>>,
 }
 
 impl Arenas {
     /// The server's own; `maker` pays for all that is made.
-    pub const fn new(maker: Factory<Native>, isolation: Isolation) -> Self {
-        Self { maker, isolation, further: Vec::new() }
+    pub fn new(maker: Factory<Native>, isolation: Isolation) -> Self {
+        Self { maker, isolation, all: vec![Some(One::new(Arena::at(ARENA)))] }
     }
 
     /// Makes a task of `size` bytes in the first arena that has room for it.
@@ -94,45 +102,42 @@ impl Arenas {
     }
 
     fn create_small(&mut self, size: u32) -> Result<Space, Error> {
-        let make = |arena| self.maker.create_small(arena, size, self.isolation, DOMAIN).map(|(task, _)| task);
-        match make(Arena::at(ARENA)) {
-            Err(Error::NoHole) => {}
-            made => return made.map(|task| Space { task, arena: 0, is_large: false }),
-        }
-        for (number, further) in (1..).zip(&mut self.further) {
-            if let Some(Further { arena, tasks }) = further {
-                match make(*arena) {
-                    Err(Error::NoHole) => continue,
-                    made => {
-                        return made
-                            .map(|task| Space { task, arena: number, is_large: false })
-                            .inspect(|_| *tasks += 1);
-                    }
+        for (number, one) in self.all.iter_mut().enumerate() {
+            let Some(one) = one.as_mut().filter(|one| size < one.full_at) else { continue };
+            match self.maker.create_small(one.arena, size, self.isolation, DOMAIN) {
+                Err(Error::NoHole) => one.full_at = size,
+                Err(error) => return Err(error),
+                Ok((task, _)) => {
+                    one.tasks += 1;
+                    return Ok(Space { task, arena: number, is_large: false });
                 }
             }
         }
         let arena = self.maker.create_arena_beside(Arena::at(ARENA))?;
-        let task = make(arena).inspect_err(|_| self.end(arena))?;
-        let place = self.further.iter().position(Option::is_none).unwrap_or_else(|| {
-            self.further.push(None);
-            self.further.len() - 1
+        let made = self.maker.create_small(arena, size, self.isolation, DOMAIN);
+        let (task, _) = made.inspect_err(|_| self.end(arena))?;
+        let number = self.all.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.all.push(None);
+            self.all.len() - 1
         });
-        self.further[place] = Some(Further { arena, tasks: 1 });
-        Ok(Space { task, arena: place + 1, is_large: false })
+        self.all[number] = Some(One { tasks: 1, ..One::new(arena) });
+        Ok(Space { task, arena: number, is_large: false })
     }
 
     /// Ends a task that has no threads, and its arena with the last.
-    pub fn destroy(&mut self, Space { task, arena, .. }: Space) {
+    pub fn destroy(&mut self, Space { task, arena: number, .. }: Space) {
         // Nobody else can destroy it.
         let _ = self.maker.destroy(task.place());
-        let Some(place) = arena.checked_sub(1) else { return };
-        if let Some(further) = &mut self.further[place] {
-            further.tasks -= 1;
-            if further.tasks == 0 {
-                let arena = further.arena;
-                self.end(arena);
-                self.further[place] = None;
-            }
+        let Some(one) = &mut self.all[number] else { return };
+        one.full_at = u32::MAX;
+        if number == 0 {
+            return;
+        }
+        one.tasks -= 1;
+        if one.tasks == 0 {
+            let arena = one.arena;
+            self.end(arena);
+            self.all[number] = None;
         }
     }
 

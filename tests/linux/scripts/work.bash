@@ -39,7 +39,6 @@ t=0; for n in {1..10}; do wait "${pids[n]}"; ((t += $?)); done; echo $t
 (echo one; echo two >&2) |& sort -r
 seq 1 20000 | while read -r n; do ((n % 5000)) || echo $n; done
 read -t 0.1 -r nothing < <(sleep 0.5); echo $(($? > 128))
-time_out=$( { sleep 5 & p=$!; kill -TERM $p; wait $p; echo $?; } 2>/dev/null); echo $time_out
 exec {file}>numbered; echo by number >&"$file"; exec {file}>&-; cat numbered
 [ "$(ulimit -n)" -gt 0 ] && echo limited; umask 027; touch masked; stat -c %a masked
 

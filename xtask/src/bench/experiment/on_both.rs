@@ -20,7 +20,7 @@ use crate::setup::LinuxKernel;
 /// The program.
 const PROGRAM: &str = "linux-read";
 /// This system's sides: 32-bit programs in `segment` and in `page` mode, 64-bit ones.
-const SIDES: [Side; 3] = [LILLIPUT[0], LILLIPUT[1], LILLIPUT[4]];
+const SIDES: [Side; 3] = [LILLIPUT[0], LILLIPUT[1], LILLIPUT[5]];
 
 /// What it is to do, and what it takes.
 pub struct Measured<'a> {

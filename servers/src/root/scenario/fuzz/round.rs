@@ -40,6 +40,9 @@ pub struct Fuzzer {
     factory: bool,
 }
 
+/// What its tasks run: small ones, a host, 64-bit ones.
+pub const PROGRAMS: [&str; 3] = ["32/fuzz", "host", "64/fuzz"];
+
 /// A round.
 pub struct Round {
     arenas: [Arena<Native>; 2],
@@ -86,10 +89,11 @@ impl Round {
                 5 if !host => Space::Host(arenas[1]),
                 _ => Space::Wide,
             };
+            let [small, host_program, wide] = PROGRAMS;
             let program = match space {
-                Space::Small(..) => "32/fuzz",
-                Space::Host(_) => "host",
-                Space::Wide => "64/fuzz",
+                Space::Small(..) => small,
+                Space::Host(_) => host_program,
+                Space::Wide => wide,
             };
             host |= matches!(space, Space::Host(_));
             let id = supervisor.create(program, &format!("fuzzer {number}"), space)?;

@@ -35,7 +35,7 @@ const LIMITS: Limits = Limits {
     elsewhere: [2750, 4120, 0],
     large: [7450, 8600, 58_100],
     back: [11_100, 12_400, 65_600],
-    mode: [6650, 7750, 55_700],
+    mode: [6650, 7800, 55_700],
     compaction: [2850, 4800, 0],
 };
 
