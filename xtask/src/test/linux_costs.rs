@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::tally::Tally;
-use crate::bench::linux::{Budgets, CALLS, LILLIPUT, Scope, Side};
+use crate::bench::linux::{Budgets, CALLS, Scope, Side};
 use crate::boot::Outcome;
 use crate::prepare::Prepared;
 
@@ -17,11 +17,11 @@ pub struct CostBoot {
 
 /// All of them. `page-untagged` is not among them: without PCIDs, which QEMU has not, it does what `page` does.
 pub const BOOTS: [CostBoot; 5] = [
-    CostBoot { name: "linux-costs-i386-unenforced", side: LILLIPUT[0] },
-    CostBoot { name: "linux-costs-i386", side: LILLIPUT[1] },
-    CostBoot { name: "linux-costs-i386-further", side: LILLIPUT[3] },
-    CostBoot { name: "linux-costs-i386-large", side: LILLIPUT[4] },
-    CostBoot { name: "linux-costs-amd64", side: LILLIPUT[5] },
+    CostBoot { name: "linux-costs-i386-unenforced", side: Side::SEGMENT },
+    CostBoot { name: "linux-costs-i386", side: Side::PAGE },
+    CostBoot { name: "linux-costs-i386-further", side: Side::FURTHER },
+    CostBoot { name: "linux-costs-i386-large", side: Side::LARGE },
+    CostBoot { name: "linux-costs-amd64", side: Side::WIDE },
 ];
 
 impl CostBoot {
@@ -44,6 +44,7 @@ impl CostBoot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::linux::LILLIPUT;
     use crate::options::Isolation;
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::Scope;
-use crate::bench::linux::{Budgets, Figure, LILLIPUT, PARAMETERS, READS, Side, read_figures};
+use crate::bench::linux::{Budgets, Figure, PARAMETERS, READS, Side, read_figures};
 use crate::boot::{self, Show};
 use crate::build::Config;
 use crate::counts::Check;
@@ -20,7 +20,7 @@ use crate::setup::LinuxKernel;
 /// The program.
 const PROGRAM: &str = "linux-read";
 /// This system's sides: 32-bit programs in `segment` and in `page` mode, 64-bit ones.
-const SIDES: [Side; 3] = [LILLIPUT[0], LILLIPUT[1], LILLIPUT[5]];
+const SIDES: [Side; 3] = [Side::SEGMENT, Side::PAGE, Side::WIDE];
 
 /// What it is to do, and what it takes.
 pub struct Measured<'a> {

@@ -111,14 +111,22 @@ impl Place {
 }
 
 /// All of this system.
-pub const LILLIPUT: [Side; 6] = [
-    Side::small(Isolation::Segment),
-    Side::small(Isolation::Page),
-    Side::small(Isolation::PageUntagged),
-    Side { place: Place::Further, ..Side::small(Isolation::Page) },
-    Side { place: Place::Alone, ..Side::small(Isolation::Page) },
-    Side { architecture: Architecture::Amd64, is_linux: false, isolation: None, place: Place::Usual },
-];
+pub const LILLIPUT: [Side; 6] =
+    [Side::SEGMENT, Side::PAGE, Side::small(Isolation::PageUntagged), Side::FURTHER, Side::LARGE, Side::WIDE];
+
+impl Side {
+    /// 32-bit programs in `segment` mode.
+    pub const SEGMENT: Self = Self::small(Isolation::Segment);
+    /// In `page` mode.
+    pub const PAGE: Self = Self::small(Isolation::Page);
+    /// In `page` mode, in another arena than the server's own.
+    pub const FURTHER: Self = Self { place: Place::Further, ..Self::PAGE };
+    /// As large tasks.
+    pub const LARGE: Self = Self { place: Place::Alone, ..Self::PAGE };
+    /// 64-bit programs.
+    pub const WIDE: Self =
+        Self { architecture: Architecture::Amd64, is_linux: false, isolation: None, place: Place::Usual };
+}
 
 /// A side with what was measured there.
 pub struct SideFigures {
