@@ -20,8 +20,6 @@ mod start;
 #[cfg(target_arch = "x86_64")]
 mod system_call;
 #[cfg(target_arch = "x86_64")]
-mod turns;
-#[cfg(target_arch = "x86_64")]
 mod vectors;
 
 pub use lilliput_runtime as runtime;
@@ -29,8 +27,6 @@ pub use lilliput_runtime as runtime;
 pub use start::{end, end_by_panic};
 #[cfg(target_arch = "x86_64")]
 pub use system_call::{Native, by_interrupt};
-#[cfg(target_arch = "x86_64")]
-pub use turns::return_receive_while;
 
 /// Names the main function, `fn(Word, Word) -> Word`: from the two words of the start to the exit code.
 /// A panic is told to the parent and ends the task; a second argument names another function for it, `fn(&PanicInfo) -> !`.

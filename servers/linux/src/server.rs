@@ -19,6 +19,7 @@ mod time;
 mod timers;
 mod waiters;
 
+use alloc::boxed::Box;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -32,6 +33,7 @@ use crate::files::disk::Disk;
 use crate::files::socket::Names;
 use crate::files::tty::Tty;
 use crate::files::{self, Kind, Node};
+use crate::known::Known;
 use crate::machine::{Machine, Times};
 use crate::memory::{Access, Memories, Place, Pool, User};
 use crate::process::{Channel, End, Process, Thread, Waiting};
@@ -138,6 +140,7 @@ pub struct Server<M: Machine> {
     pub(crate) calls_pages: [Option<Rc<Node>>; 2],
     pub(crate) random: u64,
     calls: Calls<M>,
+    pub(crate) known: Box<Known>,
     /// Numbers of system calls that there are not, which were called.
     pub(crate) unknown: Vec<(Arch, usize)>,
     /// The first process, and how it ended.
@@ -162,15 +165,9 @@ impl<M: Machine> Server<M> {
         self.first_end.take()
     }
 
-    /// Serves a system call whose result follows from who asks alone: it takes the place of the call's number. Nothing else changes by it, so that
-    /// nobody has to look at deadlines and ends. Any other call is none of these, and nothing is done.
-    #[inline(always)]
-    pub fn call_simple(&self, badge: u32, words: &mut Words) -> Option<u64> {
-        let thread = self.threads.get((badge as usize).wrapping_sub(1))?.as_ref()?;
-        let place = thread.arch.number_place();
-        let result = self.calls.simple(thread.arch, words[place] as u32 as usize)?(thread);
-        words[place] = result as usize;
-        Some(result)
+    /// What can be answered without asking the server.
+    pub const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// The server is asked for a system call, by `int 0x80` or by a 64-bit program's `syscall`: the words are those of the kernel's message. The result takes the
@@ -221,11 +218,11 @@ impl<M: Machine> Server<M> {
         }
     }
 
-    /// A call that is simple, and was not tried as such, or none.
+    /// A call whose answer is known, and that was not answered from there, or none.
     fn call_other(&mut self, number: usize) -> Result {
         let arch = self.thread().arch;
-        if let Some(call) = self.calls.simple(arch, number) {
-            return Ok(Outcome::Done(call(self.thread())));
+        if let Some(answer) = self.known.answer(self.me + 1, arch, number) {
+            return Ok(Outcome::Done(answer.into()));
         }
         let is_new = !self.unknown.contains(&(arch, number)) && self.unknown.len() < MOST_UNKNOWN;
         if is_new {

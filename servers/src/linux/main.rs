@@ -12,6 +12,7 @@ mod disk;
 mod kernel;
 mod memory;
 mod serial;
+mod turns;
 mod work;
 
 use lilliput_abi::error::CARRIED;
@@ -23,7 +24,7 @@ use lilliput_runtime::invoke::invoke;
 use lilliput_runtime::linux::signal;
 use lilliput_runtime::place::linux::SIGNALS;
 use lilliput_runtime::{Message, Notification, Word, place};
-use lilliput_user64::{Native, entry, return_receive_while};
+use lilliput_user64::{Native, entry};
 
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -143,25 +144,15 @@ fn look_at_disk(server: &mut Server<Kernel>, is_gone: bool) {
     }
 }
 
-/// Answers a system call with the words of its message, and takes the next message; serves those calls at once that are simple, in the shortest
-/// way that there is. The badge of the first other message.
+/// Answers a system call with the words of its message, and takes the next message; those whose answers are known are answered at once. The badge of the first other one.
 fn answer_calls(server: &Server<Kernel>, message: &mut Message) -> Result<u32, Error> {
-    let received = return_receive_while(message, |status, message| {
-        // An error is no badge of anybody's.
-        is_call(message)
-            && message.words.first_chunk_mut().is_some_and(|words| server.call_simple(status, words).is_some())
-    });
     // Who is not there any more needs no answer.
-    Error::from_status(received).or_else(|_| receive(message))
+    Error::from_status(turns::answer(server.known(), message)).or_else(|_| receive(message))
 }
 
 /// Whether it is no message, but signals.
 fn is_signal(status: u32, message: &Message) -> bool {
     status & CARRIED != 0 && message.tag.flags() & carried::SIGNALS != 0
-}
-
-fn is_call(message: &Message) -> bool {
-    Way::from_label(message.label()).is_some()
 }
 
 /// Waits for the next message; its badge.

@@ -39,24 +39,15 @@ use syscalls::{x86, x86_64};
 
 use crate::arch::Arch;
 use crate::machine::Machine;
-use crate::process::Thread;
 use crate::server::{Result, Server};
 
 /// A system call: it has six arguments, of which most take fewer.
 pub(crate) type Call<M> = fn(&mut Server<M>, &[u64; 6]) -> Result;
 
-/// A system call that the thread alone tells the result of. Nothing else comes of it.
-pub(crate) type Simple<M> = fn(&Thread<M>) -> u64;
-
-/// How many numbers there are of simple calls: all of them are below.
-const SIMPLE: usize = 256;
-
-/// Both tables.
+/// Both tables, without the calls whose answers are [known](crate::known).
 pub(crate) struct Calls<M: Machine> {
     narrow: Vec<Option<Call<M>>>,
     wide: Vec<Option<Call<M>>>,
-    /// The simple ones of either.
-    simple: [[Option<Simple<M>>; SIMPLE]; 2],
 }
 
 /// The name of a system call.
@@ -76,33 +67,8 @@ impl<M: Machine> Calls<M> {
         *table.get(number)?
     }
 
-    /// The same of a call that is simple.
-    #[inline(always)]
-    pub(crate) fn simple(&self, arch: Arch, number: usize) -> Option<Simple<M>> {
-        *self.simple[Self::table(arch)].get(number)?
-    }
-
-    /// Which of two tables is an architecture's.
-    const fn table(arch: Arch) -> usize {
-        const { assert!(Arch::I386 as usize == 4 && Arch::Amd64 as usize == 0) };
-        arch as usize / 4
-    }
-
     pub(crate) fn new() -> Self {
-        let mut calls = Self { narrow: Vec::new(), wide: Vec::new(), simple: [[None; SIMPLE]; 2] };
-        let simple: [(_, _, Simple<M>); 6] = [
-            (x86::Sysno::getpid, x86_64::Sysno::getpid, |thread| thread.pid.into()),
-            (x86::Sysno::gettid, x86_64::Sysno::gettid, |thread| thread.tid.into()),
-            // Everybody is root, as nobody else is here.
-            (x86::Sysno::getuid32, x86_64::Sysno::getuid, |_| 0),
-            (x86::Sysno::geteuid32, x86_64::Sysno::geteuid, |_| 0),
-            (x86::Sysno::getgid32, x86_64::Sysno::getgid, |_| 0),
-            (x86::Sysno::getegid32, x86_64::Sysno::getegid, |_| 0),
-        ];
-        for (narrow, wide, call) in simple {
-            calls.simple[Self::table(Arch::I386)][narrow.id() as usize] = Some(call);
-            calls.simple[Self::table(Arch::Amd64)][wide.id() as usize] = Some(call);
-        }
+        let mut calls = Self { narrow: Vec::new(), wide: Vec::new() };
         /// Calls that have one name in both.
         macro_rules! both {
             ($($name:ident => $call:ident),* $(,)?) => { $(

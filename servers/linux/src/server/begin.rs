@@ -12,6 +12,7 @@ use crate::files::socket::Names;
 use crate::files::terminal::Terminal;
 use crate::files::tty::Tty;
 use crate::files::{self, Device, Kind, Node, Refused};
+use crate::known::Known;
 use crate::machine::{Machine, Times};
 use crate::memory::{Memories, PAGE, Pool};
 use crate::program::{Counter, vdso, wide_vdso};
@@ -76,6 +77,7 @@ impl<M: Machine> Server<M> {
             calls_pages: [None, None],
             random: start.seed | 1,
             calls: Calls::new(),
+            known: Known::new(),
             unknown: Vec::new(),
             first: 0,
             first_end: None,

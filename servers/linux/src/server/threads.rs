@@ -5,14 +5,14 @@ use syscalls::Errno;
 
 use super::{Outcome, Result, Server};
 use crate::arch::{Arch, Registers};
+use crate::known::THREADS;
 use crate::machine::{Machine, Vector};
 use crate::memory::Memory;
 use crate::process::{End, Thread};
 use crate::program::vdso;
 use crate::signal::{Pending, Set};
 
-/// How many threads there can be, in all and in one process.
-const MOST: usize = 1024;
+/// How many threads one process can have.
 const MOST_OF_ONE: usize = 256;
 
 /// What a thread has from the one that made it, or from who asked for it.
@@ -89,7 +89,7 @@ impl<M: Machine> Server<M> {
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
         let memory = process.memory.ok_or(Errno::ESRCH)?;
         let number = self.threads.iter().position(Option::is_none).unwrap_or(self.threads.len());
-        if number >= MOST || process.threads.len() >= MOST_OF_ONE {
+        if number >= THREADS || process.threads.len() >= MOST_OF_ONE {
             return Err(Errno::EAGAIN);
         }
         let Memory { space, calls, .. } = *self.memories.get(memory);
@@ -134,6 +134,7 @@ impl<M: Machine> Server<M> {
             return Err(error);
         }
         process.threads.push(number);
+        self.known.add(number + 1, process.arch, process.pid, tid);
         if number == self.threads.len() {
             self.threads.push(None);
         }

@@ -326,3 +326,22 @@ fn there_are_so_many_threads_and_no_more() {
         assert_eq!(scene.server.machine.running().len(), 1);
     });
 }
+
+#[test]
+fn who_somebody_is_is_known_before_it_asks() {
+    both(|mut scene| {
+        let thread = scene.thread();
+        assert_eq!((scene.done(thread, "getpid", &[]), scene.done(thread, "gettid", &[])), (1, 2));
+        let child = scene.done(thread, "fork", &[]) as u32;
+        assert_eq!((scene.done(child, "getpid", &[]), scene.done(child, "gettid", &[])), (3, 3));
+        let ids = if scene.arch == Arch::I386 { ["getuid32", "getegid32"] } else { ["getuid", "getegid"] };
+        assert_eq!(ids.map(|name| scene.done(child, name, &[])), [0, 0]);
+        // Where the first one was there is another thread, with the same number.
+        scene.done(child, "kill", &[1, SIGKILL.into()]);
+        let again = scene.done(child, "fork", &[]);
+        assert_eq!((scene.done(1, "getpid", &[]), scene.done(1, "gettid", &[])), (again, again));
+        let known = scene.server.known();
+        assert_eq!(known.answer(1, scene.arch, 0), None);
+        assert_eq!(known.answer(1, scene.arch, usize::MAX), None);
+    });
+}
