@@ -91,11 +91,14 @@ fn serve(server: &mut Server<Kernel>, clock: &Clock, seconds: u64) -> Outcome {
     let end = if seconds == 0 { u64::MAX } else { server.machine.now() + seconds * 1_000_000_000 };
     // What came last and from whom, and what is to be answered to it.
     let (mut message, mut badge, mut answer) = (Message::default(), 0, Answer::Nobody);
+    clock.set(end);
     loop {
-        if let Some(end) = server.ended() {
-            return Outcome::Ended(end);
+        if server.has_news() {
+            if let Some(end) = server.ended() {
+                return Outcome::Ended(end);
+            }
+            clock.set(server.deadline().unwrap_or(u64::MAX).min(end));
         }
-        clock.set(server.deadline().unwrap_or(u64::MAX).min(end));
         let received = match answer {
             Answer::Result(_) => answer_calls(server, &mut message),
             Answer::Keep => keep(server.machine.place_of_kept(badge), &mut message),

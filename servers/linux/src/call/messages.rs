@@ -45,6 +45,9 @@ impl<M: Machine> Server<M> {
     pub(super) fn recvfrom(&mut self, &[number, address, length, flags, from, from_length]: &[u64; 6]) -> Result {
         let (open, socket) = self.socket_at(number)?;
         let flags = flags as u32;
+        if from == 0 && flags == 0 {
+            return self.read_by(&open, address, length);
+        }
         if socket.style == Style::Stream {
             let outcome = self.receive_plainly(&open, &socket, address, length.min(0x7fff_f000) as usize, flags);
             return self.patiently(&socket, RECEIVING, outcome);
@@ -145,10 +148,6 @@ impl<M: Machine> Server<M> {
         for &(_, piece) in pieces {
             length = usize::checked_add(length, piece).filter(|&length| length <= LONGEST).ok_or(Errno::EMSGSIZE)?;
         }
-        let mut bytes = Vec::new();
-        for &(address, length) in pieces {
-            bytes.extend(self.user().bytes(address, length)?);
-        }
         let pair = socket.partner.borrow().upgrade();
         let receiver = match (to, pair) {
             (Some((place, length)), _) => {
@@ -171,12 +170,23 @@ impl<M: Machine> Server<M> {
             }
             Err(error) => return Err(error),
         };
+        if let &[(address, length)] = pieces
+            && passed.is_empty()
+            && receiver.datagrams.borrow().is_empty()
+            && self.hand_over(receiver.number, address, length, true)?
+        {
+            return Ok(Outcome::Done(length as u64));
+        }
         if !receiver.has_room(length) {
             let waits = !open.never_waits() && flags & MSG_DONTWAIT == 0;
             return if waits { Ok(Outcome::Wait(Channel::Pipe(receiver.number))) } else { Err(Errno::EAGAIN) };
         }
         Self::may_pass(&passed, receiver.number)?;
         let sender = socket.local.borrow().clone();
+        let mut bytes = Vec::new();
+        for &(address, length) in pieces {
+            bytes.extend(self.user().bytes(address, length)?);
+        }
         receiver.datagrams.borrow_mut().push_back(Datagram { sender, bytes, passed });
         receiver.came();
         self.happened(Channel::Pipe(receiver.number));

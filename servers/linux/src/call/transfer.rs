@@ -20,8 +20,13 @@ const MOST_PIECES: u64 = 1024;
 impl<M: Machine> Server<M> {
     pub(super) fn read(&mut self, &[number, address, length, ..]: &[u64; 6]) -> Result {
         let open = self.file(number)?;
+        self.read_by(&open, address, length)
+    }
+
+    /// Reads, and does nothing else: who waits in it can be given bytes as soon as there are some.
+    pub(super) fn read_by(&mut self, open: &Rc<Open>, address: u64, length: u64) -> Result {
         let length = length.min(MOST) as usize;
-        let outcome = self.read_from(&open, address, length, None);
+        let outcome = self.read_from(open, address, length, None);
         if let Ok(Outcome::Wait(_)) = outcome {
             self.thread_mut().reads = Some((address, length));
         }
@@ -329,7 +334,8 @@ impl<M: Machine> Server<M> {
             self.raise(SIGPIPE);
             return Err(Errno::EPIPE);
         }
-        if before == 0 && rest <= WHOLE && self.hand_over(pipe, address, rest)? {
+        let is_empty = pipe.bytes.borrow().is_empty() && pipe.passed.borrow().is_empty();
+        if before == 0 && is_empty && self.hand_over(pipe.number, address, rest, false)? {
             return Ok(Outcome::Done(rest as u64));
         }
         let room = pipe.room();
@@ -353,16 +359,18 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Wait(Channel::Pipe(pipe.number)))
     }
 
-    /// Gives bytes to the first reader that waits for some and has room for all of them: nobody else sees them. Whether there was one.
-    fn hand_over(&mut self, pipe: &Rc<Pipe>, address: u64, length: usize) -> Result<bool> {
-        if length == 0 || !pipe.bytes.borrow().is_empty() || !pipe.passed.borrow().is_empty() {
+    /// Gives up to a page of bytes to the first reader that waits for some at a pipe or socket of this number, where nothing else waits to be read: nobody else sees them. It has room for
+    /// all of them, or the rest `may_be_lost`. Whether there was one.
+    pub(super) fn hand_over(&mut self, number: u64, address: u64, length: usize, may_be_lost: bool) -> Result<bool> {
+        if length == 0 || length > WHOLE {
             return Ok(false);
         }
-        let Some((reader, (to, room))) = self.first_reader(Channel::Pipe(pipe.number)) else { return Ok(false) };
-        if length > room || !self.copy_to(reader, to, address, length)? {
+        let Some((reader, (to, room))) = self.first_reader(Channel::Pipe(number)) else { return Ok(false) };
+        let count = if may_be_lost { length.min(room) } else { length };
+        if count > room || !self.copy_to(reader, to, address, count)? {
             return Ok(false);
         }
-        self.finish(reader, length as u64);
+        self.finish(reader, count as u64);
         Ok(true)
     }
 }

@@ -12,6 +12,12 @@ use crate::process::{Channel, Thread};
 const LEAST_APART: u64 = 50_000;
 
 impl<M: Machine> Server<M> {
+    /// Whether the first process has ended, or [another wait](Self::deadline) may end first by time.
+    #[inline(always)]
+    pub const fn has_news(&self) -> bool {
+        self.first_end.is_some() | self.deadline_may_be_new
+    }
+
     /// When the first wait ends by time.
     pub fn deadline(&mut self) -> Option<u64> {
         if core::mem::take(&mut self.deadline_may_be_new) {

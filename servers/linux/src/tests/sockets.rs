@@ -135,6 +135,31 @@ fn datagrams_come_as_a_whole_and_no_more_than_there_is_room_for() {
 }
 
 #[test]
+fn a_datagram_goes_straight_to_who_waits_for_one_and_what_does_not_fit_is_lost() {
+    both(|mut scene| {
+        let [one, other] = scene.pair(DATAGRAM);
+        assert_eq!(scene.done(1, "fork", &[]), 2);
+        let (text, place) = (scene.text(1, 0, "a datagram"), scene.memory() + 0x20);
+        for (name, room) in [("read", 100), ("recvfrom", 10), ("read", 4), ("recvfrom", 3)] {
+            assert_eq!(scene.call(2, name, &[one, place, room, 0, 0, 0]), Answer::Keep);
+            assert_eq!(scene.done(1, "write", &[other, text, 10]), 10);
+            let count = room.min(10);
+            assert_eq!(scene.registers(2).get(3), count);
+            assert_eq!(scene.bytes(2, 0x20, count as usize), b"a datagram"[..count as usize]);
+            scene.fails(2, "recvfrom", &[one, place, 10, MSG_DONTWAIT.into(), 0, 0], Errno::EAGAIN);
+        }
+        // Nothing is too short for any room, and it ends no wait for whose memory it does not go to.
+        assert_eq!(scene.call(2, "read", &[one, place, 10]), Answer::Keep);
+        assert_eq!(scene.done(1, "write", &[other, text, 0]), 0);
+        assert_eq!(scene.registers(2).get(3), 0);
+        assert_eq!(scene.call(2, "read", &[one, 16, 10]), Answer::Keep);
+        assert_eq!(scene.done(1, "write", &[other, text, 10]), 10);
+        assert_eq!(scene.registers(2).get(3) as i32, -Errno::EFAULT.into_raw());
+        assert_eq!(scene.done(2, "read", &[one, place, 10]), 10);
+    });
+}
+
+#[test]
 fn there_are_so_many_sockets_and_no_more_until_some_are_closed() {
     both(|mut scene| {
         let mut last = 0;
