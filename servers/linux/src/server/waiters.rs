@@ -51,11 +51,12 @@ impl<M: Machine> Server<M> {
     }
 
     /// It does not any more, though the call may go on.
-    pub(super) fn leave_wait(&mut self, place: usize) -> Option<Waiting> {
-        let thread = self.threads[place].as_mut()?;
-        let waiting = thread.waiting.take()?;
+    pub(super) fn leave_wait(&mut self, place: usize) {
+        let Some(thread) = &mut self.threads[place] else { return };
+        let Some(channel) = thread.waiting.as_ref().map(|waiting| waiting.channel) else { return };
+        thread.waiting = None;
         self.deadline_may_be_new |= thread.deadline.is_some();
-        if let Some(list) = Waiters::list(waiting.channel) {
+        if let Some(list) = Waiters::list(channel) {
             let waiters = &mut self.waiters.0[list];
             // Who came first is the usual one.
             if waiters.front() == Some(&place) {
@@ -64,7 +65,11 @@ impl<M: Machine> Server<M> {
                 waiters.remove(at);
             }
         }
-        Some(waiting)
+    }
+
+    /// The call that a thread waits in.
+    fn waiting(&self, place: usize) -> Option<Waiting> {
+        self.threads[place].as_ref()?.waiting
     }
 
     /// It does not any more, and the call is over.
@@ -100,14 +105,16 @@ impl<M: Machine> Server<M> {
     /// A call that waited is done, with this result.
     pub(crate) fn finish(&mut self, place: usize, value: u64) {
         self.catch_up();
-        let Some(waiting) = self.leave_wait(place) else { return };
+        let Some(waiting) = self.waiting(place) else { return };
+        self.leave_wait(place);
         let answer = self.end_call(place, Some(value));
         self.answer(place, answer, &waiting);
     }
 
     /// A call that waited is tried again.
     pub(super) fn retry(&mut self, place: usize) {
-        let Some(waiting) = self.leave_wait(place) else { return };
+        let Some(waiting) = self.waiting(place) else { return };
+        self.leave_wait(place);
         self.me = place;
         let arch = self.thread().arch;
         let Some(call) = self.calls.get(arch, waiting.number) else { return };
