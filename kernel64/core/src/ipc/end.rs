@@ -2,7 +2,8 @@
 
 use lilliput_abi::error::Error;
 
-use super::general::{go_on, release_caller};
+use super::general::go_on;
+use super::release::release_caller;
 use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};
 use crate::ipc::carry::Transfer;

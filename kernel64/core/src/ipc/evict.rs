@@ -4,7 +4,7 @@ use lilliput_abi::Rights;
 use lilliput_abi::error::Error;
 
 use super::end::withdraw;
-use super::general::release_caller;
+use super::release::release_caller;
 use crate::capability::Capability;
 use crate::cpu::Cpu;
 use crate::endpoint::{Endpoint, Notification};

@@ -4,7 +4,8 @@ use lilliput_abi::Operation;
 use lilliput_abi::error::Error;
 
 use super::carry::Part;
-use super::general::{self, await_reply, release_caller};
+use super::general::{self, await_reply};
+use super::release::release_caller;
 use crate::cpu::{Cpu, Decision};
 use crate::machine::Machine;
 use crate::reply::Reply;

@@ -6,7 +6,7 @@
 use lilliput_abi::error::Error;
 
 use super::end::withdraw;
-use super::general::release_caller;
+use super::release::release_caller;
 use crate::cpu::{Cpu, Decision};
 use crate::machine::Machine;
 use crate::slab::Index;

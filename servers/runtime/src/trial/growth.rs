@@ -8,6 +8,7 @@ use lilliput_abi::object::{fact, kind};
 use lilliput_abi::{Error, Isolation, Rights, fault};
 
 use super::kit::{self, PRIORITY, SCRATCH, SCRATCH_PAGES, SEEN, SMALL_SIZE, Work, partner, service};
+use super::marks::{MARKED_END, check_marks, mark, mark_scratch, write_marks};
 use super::{Outcome, partner as told};
 use crate::machine::Machine;
 use crate::message::{Message, Word};
@@ -55,58 +56,6 @@ impl<K: Machine, const N: usize> Blockers<K, N> {
     }
 }
 
-/// What a word of marked memory holds.
-pub(super) const fn mark(address: Word) -> u32 {
-    (address as u32).wrapping_mul(0x9e37_79b9) ^ 0x5eed_5eed
-}
-
-/// Marks both ends of each page of a range.
-fn write_marks<K: Machine>(start: Word, end: Word) {
-    for page in (start..end).step_by(PAGE) {
-        K::poke(page, mark(page));
-        K::poke(page + PAGE - 4, mark(page + PAGE - 4));
-    }
-}
-
-pub(super) fn check_marks<K: Machine>(start: Word, end: Word) {
-    for page in (start..end).step_by(PAGE) {
-        for address in [page, page + PAGE - 4] {
-            assert_eq!(K::peek(address), mark(address), "what was at {address:#x} is something else");
-        }
-    }
-}
-
-/// Maps and marks the scratch pages of the kit.
-pub(super) fn mark_scratch<K: Machine>() -> Outcome {
-    kit::task::<K>().map(kit::frames(), SCRATCH, 0, SCRATCH_PAGES, READ_WRITE)?;
-    write_marks::<K>(SCRATCH, SCRATCH_END);
-    Ok(())
-}
-
-/// The end of what [`mark_scratch`] marks.
-const SCRATCH_END: Word = SCRATCH + SCRATCH_PAGES as Word * PAGE;
-
-/// What a thread does that uses memory beyond the end of its space as if it were there.
-pub fn climb<K: Machine>(bytes: Word) {
-    for page in (END..END + bytes).step_by(PAGE) {
-        write_marks::<K>(page, page + PAGE);
-        if page.is_multiple_of(MIB) {
-            check_marks::<K>(END, page);
-        }
-    }
-    check_marks::<K>(END, END + bytes);
-    let sent = service::<K>().send(&Message::new(0, &[]));
-    SEEN.store(kit::done(sent), Ordering::SeqCst);
-}
-
-/// What a thread does that is to be preempted in the middle: checks marks for ever, and counts.
-pub fn verify<K: Machine>() {
-    loop {
-        check_marks::<K>(SCRATCH, SCRATCH_END);
-        SEEN.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
 /// A pager that knows its client: it gives 64 KiB at each fault.
 pub fn grows_by_faults<K: Machine>() -> Outcome {
     const GROWTH: Word = 8 * MIB;
@@ -149,7 +98,7 @@ pub fn changed_in_call<K: Machine>() -> Outcome {
     let mut blockers = Blockers::<K, 4>::new();
     let change = |label, words: &[Word]| -> Result<[Word; 3], Error> {
         let answer = partner::<K>().request(label, words)?;
-        check_marks::<K>(SCRATCH, SCRATCH_END);
+        check_marks::<K>(SCRATCH, MARKED_END);
         if own::<K>()?.kind == kind::SMALL && told_host::<K>()? {
             let seen = partner::<K>().request(told::READ, &[SCRATCH])?;
             assert_eq!(seen.words[0] as u32, mark(SCRATCH), "what the host finds in its client's memory");
@@ -227,7 +176,7 @@ pub fn changed_while_preempted<K: Machine>() -> Outcome {
             4 => task.resize(END, true).map(drop)?,
             _ => task.move_to(kit::arena(), Isolation::Auto).map(drop)?,
         }
-        check_marks::<K>(SCRATCH, SCRATCH_END);
+        check_marks::<K>(SCRATCH, MARKED_END);
     }
     blockers.remove_all()
 }
@@ -244,7 +193,7 @@ pub fn isolation_changes<K: Machine>() -> Outcome {
                 Err(error) => (error as Word, 0),
             };
             refused_or::<K>(to, error, in_force)?;
-            check_marks::<K>(SCRATCH, SCRATCH_END);
+            check_marks::<K>(SCRATCH, MARKED_END);
             let now = own::<K>()?;
             assert_eq!((now.base, now.size), (before.base, before.size), "place and size from {from:?} to {to:?}");
             assert!(error != 0 || now.isolation == in_force as u64, "what `Info` says of {to:?}");
@@ -269,15 +218,15 @@ pub fn large_and_back<K: Machine>() -> Outcome {
     let far = most - 2 * PAGE;
     task.map(frames, far, SCRATCH_PAGES, 2, READ_WRITE)?;
     write_marks::<K>(far, most);
-    check_marks::<K>(SCRATCH, SCRATCH_END);
+    check_marks::<K>(SCRATCH, MARKED_END);
     assert_eq!(task.move_to(kit::arena(), Isolation::Page), Err(Error::NoHole), "it is too large for a slot");
     let small_again = task.resize(END, true)?;
     assert_eq!(small_again.size, END, "what it shrank to");
-    check_marks::<K>(SCRATCH, SCRATCH_END);
+    check_marks::<K>(SCRATCH, MARKED_END);
     let base = task.move_to(kit::arena(), Isolation::from_number(small.isolation).unwrap_or(Isolation::Auto))?;
     let info = own::<K>()?;
     assert_eq!((info.base, info.isolation, info.size), (base, small.isolation, END), "a small task again");
-    check_marks::<K>(SCRATCH, SCRATCH_END);
+    check_marks::<K>(SCRATCH, MARKED_END);
     let free = kit::arena::<K>().compact()?.free;
     let alone = task.resize_alone(END + PAGE)?;
     assert!(
@@ -285,10 +234,10 @@ pub fn large_and_back<K: Machine>() -> Outcome {
         "large as it was told: {alone:?}"
     );
     assert!(kit::arena::<K>().compact()?.free > free, "it has a slot still");
-    check_marks::<K>(SCRATCH, SCRATCH_END);
+    check_marks::<K>(SCRATCH, MARKED_END);
     task.resize(END, true)?;
     task.move_to(kit::arena(), Isolation::from_number(small.isolation).unwrap_or(Isolation::Auto))?;
-    check_marks::<K>(SCRATCH, SCRATCH_END);
+    check_marks::<K>(SCRATCH, MARKED_END);
     let used_now = kit::factory::<K>().usage()?.0;
     // Directories that were made on the way stay, at most one for each GiB.
     assert!(used_now <= used + 4, "frames in use: {used_now}, before {used}");
@@ -302,7 +251,7 @@ pub fn another_arena<K: Machine>() -> Outcome {
     let other = factory.create_arena()?;
     for target in [other, kit::arena(), other, kit::arena()] {
         task.move_to(target, isolation)?;
-        check_marks::<K>(SCRATCH, SCRATCH_END);
+        check_marks::<K>(SCRATCH, MARKED_END);
         if target.place() == other.place() {
             assert_eq!(factory.destroy(other.place()), Err(Error::Busy), "an arena that this task is in");
         }
@@ -343,7 +292,7 @@ pub fn compaction<K: Machine>() -> Outcome {
     let mut steps = 0;
     loop {
         let compacted = kit::arena::<K>().compact()?;
-        check_marks::<K>(SCRATCH, SCRATCH_END);
+        check_marks::<K>(SCRATCH, MARKED_END);
         if !compacted.moved {
             assert_eq!(compacted.largest_hole, compacted.free, "one hole at the end");
             break;
@@ -353,7 +302,7 @@ pub fn compaction<K: Machine>() -> Outcome {
     }
     assert!(steps >= 2, "two blockers had holes before them");
     task.resize(wanted, false)?;
-    check_marks::<K>(SCRATCH, SCRATCH_END);
+    check_marks::<K>(SCRATCH, MARKED_END);
     blockers.remove_all()
 }
 
@@ -403,7 +352,7 @@ pub fn old_slot_is_lost<K: Machine>() -> Outcome {
     K::poke(END, mark(1));
     task.unmap(END, 1)?;
     next.map(secret, SECRET, 0, 1, READ_WRITE)?;
-    check_marks::<K>(SCRATCH, SCRATCH_END);
+    check_marks::<K>(SCRATCH, MARKED_END);
     // Both by wrapping around and as if its own base were still the old one.
     let wrapped = (next_base + SECRET).wrapping_sub(after.base) as u32 as Word;
     let found = K::peek(wrapped);

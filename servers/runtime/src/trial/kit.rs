@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use lilliput_abi::object::fact;
 use lilliput_abi::{Error, Isolation, Operation, Rights};
 
-use super::{carrying, death, growth, partner as told, schedule, storage, time};
+use super::{carrying, death, marks, partner as told, schedule, storage, time};
 use crate::invoke::Invoke;
 use crate::machine::{Machine, Vectors};
 use crate::message::{Message, Word};
@@ -285,7 +285,7 @@ impl Work {
                     }
                 }
             }
-            Self::Climb => growth::climb::<K>(given as Word),
+            Self::Climb => marks::climb::<K>(given as Word),
             Self::SleepInTurn => time::sleep_in_turn::<K>(given),
             Self::SleepAmongMany => time::sleep_among_many::<K>(given),
             Self::CallUntil => {
@@ -306,7 +306,7 @@ impl Work {
             Self::AskForRelease => SEEN.store(done(endpoint.request(told::RELEASE, &[])), Ordering::SeqCst),
             Self::AskForEnd => SEEN.store(done(endpoint.request(told::EXIT, &[])), Ordering::SeqCst),
             Self::UseStorage => storage::use_storage::<K>(),
-            Self::Verify => growth::verify::<K>(),
+            Self::Verify => marks::verify::<K>(),
             Self::Spin => loop {
                 SEEN.fetch_add(1, Ordering::SeqCst);
             },

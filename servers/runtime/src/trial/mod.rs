@@ -19,6 +19,7 @@ mod factories;
 pub mod foreign;
 mod growth;
 mod keeping;
+mod marks;
 mod memory;
 mod messages;
 mod objects;

@@ -2,8 +2,9 @@
 
 use lilliput_abi::{Error, Isolation};
 
-use super::growth::{check_marks, mark, mark_scratch, own};
+use super::growth::own;
 use super::kit::{self, SCRATCH, partner};
+use super::marks::{check_marks, mark, mark_scratch};
 use super::{Outcome, partner as told};
 use crate::machine::Machine;
 
