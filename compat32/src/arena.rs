@@ -209,7 +209,7 @@ impl Arena {
         self.finish_removal(memory, placed);
     }
 
-    /// All that is mapped in its root, with the tables there, for who takes it apart in steps: what is another's host stays. Afterwards [`Arena::destroy`] is due.
+    /// All that is mapped in its root, with the tables there, for who takes it apart in steps: what is another's host stays. Afterwards [`Arena::free_root`] is due.
     pub fn clearing(&self) -> Clearing {
         Clearing::below(self.own())
     }
@@ -219,19 +219,26 @@ impl Arena {
         if self.shares_host { SLOTS_P4 } else { 0..UPPER_HALF }
     }
 
-    /// Frees the arena's tables and its root, and tells of the host's pages. It must have no spaces.
-    pub fn destroy(
-        &mut self,
-        memory: &mut impl TableMemory,
-        unmapped: &mut dyn FnMut(u64, Frame),
-    ) -> Result<(), Error> {
+    /// The end of an arena of whose root nothing is left but that: see [`Arena::clearing`].
+    ///
+    /// # Errors
+    /// `Busy` if there are spaces.
+    pub fn free_root(&mut self, memory: &mut impl TableMemory) -> Result<(), Error> {
         if self.spaces != 0 {
             return Err(Error::Busy);
         }
-        let mut tell = |leaf: Leaf| unmapped(leaf.address.as_u64(), leaf.frame);
-        paging::free_tables(memory, self.root, self.own(), &mut tell);
         drop_root(memory, self.root);
         Ok(())
+    }
+
+    /// Takes an arena without spaces apart in one go, and tells of the host's pages.
+    #[cfg(test)]
+    fn destroy(&mut self, memory: &mut impl TableMemory, unmapped: &mut dyn FnMut(u64, Frame)) -> Result<(), Error> {
+        if self.spaces == 0 {
+            let mut tell = |leaf: Leaf| unmapped(leaf.address.as_u64(), leaf.frame);
+            paging::free_tables(memory, self.root, self.own(), &mut tell);
+        }
+        self.free_root(memory)
     }
 
     /// A slot for a space of this size, with the next colour.
@@ -247,10 +254,11 @@ impl Arena {
         SmallSpace::new(slot, colour, size).ok_or(Error::BadArgument)
     }
 
-    /// A root that shares all but the slots with the arena's.
+    /// A root that has host and kernel as the arena's has.
     fn private_root(&self, memory: &mut impl TableMemory) -> Option<Frame> {
         let root = memory.allocate_table()?;
-        paging::share_p4(memory, self.root, root, SLOTS_P4.end..ENTRIES);
+        paging::share_p4(memory, self.root, root, HOST_P4..HOST_P4 + 1);
+        paging::share_p4(memory, self.root, root, UPPER_HALF..ENTRIES);
         Some(root)
     }
 }

@@ -8,7 +8,7 @@ use lilliput_compat32::arena::PaidMemory;
 use lilliput_core::capability::{Capability, CapabilityTable};
 use lilliput_core::factory::Quota;
 use lilliput_core::frames::{Frame, FrameAllocator};
-use lilliput_core::paging::{ENTRIES, Leaf, MapError, TableMemory};
+use lilliput_core::paging::{ENTRIES, Leaf, MapError, TableMemory, left_behind};
 use lilliput_core::slab::{Index, Slab};
 use x86_64::structures::paging::PageTable;
 use x86_64::structures::paging::page_table::PageTableEntry;
@@ -93,6 +93,17 @@ impl TableMemory for Charged<'_> {
         assert!(places.end <= ENTRIES);
         // SAFETY: as for `table`, of each of the two, which are not one; the places are of a table.
         unsafe { entry(from).copy_to_nonoverlapping(entry(to), places.len()) };
+    }
+
+    fn move_entries(&mut self, from: (Frame, usize), to: (Frame, usize), count: usize) {
+        assert!(from.1 + count <= ENTRIES && to.1 + count <= ENTRIES);
+        let entry = |(table, place)| address(table).cast::<PageTableEntry>().wrapping_add(place);
+        let (first, left) = left_behind(from, to, count);
+        // SAFETY: as for `table`, of each of the two, or one; the places are of a table. An entry of zeros is an unused one.
+        unsafe {
+            entry(from).copy_to(entry(to), count);
+            entry((from.0, first)).write_bytes(0, left);
+        }
     }
 }
 

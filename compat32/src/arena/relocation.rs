@@ -9,15 +9,18 @@
 
 use lilliput_abi::{Error, Isolation};
 use lilliput_core::frames::Frame;
-use lilliput_core::paging::{self, ENTRIES, TableMemory, shift};
+use lilliput_core::paging::{self, TableMemory, shift};
 use x86_64::VirtAddr;
 
-use super::{Arena, PlacedSpace, SLOTS_P4, drop_root, map_error};
+use super::{Arena, HOST_P4, PlacedSpace, SLOTS_P4, drop_root, map_error};
 use crate::slots::Slot;
 use crate::space::{SmallSpace, is_valid_size, units};
 
 #[cfg(test)]
 mod tests;
+
+/// Directories of the 4 GiB that slots are in.
+const DIRECTORIES: usize = 4;
 
 /// Page tables, and who pays for them.
 pub trait PaidMemory: TableMemory {
@@ -80,7 +83,7 @@ impl Relocation {
         shift::shift(memory, self.source(), self.target(), self.from.space.slot().units().into());
         if self.to.owns_root() && !self.member {
             // The host of the other arena, in place of this one's.
-            paging::share_p4(memory, self.arena_root, self.to.root, SLOTS_P4.end..ENTRIES);
+            paging::share_p4(memory, self.arena_root, self.to.root, HOST_P4..HOST_P4 + 1);
         }
     }
 
@@ -143,10 +146,7 @@ impl Arena {
         let Relocation { from, to, tables, .. } = relocation;
         memory.refund(tables);
         if from.owns_root() && from.root != to.root {
-            paging::free_tables(memory, from.root, SLOTS_P4, &mut |leaf| {
-                debug_assert!(false, "a page at {:?} did not move", leaf.address);
-            });
-            drop_root(memory, from.root);
+            free_emptied_root(memory, from.root);
         }
         if !from.large && !relocation.exchanged() {
             self.slots.free(from.space.slot());
@@ -197,9 +197,14 @@ impl Arena {
             if memory.charge(relocation.tables) { Ok(()) } else { Err(Error::NoMemory) }
         });
         if charged.is_err() && made {
-            paging::free_tables(memory, relocation.to.root, SLOTS_P4, &mut |_| {});
-            drop_root(memory, relocation.to.root);
+            free_emptied_root(memory, relocation.to.root);
         }
         charged
     }
+}
+
+/// Frees a root of a space that has nothing in it, with the directories of its slots.
+fn free_emptied_root(memory: &mut impl TableMemory, root: Frame) {
+    shift::free_emptied(memory, root, SLOTS_P4.start, DIRECTORIES);
+    drop_root(memory, root);
 }

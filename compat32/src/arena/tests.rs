@@ -245,12 +245,13 @@ proptest! {
 }
 
 /// What a small task with one thread takes in the kernel's tables. The rest are page frames, which the scenario `scale` counts: a capability table
-/// and page tables, 8 KiB of these in `segment` mode.
+/// and page tables, 8 KiB of these in `segment` mode and 20 in the others.
 #[test]
 fn a_small_task_takes_little_of_the_tables() {
     use lilliput_core::{endpoint::Endpoint, task::Task, thread::Thread, timers::Entry};
     let sizes = [size_of::<Thread>(), size_of::<Task>(), size_of::<Option<PlacedSpace>>(), size_of::<Entry>()];
     let sum: usize = sizes.iter().sum();
     assert!(sum + size_of::<Endpoint>() <= 2048, "{sizes:?}");
-    assert!(sum + 2 * 4096 <= 16 << 10, "in `segment` mode, with its frames");
+    assert!(sum + size_of::<Endpoint>() + 2 * 4096 <= 10 << 10, "in `segment` mode, with its frames");
+    assert!(sum + size_of::<Endpoint>() + 5 * 4096 <= 22 << 10, "in a `page` mode");
 }

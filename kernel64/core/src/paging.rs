@@ -19,6 +19,7 @@ use crate::frames::Frame;
 
 mod audit;
 mod clear;
+mod group;
 pub mod shift;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,29 @@ pub trait TableMemory {
             self.table(to)[place] = entry;
         }
     }
+    /// Moves so many entries, each place of them given by its table and the first: where they were, and none of them is now, nothing is
+    /// afterwards. They may overlap where they go to, where nothing else may be.
+    fn move_entries(&mut self, from: (Frame, usize), to: (Frame, usize), count: usize) {
+        let up = to.1 > from.1;
+        for n in 0..count {
+            // An entry goes where the entry was that went before it.
+            let n = if up { count - 1 - n } else { n };
+            let moved = core::mem::take(&mut self.table(from.0)[from.1 + n]);
+            let free = &mut self.table(to.0)[to.1 + n];
+            debug_assert!(free.is_unused(), "something is mapped where entries are moved to");
+            *free = moved;
+        }
+    }
+}
+
+/// Of so many entries that move, each place given by its table and the first, those that no other moves to: the first, and how many.
+pub const fn left_behind(from: (Frame, usize), to: (Frame, usize), count: usize) -> (usize, usize) {
+    if from.0.number() != to.0.number() {
+        return (from.1, count);
+    }
+    let apart = from.1.abs_diff(to.1);
+    let left = if apart < count { apart } else { count };
+    (if to.1 > from.1 { from.1 } else { from.1 + count - left }, left)
 }
 
 /// Why a page was not mapped.

@@ -361,7 +361,7 @@ pub(super) fn end_arena(kernel: &mut Kernel, this: &mut PerCpu, index: Index<Are
         if !cleared {
             return false;
         }
-        let destroyed = arena.destroy(&mut memory, &mut |_, _| {});
+        let destroyed = arena.free_root(&mut memory);
         debug_assert_eq!(destroyed, Ok(()), "an arena that is retired has no spaces");
     }
     kernel.pcids.release(cr3);

@@ -12,6 +12,9 @@ use crate::state::Kernel;
 /// Pages that are cleared before interrupts have their turn.
 const PAGES_CLEARED: u32 = 16;
 
+/// What a frame that is looked for alone, as those of a colour are, counts for: to find it takes longer than to clear it.
+const FOUND_ALONE: u32 = 2;
+
 /// Pages that are given back before interrupts have their turn: a record of 16 bytes is written for each.
 const PAGES_FREED: u32 = 1024;
 
@@ -78,7 +81,7 @@ pub fn grow(kernel: &mut Kernel, index: Index<Frames>) -> Result<bool, Error> {
         let (first, pages) = set.grow(&mut frames.borrow_mut(), index.number(), left).ok_or(Error::NoMemory)?;
         // SAFETY: the frames became this object's just now, which nobody could map before.
         unsafe { zero(first, u64::from(pages)) };
-        left -= pages;
+        left = left.saturating_sub(pages.max(FOUND_ALONE));
     }
     Ok(set.ready() == set.count())
 }

@@ -24,7 +24,7 @@ use crate::tlb;
 const PAGES_MAPPED: u64 = 32;
 
 /// Page-table entries looked at before interrupts have their turn: see [`Clearing::step`].
-pub(super) const ENTRIES_CLEARED: u32 = 1024;
+pub(super) const ENTRIES_CLEARED: u32 = 896;
 
 /// Maps pages of a frames object, from the first on until one can't be.
 pub(super) fn map(kernel: &mut Kernel, this: &PerCpu, task: Index<Task>, call: &Call) -> Answer {

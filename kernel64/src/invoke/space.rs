@@ -254,9 +254,11 @@ fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space
         (thread.cr3, thread.arena) = (space.cr3, space.host_arena as u8);
         let storage = thread.local.storage();
         if !storage.is_none() {
+            // What it may do on the fast path is what it was: it has segments of its own as before.
             let below = Descriptor(thread.local.descriptor(Kind::Small)).is_below();
-            thread.set_local(local(&space, storage, below), space.shared_root());
-        } else if has_other_peers {
+            thread.local = local(&space, storage, below);
+        }
+        if has_other_peers {
             thread.set_peers(space.shared_root());
         }
         next = thread.sibling;

@@ -21,8 +21,9 @@ pub const SECTIONS: [&str; 2] = [BOOT, CHECKS];
 const CHECK: &str = "lilliput::invariants::check";
 
 /// Functions of boot's in tables of functions that only boot looks into.
-const IN_BOOTS_TABLES: [&str; 3] = [
+const IN_BOOTS_TABLES: [&str; 4] = [
     "lilliput::probe::run::{closure#1}",
+    "<lilliput::probe::run::{closure#1} as core::ops::function::FnOnce<(lilliput_core::paging::clear::Leaf,)>>::call_once::{shim:vtable#0}",
     "<tar_no_std::header::InvalidTypeFlagError as core::fmt::Debug>::fmt",
     "<core::num::error::ParseIntError as core::fmt::Debug>::fmt",
 ];

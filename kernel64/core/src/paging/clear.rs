@@ -3,9 +3,9 @@
 use core::ops::Range;
 
 use x86_64::VirtAddr;
-use x86_64::structures::paging::page_table::PageTableEntry;
 use x86_64::structures::paging::{PageTable, PageTableFlags};
 
+use super::group::{GROUP, is_unused};
 use super::{ENTRIES, TableMemory, UPPER_HALF};
 use crate::frames::Frame;
 
@@ -16,9 +16,6 @@ const ALL_PAGES: u64 = 1 << 36;
 
 /// What a page unmapped or a table freed takes from the work of a step; a group of entries looked at takes 1, as does one that is used.
 const HEAVY: u32 = 8;
-
-/// Entries that are looked at together, since most of a table's are unused.
-const GROUP: usize = 8;
 
 /// The least work that gets anywhere: an entry of each level, and a page.
 pub const LEAST_WORK: u32 = 64;
@@ -164,11 +161,9 @@ impl Clearing {
 
 /// The first used entry from `at` on and before `end`, or whichever was to be looked at next when no work was left.
 fn next_used(entries: &PageTable, mut at: usize, end: usize, left: &mut u32) -> usize {
-    const LAST: usize = ENTRIES - GROUP;
     while at < end && *left > 0 {
-        let first = at & LAST;
-        let used = (first..first + GROUP).fold(0, |used, index| used | bits(&entries[index]));
-        if used == 0 {
+        let first = at & !(GROUP - 1);
+        if is_unused(entries, first) {
             at = first + GROUP;
             *left -= 1;
             continue;
@@ -183,11 +178,6 @@ fn next_used(entries: &PageTable, mut at: usize, end: usize, left: &mut u32) -> 
         *left -= 1;
     }
     at.min(end)
-}
-
-/// All bits of an entry.
-fn bits(entry: &PageTableEntry) -> u64 {
-    entry.addr().as_u64() | entry.flags().bits()
 }
 
 /// A table, its level (4 is the root's), and the number of the first page below it.

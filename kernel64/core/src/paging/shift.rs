@@ -4,7 +4,10 @@
 //! directories at the new place are [reserved](reserve), which may fail, then the entries [moved](shift), which can't.
 
 use x86_64::VirtAddr;
+use x86_64::structures::paging::page_table::PageTableEntry;
+use x86_64::structures::paging::{PageTable, PageTableFlags as Flags};
 
+use super::group::{GROUP, sum};
 use super::{ENTRIES, LARGE_PAGE, MapError, TableMemory, below, make_directory};
 use crate::frames::Frame;
 
@@ -27,14 +30,9 @@ pub fn reserve(memory: &mut impl TableMemory, from: Place, to: Place, entries: u
     for part in parts(from, to, entries) {
         let Some(source) = directory(memory, part.from) else { continue };
         let first = part.from.index();
-        let used = memory.table(source).iter().skip(first).take(part.entries).filter(|entry| !entry.is_unused());
-        let (mut any, mut below_here) = (false, 0);
-        for entry in used {
-            any = true;
-            below_here += u64::from(below(entry).is_some());
-        }
-        tables += below_here;
-        if any {
+        let used = Used::of(memory.table(source), first, first + part.entries);
+        tables += used.all - used.large;
+        if used.all > 0 {
             make_directory(memory, part.to.root, part.to.start)?;
         }
     }
@@ -43,30 +41,74 @@ pub fn reserve(memory: &mut impl TableMemory, from: Place, to: Place, entries: u
 
 /// Moves `entries` entries from `from` to `to`, where [`reserve`] has made room and nothing is mapped but, where the
 /// two runs overlap, what is to be moved itself.
-///
-/// Takes time by the entries that there are, at most 512 steps for each GiB.
 pub fn shift(memory: &mut impl TableMemory, from: Place, to: Place, entries: u64) {
     if from == to {
         return;
     }
-    // As in `memmove`: an entry goes where the entry was that went before it.
-    let up = to.start > from.start;
     for part in parts(from, to, entries) {
         let Some(source) = directory(memory, part.from) else { continue };
         let Some(target) = directory(memory, part.to) else { continue };
-        for n in 0..part.entries {
-            let n = if up { part.entries - 1 - n } else { n };
-            let entry = &mut memory.table(source)[part.from.index() + n];
-            if entry.is_unused() {
-                continue;
-            }
-            let moved = entry.clone();
+        memory.move_entries((source, part.from.index()), (target, part.to.index()), part.entries);
+    }
+}
+
+/// Frees all tables below a top-level entry out of which everything was [moved](shift): its first `most` directories, of which
+/// there are no more, and what leads to them.
+pub fn free_emptied(memory: &mut impl TableMemory, root: Frame, index: usize, most: usize) {
+    let Some(pointers) = below(&memory.table(root)[index]) else { return };
+    memory.table(root)[index].set_unused();
+    for entry in 0..most {
+        let entry = &mut memory.table(pointers)[entry];
+        if let Some(directory) = below(entry) {
             entry.set_unused();
-            let free = &mut memory.table(target)[part.to.index() + n];
-            debug_assert!(free.is_unused(), "something is mapped where entries are moved to");
-            *free = moved;
+            debug_assert!(memory.table(directory).is_empty(), "something did not move");
+            memory.free_table(directory);
         }
     }
+    debug_assert!(memory.table(pointers).is_empty(), "there is a directory more");
+    memory.free_table(pointers);
+}
+
+/// Entries of a directory that are used.
+#[derive(Default)]
+struct Used {
+    all: u64,
+    /// Those for large pages: all others lead to a table.
+    large: u64,
+}
+
+impl Used {
+    /// Counts entries, eight at a time where it can: there are up to 2044.
+    fn of(directory: &PageTable, mut at: usize, end: usize) -> Self {
+        let (mut used, end) = (Self::default(), end.min(ENTRIES));
+        while at < end && !at.is_multiple_of(GROUP) {
+            used.add(marks(&directory[at]));
+            at += 1;
+        }
+        while at + GROUP <= end {
+            used.add(sum(directory, at, marks));
+            at += GROUP;
+        }
+        while at < end {
+            used.add(marks(&directory[at]));
+            at += 1;
+        }
+        used
+    }
+
+    /// Adds what is in a sum of up to a hundred [`marks`].
+    fn add(&mut self, marks: u64) {
+        self.all += marks % LARGE;
+        self.large += marks / LARGE;
+    }
+}
+
+/// The mark of a large page.
+const LARGE: u64 = Flags::HUGE_PAGE.bits();
+
+/// 1 for an entry that is used, and [`LARGE`] as well for a large page.
+fn marks(entry: &PageTableEntry) -> u64 {
+    (entry.flags() & (Flags::PRESENT | Flags::HUGE_PAGE)).bits()
 }
 
 /// A part of two runs that lies in one directory each.

@@ -3,7 +3,7 @@
 use core::sync::atomic::Ordering;
 
 use lilliput_abi::layout::MOST_THREADS;
-use lilliput_abi::{Error, Rights};
+use lilliput_abi::{Error, Isolation, Rights};
 
 use super::Outcome;
 use super::kit::{self, PRIORITY, SCRATCH, SCRATCH_PAGES, SEEN, SMALL_SIZE, Work};
@@ -21,8 +21,8 @@ fn payer<K: Machine>() -> Result<Factory<K>, Error> {
 }
 
 /// All threads that this task can still have do this work, in which they wait, one after the other on one stack; then they are less urgent than
-/// the trial. The first of them.
-fn all_wait<K: Machine>(payer: Factory<K>, work: Work, given: u32) -> Result<Thread<K>, Error> {
+/// the trial. The first of them. They have storage of their own, with negative offsets, or none.
+fn all_wait<K: Machine>(payer: Factory<K>, work: Work, given: u32, storage: bool) -> Result<Thread<K>, Error> {
     kit::GIVEN.store(given, Ordering::SeqCst);
     let mut first = None;
     loop {
@@ -31,6 +31,9 @@ fn all_wait<K: Machine>(payer: Factory<K>, work: Work, given: u32) -> Result<Thr
             (Err(Error::NoMemory), Some(first)) => return Ok(first),
             (Err(error), _) => return Err(error),
         };
+        if storage {
+            thread.set_tls(SCRATCH, Word::MAX)?;
+        }
         thread.start(K::entry(), STACK_END, [role::TRIAL_THREAD, work as Word])?;
         thread.set_priority(1)?;
         if first.is_none() {
@@ -45,7 +48,7 @@ fn all_wait<K: Machine>(payer: Factory<K>, work: Work, given: u32) -> Result<Thr
 fn loses<K: Machine>(work: Work, of: u32) -> Outcome {
     let payer = payer::<K>()?;
     let given = kit::copy::<K>(of, Rights::RECEIVE)?;
-    let first = all_wait::<K>(payer, work, given)?;
+    let first = all_wait::<K>(payer, work, given, false)?;
     SEEN.store(0, Ordering::SeqCst);
     kit::task::<K>().delete(given)?;
     first.set_priority(PRIORITY + 1)?;
@@ -68,12 +71,22 @@ pub fn capability_lost<K: Machine>() -> Outcome {
     loses::<K>(Work::Wait, place::NOTIFICATION)
 }
 
-/// The space of all threads changes, and they go on.
+/// The space of all threads changes, in its arena and to another and back, and they go on.
 pub fn space_changes<K: Machine>() -> Outcome {
     map_stack::<K>()?;
-    let payer = payer::<K>()?;
-    let first = all_wait::<K>(payer, Work::Receive, place::SERVICE)?;
-    kit::task::<K>().resize(SMALL_SIZE as Word * 2, false)?;
+    goes_on::<K>(false)?;
+    goes_on::<K>(true)
+}
+
+fn goes_on<K: Machine>(storage: bool) -> Outcome {
+    let (task, payer) = (kit::task::<K>(), payer::<K>()?);
+    let first = all_wait::<K>(payer, Work::Receive, place::SERVICE, storage)?;
+    task.resize(SMALL_SIZE as Word * if storage { 4 } else { 2 }, false)?;
+    let arena = kit::factory::<K>().create_arena()?;
+    let isolation = Isolation::from_number(task.info()?.isolation).unwrap_or(Isolation::Auto);
+    task.move_to(arena, isolation)?;
+    task.move_to(kit::arena(), isolation)?;
+    kit::factory::<K>().destroy(arena.place())?;
     SEEN.store(0, Ordering::SeqCst);
     first.set_priority(PRIORITY + 1)?;
     kit::service::<K>().send(&Default::default())?;

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
+use std::vec::Vec;
 
 use proptest::prelude::*;
 
 use super::super::tests::{DATA, Memory, frame};
-use super::super::{map, map_large, translate};
+use super::super::{left_behind, map, map_large, translate};
 use super::*;
 
 fn place(root: Frame, unit: u64) -> Place {
@@ -30,6 +31,22 @@ fn without_memory_nothing_has_moved() {
     memory.budget = memory.tables.len() + 1;
     assert_eq!(reserve(&mut memory, place(root, 3), place(other, 3), 1), Err(MapError::NoMemory));
     assert_eq!(translate(&mut memory, root, VirtAddr::new(3 * LARGE_PAGE)).map(|found| found.0), Some(frame(7)));
+}
+
+/// What the kernel clears after it has copied entries.
+#[test]
+fn nothing_is_left_behind_where_something_moved_to() {
+    for (from, to, count) in
+        (0..12).flat_map(|from| (0..12).flat_map(move |to| (1..8).map(move |count| (from, to, count))))
+    {
+        let left = |other| {
+            let (first, left) = left_behind((frame(1), from), (frame(other), to), count);
+            (first..first + left).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = (from..from + count).collect();
+        assert_eq!(left(2), all);
+        assert_eq!(left(1), all.into_iter().filter(|at| !(to..to + count).contains(at)).collect::<Vec<_>>());
+    }
 }
 
 proptest! {
