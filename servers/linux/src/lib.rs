@@ -25,6 +25,7 @@ pub mod server;
 pub mod signal;
 #[cfg(test)]
 mod tests;
+pub mod traits;
 pub mod way;
 
 pub use arch::{Arch, Registers};

@@ -1,6 +1,6 @@
 //! What processes are limited to.
 //!
-//! Files' sizes, descriptors, queued signals and the processor's time are kept to; the others are noted and told. Root, whom all programs run as, may raise them.
+//! Files' sizes, descriptors, queued signals, the processor's time, addresses and data are kept to; the others are noted and told. Root, whom all programs run as, may raise them.
 
 use linux_raw_sys::general::{
     RLIM_NLIMITS, RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_RTPRIO,

@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::arch::Arch;
 use crate::clock::Clock;
@@ -13,6 +14,7 @@ use crate::memory::Place;
 use crate::server::Words;
 use crate::server::futex::Queued;
 use crate::signal::{Actions, Pending, Set};
+use crate::traits::Traits;
 
 /// How a process ended, as its parent is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,10 @@ pub struct Process {
     pub arguments: Vec<u8>,
     /// The name that is shown.
     pub name: [u8; 16],
+    /// What it has told of itself.
+    pub traits: Traits,
+    /// Where its environment was when its program began.
+    pub environment: Range<u64>,
     /// When it began, in nanoseconds since the boot.
     pub started: u64,
     /// How it ended, if it has.
@@ -165,6 +171,8 @@ pub struct Thread<M: Machine> {
     pub tid: u32,
     /// The number of its process, kept at hand.
     pub pid: u32,
+    /// The name that is shown, if it is another than its process's.
+    pub name: Option<[u8; 16]>,
     /// The place of its process.
     pub process: usize,
     /// The kernel's thread.
@@ -189,6 +197,8 @@ pub struct Thread<M: Machine> {
     pub opening: Option<(Rc<Open>, u64)>,
     /// Where bytes go, and how many, if the call that waits does nothing but read.
     pub reads: Option<(u64, usize)>,
+    /// Where it is told for how much longer it would have slept, and how wide seconds are there, if its call sleeps for a time.
+    pub remainder: Option<(u64, usize)>,
     /// Its thread-local segment: base and limit.
     pub tls: (u64, u32),
     /// Where it waits to be woken.
@@ -208,7 +218,7 @@ pub struct Thread<M: Machine> {
 impl<M: Machine> Thread<M> {
     /// Its call is over.
     pub fn end_call(&mut self) {
-        self.opening = None;
+        (self.opening, self.remainder) = (None, None);
         (self.deadline, self.progress, self.queued, self.reads) = (None, 0, None, None);
     }
 }
@@ -216,8 +226,14 @@ impl<M: Machine> Thread<M> {
 impl Process {
     /// Gives it the name that is shown, of which fifteen bytes are kept.
     pub fn set_name(&mut self, name: &[u8]) {
-        self.name = [0; 16];
-        let length = name.len().min(15);
-        self.name[..length].copy_from_slice(&name[..length]);
+        self.name = short_name(name);
     }
+}
+
+/// A name as it is kept.
+pub fn short_name(name: &[u8]) -> [u8; 16] {
+    let mut short = [0; 16];
+    let length = name.len().min(15);
+    short[..length].copy_from_slice(&name[..length]);
+    short
 }

@@ -66,6 +66,8 @@ pub type Result<T = Outcome> = core::result::Result<T, Errno>;
 const MOST_UNKNOWN: usize = 32;
 /// `si_code` of an access behind the end of a file.
 const NO_SUCH_PLACE: i32 = 2;
+/// `si_code` of an access that an area does not allow.
+const NO_RIGHT: i32 = 2;
 /// `si_code` of what the kernel itself sends.
 pub(crate) const BY_KERNEL: i32 = 0x80;
 
@@ -144,7 +146,7 @@ pub struct Server<M: Machine> {
     /// Numbers of system calls that there are not, which were called.
     pub(crate) unknown: Vec<(Arch, usize)>,
     /// The first process, and how it ended.
-    first: u32,
+    pub(crate) first: u32,
     first_end: Option<End>,
     /// When the first wait ends by time, and whether that is to be looked for again.
     deadline: Option<u64>,
@@ -300,7 +302,9 @@ impl<M: Machine> Server<M> {
                 Err(_) => {}
             }
         }
-        self.force(me, Occasion::new(signal, 1, address));
+        // Something is there that it has no right to, or nothing is.
+        let is_there = vector == PAGE_FAULT && self.user().memory.area(address).is_some();
+        self.force(me, Occasion::new(signal, if is_there { NO_RIGHT } else { 1 }, address));
         let answer = self.deliver(me, None);
         self.settle(me, answer)
     }

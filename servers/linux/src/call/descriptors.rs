@@ -3,9 +3,9 @@
 use alloc::rc::Rc;
 
 use linux_raw_sys::general::{
-    AT_FDCWD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC, IN_CREATE, IN_MODIFY, IN_OPEN,
-    O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY, SEEK_CUR,
-    SEEK_END, SEEK_SET,
+    AT_FDCWD, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETPIPE_SZ, F_SETFD, F_SETFL, F_SETPIPE_SZ, FD_CLOEXEC,
+    IN_CREATE, IN_MODIFY, IN_OPEN, O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW,
+    O_NONBLOCK, O_PATH, O_RDONLY, O_TRUNC, O_WRONLY, RLIMIT_NOFILE, SEEK_CUR, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET,
 };
 use linux_raw_sys::ioctl::{FIONBIO, FIONREAD};
 use syscalls::Errno;
@@ -20,6 +20,12 @@ use crate::server::{NAME, Outcome, Result, Server};
 
 /// Flags of open files that can be changed.
 const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK;
+/// What `O_TMPFILE` has beside `O_DIRECTORY`.
+const TEMPORARY: u32 = 0o20_000_000;
+/// The longest path, with the zero at its end.
+const LONGEST_PATH: usize = 4096;
+/// Bytes of a pipe.
+const PIPE_SIZE: u64 = 64 << 10;
 /// The directory that relative paths begin at.
 pub(super) const HERE: u64 = AT_FDCWD as u32 as u64;
 
@@ -41,6 +47,9 @@ impl<M: Machine> Server<M> {
     /// Where a path of the process's leads, and the path.
     pub(super) fn find_path(&mut self, directory: u64, path: u64, follow: bool) -> Result<Found> {
         let path = self.user().string(path)?;
+        if path.len() >= LONGEST_PATH {
+            return Err(Errno::ENAMETOOLONG);
+        }
         let from = if path.first() == Some(&b'/') { self.root.clone() } else { self.start(directory)? };
         Walk { root: &self.root, from: &from, follow, view: self }.find(&path)
     }
@@ -57,6 +66,9 @@ impl<M: Machine> Server<M> {
         let flags = flags as u32;
         if let Some((open, before)) = self.thread_mut().opening.take() {
             return self.open_pipe(open, flags, Some(before));
+        }
+        if flags & (O_PATH | TEMPORARY) != 0 {
+            return self.open_otherwise(directory, path, flags, mode as u32);
         }
         let exclusive = flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL;
         let found = self.find_path(directory, path, flags & O_NOFOLLOW == 0 && !exclusive)?;
@@ -128,6 +140,27 @@ impl<M: Machine> Server<M> {
             }
         }
         self.open_pipe(open, flags, None)
+    }
+
+    /// Opens what is not to be read or written, but only named; or a new file without a name.
+    fn open_otherwise(&mut self, directory: u64, path: u64, flags: u32, mode: u32) -> Result {
+        let node = self.find_path(directory, path, flags & O_NOFOLLOW == 0)?.existing()?;
+        let closes = flags & O_CLOEXEC != 0;
+        if flags & (O_DIRECTORY | TEMPORARY) != 0 && !node.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
+        if flags & O_PATH != 0 {
+            let open = Open::new(node, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW));
+            return self.process_mut().files.add(open, closes, 0).map(Outcome::Done);
+        }
+        if flags & O_ACCMODE == O_RDONLY {
+            return Err(Errno::EINVAL);
+        }
+        node.entries().map_err(|_| Errno::EOPNOTSUPP)?;
+        self.may_keep(NAME)?;
+        let node = self.empty_file(mode & !self.process().mask);
+        let open = Open::new(node, flags & !(O_EXCL | O_CLOEXEC));
+        self.process_mut().files.add(open, closes, 0).map(Outcome::Done)
     }
 
     /// Gives a description a number; of a pipe with a name not before somebody has opened the other end since it had been so often.
@@ -225,6 +258,7 @@ impl<M: Machine> Server<M> {
     pub(super) fn fcntl(&mut self, &[number, command, argument, ..]: &[u64; 6]) -> Result {
         let open = self.file(number)?;
         match command as u32 {
+            F_DUPFD | F_DUPFD_CLOEXEC if argument >= self.process().limits.get(RLIMIT_NOFILE) => Err(Errno::EINVAL),
             F_DUPFD => self.process_mut().files.add(open, false, argument).map(Outcome::Done),
             F_DUPFD_CLOEXEC => self.process_mut().files.add(open, true, argument).map(Outcome::Done),
             F_GETFD => {
@@ -240,6 +274,10 @@ impl<M: Machine> Server<M> {
                 open.flags.set(open.flags.get() & !CHANGEABLE | argument as u32 & CHANGEABLE);
                 Ok(Outcome::Done(0))
             }
+            F_GETPIPE_SZ | F_SETPIPE_SZ if !matches!(open.node.kind, Kind::Pipe(_)) => Err(Errno::EBADF),
+            // All are of one size, which is enough for who asks for less.
+            F_SETPIPE_SZ if argument as u32 as u64 > PIPE_SIZE => Err(Errno::EPERM),
+            F_GETPIPE_SZ | F_SETPIPE_SZ => Ok(Outcome::Done(PIPE_SIZE)),
             other => self.lock_part(&open, other, argument).unwrap_or(Err(Errno::EINVAL)),
         }
     }
@@ -310,6 +348,14 @@ impl<M: Machine> Server<M> {
             (_, SEEK_CUR) => open.offset.get(),
             (Kind::Device(Device::Disk), SEEK_END) => self.disk.as_ref().map_or(0, Disk::bytes),
             (_, SEEK_END) => open.node.size(),
+            // A file is data up to its end, and a hole from there.
+            (Kind::File(_), SEEK_DATA | SEEK_HOLE) => {
+                let size = open.node.size();
+                let offset = u64::try_from(offset).ok().filter(|&offset| offset < size).ok_or(Errno::ENXIO)?;
+                let at = if whence == SEEK_DATA { offset } else { size };
+                open.offset.set(at);
+                return Ok(at);
+            }
             _ => return Err(Errno::EINVAL),
         };
         let at = i64::try_from(base).ok().and_then(|base| base.checked_add(offset)).filter(|&at| at >= 0);

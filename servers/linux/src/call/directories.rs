@@ -54,6 +54,7 @@ impl<M: Machine> Server<M> {
             0o020_000 => Kind::Device(match device {
                 0x103 => Device::Null,
                 0x105 => Device::Zero,
+                0x107 => Device::Full,
                 0x108 | 0x109 => Device::Random,
                 0x500 => Device::Own,
                 0x501 => Device::Console,
@@ -235,8 +236,19 @@ impl<M: Machine> Server<M> {
         Ok(Outcome::Done(old.into()))
     }
 
-    pub(super) fn getdents64(&mut self, &[number, place, length, ..]: &[u64; 6]) -> Result {
-        const HEADER: usize = 19;
+    pub(super) fn getdents64(&mut self, arguments: &[u64; 6]) -> Result {
+        self.tell_entries(arguments, None)
+    }
+
+    /// The old call: numbers as wide as the program's words, and the kind at the end of each entry.
+    pub(super) fn getdents(&mut self, arguments: &[u64; 6]) -> Result {
+        let word = self.thread().arch.word() as usize;
+        self.tell_entries(arguments, Some(word))
+    }
+
+    fn tell_entries(&mut self, &[number, place, length, ..]: &[u64; 6], old: Option<usize>) -> Result {
+        let width = old.unwrap_or(8);
+        let header = 2 * width + 2 + usize::from(old.is_none());
         let open = self.file(number)?;
         let length = length.min(1 << 20) as usize;
         // Its own name and its parent's come first; the offset counts entries.
@@ -261,7 +273,7 @@ impl<M: Machine> Server<M> {
         let named = named.map(|(name, node)| (name.as_slice(), node));
         let dots = dots.into_iter().take(if last.is_some() { 0 } else { 2 });
         for (name, node) in dots.chain(named).skip(skipped) {
-            let size = (HEADER + name.len() + 1).next_multiple_of(8);
+            let size = (header + name.len() + 1 + usize::from(old.is_some())).next_multiple_of(width);
             if bytes.len() + size > length {
                 if bytes.is_empty() {
                     return Err(Errno::EINVAL);
@@ -270,12 +282,16 @@ impl<M: Machine> Server<M> {
             }
             next += 1;
             told = Some(name.to_vec());
-            bytes.extend_from_slice(&node.number.to_le_bytes());
-            bytes.extend_from_slice(&(next as u64).to_le_bytes());
+            let (start, kind) = (bytes.len(), (crate::files::status(node).mode >> 12) as u8);
+            bytes.extend_from_slice(&node.number.to_le_bytes()[..width]);
+            bytes.extend_from_slice(&(next as u64).to_le_bytes()[..width]);
             bytes.extend_from_slice(&(size as u16).to_le_bytes());
-            bytes.push((crate::files::status(node).mode >> 12) as u8);
+            bytes.extend(old.is_none().then_some(kind));
             bytes.extend_from_slice(name);
-            bytes.resize(bytes.len() + size - HEADER - name.len(), 0);
+            bytes.resize(start + size, 0);
+            if old.is_some() {
+                bytes[start + size - 1] = kind;
+            }
         }
         self.user().write(place, &bytes)?;
         self.note_moved(&open, bytes.len() as u64, false);

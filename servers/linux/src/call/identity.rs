@@ -27,7 +27,10 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn getppid(&mut self, _: &[u64; 6]) -> Result {
-        Ok(Outcome::Done(self.process().parent.into()))
+        let process = self.process();
+        // Nobody's are shown as the first one's, as they are where that adopts them.
+        let parent = if process.parent == 0 && process.pid != self.first { self.first } else { process.parent };
+        Ok(Outcome::Done(parent.into()))
     }
 
     pub(super) fn getgroups(&mut self, _: &[u64; 6]) -> Result {

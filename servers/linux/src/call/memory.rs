@@ -5,13 +5,17 @@ use core::ops::Range;
 
 use lilliput_abi::Rights;
 use linux_raw_sys::general::{
-    ARCH_SET_FS, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_TYPE,
-    MREMAP_FIXED, MREMAP_MAYMOVE, PROT_EXEC, PROT_READ, PROT_WRITE,
+    ARCH_SET_FS, MADV_COLD, MADV_DODUMP, MADV_DOFORK, MADV_DONTDUMP, MADV_DONTFORK, MADV_DONTNEED, MADV_FREE,
+    MADV_HUGEPAGE, MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_NORMAL, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+    MADV_RANDOM, MADV_SEQUENTIAL, MADV_UNMERGEABLE, MADV_WILLNEED, MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE,
+    MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED, MAP_TYPE, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_EXEC, PROT_READ, PROT_WRITE,
+    RLIMIT_AS, RLIMIT_DATA,
 };
 use syscalls::Errno;
 
 use crate::arch::Arch;
-use crate::files::{Kind, Open};
+use crate::files::{Device, Kind, Open};
+use crate::limits::NONE;
 use crate::machine::{Machine, TLS_ENTRY};
 use crate::memory::{Area, PAGE, Shared, Source, User};
 use crate::server::{Outcome, Result, Server};
@@ -50,6 +54,10 @@ fn pages(address: u64, length: u64) -> Result<Range<u64>> {
 
 impl<M: Machine> Server<M> {
     pub(super) fn brk(&mut self, &[end, ..]: &[u64; 6]) -> Result {
+        let before = self.user().memory.heap.end;
+        if end > before && self.may_have_more(end - before, true).is_err() {
+            return Ok(Outcome::Done(before));
+        }
         let User { memory, pool, machine, .. } = self.user();
         Ok(Outcome::Done(memory.set_heap_end(end, pool, machine)))
     }
@@ -76,8 +84,13 @@ impl<M: Machine> Server<M> {
             MAP_SHARED | 3 => true,
             _ => return Err(Errno::EINVAL),
         };
+        let anonymous = || if shared { Source::Shared(Rc::new(Shared::default()), 0, true) } else { Source::Zero };
         let source = if flags & MAP_ANONYMOUS != 0 {
-            if shared { Source::Shared(Rc::new(Shared::default()), 0, true) } else { Source::Zero }
+            anonymous()
+        } else if let open = self.file(file)?
+            && matches!(open.node.kind, Kind::Device(Device::Zero))
+        {
+            anonymous()
         } else {
             let open = self.file(file)?;
             if !matches!(open.node.kind, Kind::File(_)) {
@@ -96,6 +109,7 @@ impl<M: Machine> Server<M> {
         };
         let length = length.checked_next_multiple_of(PAGE).filter(|&length| length > 0).ok_or(Errno::EINVAL)?;
         self.may_add_area()?;
+        self.may_have_more(length, !shared && rights(protection).contains(Rights::WRITE))?;
         let User { memory, pool, machine, .. } = self.user();
         // More than there is can be reserved only: to be used later, or for the most part never.
         if length > pool.bytes_in_all() && rights(protection).contains(Rights::WRITE) && flags & MAP_NORESERVE == 0 {
@@ -124,6 +138,21 @@ impl<M: Machine> Server<M> {
         let start = range.start;
         memory.add(Area { start, end: range.end, rights: rights(protection), shared, source })?;
         Ok(Outcome::Done(start))
+    }
+
+    /// Whether the process's limits leave it so many bytes more of addresses, or of data.
+    fn may_have_more(&mut self, length: u64, are_data: bool) -> Result<()> {
+        let limits = &self.process().limits;
+        let (all, data) = (limits.get(RLIMIT_AS), limits.get(RLIMIT_DATA));
+        if all == NONE && (data == NONE || !are_data) {
+            return Ok(());
+        }
+        let is_data = |area: &&Area| !area.shared && area.rights.contains(Rights::WRITE);
+        let sum = |bytes: u64, area: &Area| bytes + (area.end - area.start);
+        let memory = self.user().memory;
+        let (has_all, has_data) = (memory.areas().fold(0, sum), memory.areas().filter(is_data).fold(0, sum));
+        let fits = |has: u64, limit: u64| has.saturating_add(length) <= limit;
+        if fits(has_all, all) && (!are_data || fits(has_data, data)) { Ok(()) } else { Err(Errno::ENOMEM) }
     }
 
     /// What a shared mapping of a file holds from an offset on.
@@ -162,17 +191,77 @@ impl<M: Machine> Server<M> {
         memory.protect(range, rights(protection), machine).map(|()| Outcome::Done(0))
     }
 
-    pub(super) fn mremap(&mut self, &[address, old, new, flags, ..]: &[u64; 6]) -> Result {
+    /// What a program says of how it uses pages. Who does not need what is in them any more has them afresh; all else is a hint.
+    pub(super) fn madvise(&mut self, &[address, length, advice, ..]: &[u64; 6]) -> Result {
+        let advice = advice as u32;
+        let is_hint = matches!(
+            advice,
+            MADV_NORMAL
+                | MADV_RANDOM
+                | MADV_SEQUENTIAL
+                | MADV_WILLNEED
+                | MADV_FREE
+                | MADV_DONTFORK
+                | MADV_DOFORK
+                | MADV_MERGEABLE
+                | MADV_UNMERGEABLE
+                | MADV_HUGEPAGE
+                | MADV_NOHUGEPAGE
+                | MADV_DONTDUMP
+                | MADV_DODUMP
+                | MADV_COLD
+                | MADV_PAGEOUT
+                | MADV_POPULATE_READ
+                | MADV_POPULATE_WRITE
+        );
+        if !is_hint && advice != MADV_DONTNEED || !address.is_multiple_of(PAGE) {
+            return Err(Errno::EINVAL);
+        }
+        if length == 0 {
+            return Ok(Outcome::Done(0));
+        }
+        let range = pages(address, length)?;
+        let User { memory, pool, machine, .. } = self.user();
+        let done = match advice {
+            MADV_DONTNEED => memory.discard(range, pool, machine),
+            _ if memory.is_covered(&range) => Ok(()),
+            _ => Err(Errno::ENOMEM),
+        };
+        done.map(|()| Outcome::Done(0))
+    }
+
+    pub(super) fn mremap(&mut self, &[address, old, new, flags, to, _]: &[u64; 6]) -> Result {
         let flags = flags as u32;
         let (old, new) = (pages(address, old)?, pages(address, new)?);
         self.may_add_area()?;
+        if new.end > old.end {
+            self.may_have_more(new.end - old.end, true)?;
+        }
         let User { memory, pool, machine, .. } = self.user();
         let area = memory.area(old.start).ok_or(Errno::EFAULT)?;
         if new.end - new.start > pool.bytes_in_all() && area.rights.contains(Rights::WRITE) {
             return Err(Errno::ENOMEM);
         }
-        if area.end < old.end || flags & MREMAP_FIXED != 0 {
-            return Err(if area.end < old.end { Errno::EFAULT } else { Errno::EINVAL });
+        if area.end < old.end {
+            return Err(Errno::EFAULT);
+        }
+        if flags & !(MREMAP_MAYMOVE | MREMAP_FIXED) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        if flags & MREMAP_FIXED != 0 {
+            let target = pages(to, new.end - new.start)?;
+            let is_apart = target.end <= old.start || old.end <= target.start;
+            if flags & MREMAP_MAYMOVE == 0 || target.start < LOWEST || target.end > memory.limit() || !is_apart {
+                return Err(Errno::EINVAL);
+            }
+            memory.reach(target.end, machine)?;
+            memory.remove(target.clone(), pool, machine);
+            if new.end < old.end {
+                memory.remove(new.end..old.end, pool, machine);
+            }
+            let kept = old.start..old.end.min(new.end);
+            memory.shift(kept, target.start, target.end - target.start, pool, machine)?;
+            return Ok(Outcome::Done(target.start));
         }
         if new.end <= old.end {
             if new.end < old.end {

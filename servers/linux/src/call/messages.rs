@@ -29,6 +29,9 @@ struct Header {
     control: (u64, u64),
 }
 
+/// After the first message nothing is waited for.
+const MSG_WAITFORONE: u32 = 0x1_0000;
+
 impl<M: Machine> Server<M> {
     pub(super) fn sendto(&mut self, &[number, address, length, flags, to, to_length]: &[u64; 6]) -> Result {
         let (open, socket) = self.socket_at(number)?;
@@ -251,6 +254,55 @@ impl<M: Machine> Server<M> {
             pieces.push((address, length.min(0x7fff_f000) as usize));
         }
         Ok(pieces)
+    }
+
+    pub(super) fn sendmmsg(&mut self, &[number, place, count, flags, ..]: &[u64; 6]) -> Result {
+        self.several((place, count), |server, place, _| server.sendmsg(&[number, place, flags, 0, 0, 0]))
+    }
+
+    pub(super) fn recvmmsg(&mut self, arguments: &[u64; 6]) -> Result {
+        let width = self.thread().arch.word();
+        self.receive_several(arguments, width)
+    }
+
+    pub(super) fn recvmmsg64(&mut self, arguments: &[u64; 6]) -> Result {
+        self.receive_several(arguments, 8)
+    }
+
+    fn receive_several(&mut self, &[number, place, count, flags, time, _]: &[u64; 6], width: u64) -> Result {
+        let limit = if time == 0 { None } else { Some(self.get_time(time, width)?) };
+        let outcome = self.several((place, count), |server, place, is_first| {
+            // What has arrived is enough: after the first nothing is waited for, whether that is said or not.
+            let flags = flags & !u64::from(MSG_WAITFORONE) | if is_first { 0 } else { MSG_DONTWAIT.into() };
+            server.recvmsg(&[number, place, flags, 0, 0, 0])
+        });
+        match (outcome, limit) {
+            (Ok(Outcome::Wait(channel)), Some(limit)) => {
+                let now = self.machine.now();
+                let end = *self.thread_mut().deadline.get_or_insert(now.saturating_add(limit));
+                if end <= now { Ok(Outcome::Done(0)) } else { Ok(Outcome::Wait(channel)) }
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Does something with each of several `struct mmsghdr`: a header, and a number where it is said how many bytes came of it. How many were done, unless it
+    /// was none.
+    fn several(&mut self, (place, count): (u64, u64), mut each: impl FnMut(&mut Self, u64, bool) -> Result) -> Result {
+        let word = self.thread().arch.word();
+        let size = 8 * word;
+        for done in 0..(count as u32 as u64).min(1024) {
+            let at = place.wrapping_add(done * size);
+            match each(self, at, done == 0) {
+                Ok(Outcome::Done(bytes)) => {
+                    self.user().write(at + size - word, &(bytes as u32).to_le_bytes())?;
+                    self.thread_mut().progress = 0;
+                }
+                other if done == 0 => return other,
+                _ => return Ok(Outcome::Done(done)),
+            }
+        }
+        Ok(Outcome::Done((count as u32).min(1024).into()))
     }
 
     pub(super) fn sendmsg(&mut self, &[number, place, flags, ..]: &[u64; 6]) -> Result {

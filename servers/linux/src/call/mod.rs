@@ -17,6 +17,7 @@ mod pairs;
 mod passing;
 mod patience;
 mod poll;
+mod prctl;
 mod processes;
 mod scheduling;
 mod signals;
@@ -100,14 +101,14 @@ impl<M: Machine> Calls<M> {
             truncate => truncate, ftruncate => ftruncate, utimensat => utimensat, umask => umask,
             chdir => chdir, fchdir => fchdir, getcwd => getcwd, mknod => mknod, mknodat => mknodat,
             statx => statx,
-            brk => brk, munmap => munmap, mprotect => mprotect, mremap => mremap, madvise => done, msync => done,
+            brk => brk, munmap => munmap, mprotect => mprotect, mremap => mremap, madvise => madvise, msync => done,
             fadvise64 => done,
             fork => fork_plainly, vfork => vfork, clone => clone_any, execve => execve, exit => exit_thread,
             exit_group => exit_group, wait4 => wait4, waitid => waitid, getppid => getppid,
             getpgrp => getpgrp, getpgid => getpgid, setpgid => setpgid, getsid => getsid, setsid => setsid,
             set_tid_address => set_tid_address, set_robust_list => set_robust_list,
             get_robust_list => get_robust_list, futex => futex, clone3 => not_here, rseq => not_here, prctl => prctl,
-            sched_yield => done, getpriority => getpriority, setpriority => done,
+            sched_yield => done, getpriority => getpriority, setpriority => setpriority,
             getrlimit => getrlimit, setrlimit => setrlimit, prlimit64 => prlimit64, getrusage => getrusage, times => times,
             kill => kill, tkill => tkill, tgkill => tgkill, rt_sigaction => rt_sigaction,
             rt_sigprocmask => rt_sigprocmask, rt_sigpending => rt_sigpending, rt_sigsuspend => rt_sigsuspend,
@@ -137,11 +138,14 @@ impl<M: Machine> Calls<M> {
             pwritev2 => pwritev, close_range => close_range, utime => utime, utimes => utimes, futimesat => futimesat,
             fadvise64 => done, readahead => done, mlock => done, munlock => done, mlockall => done, munlockall => done,
             mlock2 => done, mincore => mincore, syncfs => done, sync_file_range => done, personality => zero,
-            sched_getscheduler => zero, sched_getparam => sched_getparam, sched_setscheduler => done,
-            sched_setparam => done, sched_setaffinity => done, sched_get_priority_max => sched_get_priority_max,
+            sched_getscheduler => sched_getscheduler, sched_getparam => sched_getparam, sched_setscheduler => sched_setscheduler,
+            sched_setparam => sched_setparam, sched_setaffinity => done, sched_get_priority_max => sched_get_priority_max,
             sched_get_priority_min => sched_get_priority_min, setfsuid => zero, setfsgid => zero,
             clock_settime => not_allowed, settimeofday => not_allowed, sethostname => not_allowed, mount => not_allowed,
             umount2 => not_allowed, membarrier => not_here,
+            capget => capget, capset => capset, ioprio_get => ioprio_get, ioprio_set => ioprio_set,
+            sched_rr_get_interval => sched_rr_get_interval, unshare => unshare, execveat => execveat,
+            getdents => getdents, sendmmsg => sendmmsg, recvmmsg => recvmmsg,
         }
         narrow! {
             _llseek => llseek, fcntl64 => fcntl, fcntl => fcntl, stat64 => stat64, lstat64 => lstat64,
@@ -154,6 +158,7 @@ impl<M: Machine> Calls<M> {
             pselect6 => pselect6, ppoll => ppoll, clock_gettime64 => clock_gettime64, clock_getres_time64 => clock_getres64,
             clock_nanosleep_time64 => clock_nanosleep64, utimensat_time64 => utimensat64, ppoll_time64 => ppoll64,
             sigprocmask => sigprocmask, statfs64 => statfs64, fstatfs64 => fstatfs64, pselect6_time64 => pselect6_64,
+            recvmmsg_time64 => recvmmsg64, sched_rr_get_interval_time64 => sched_rr_get_interval64,
             futex_time64 => futex64, socketcall => socketcall, timerfd_settime64 => timerfd_settime64,
             timerfd_gettime64 => timerfd_gettime64, timer_settime64 => timer_settime64,
             timer_gettime64 => timer_gettime64, rt_sigtimedwait_time64 => rt_sigtimedwait64,
@@ -161,7 +166,7 @@ impl<M: Machine> Calls<M> {
             sgetmask => sgetmask, ssetmask => ssetmask, select => old_select, stat => stat_narrow, lstat => lstat_narrow,
             fstat => fstat_narrow, chown => chown16, lchown => lchown16, fchown => fchown16, setuid => done,
             setgid => done, setreuid => done, setregid => done, setresuid => done, setresgid => done,
-            getresuid32 => getresuid, getresgid32 => getresuid, nice => done, fadvise64_64 => done,
+            getresuid32 => getresuid, getresgid32 => getresuid, nice => nice, fadvise64_64 => done,
         }
         wide! {
             fcntl => fcntl, stat => stat64, lstat => lstat64, fstat => fstat64, newfstatat => fstatat64, mmap => mmap,

@@ -1,12 +1,13 @@
 //! What sockets are told and asked about themselves.
 
 use linux_raw_sys::net::{
-    SO_ACCEPTCONN, SO_PEERCRED, SO_RCVBUF, SO_SNDBUF, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET,
+    AF_INET, AF_UNIX, IPPROTO_TCP, IPPROTO_UDP, SO_ACCEPTCONN, SO_DOMAIN, SO_PEERCRED, SO_PROTOCOL, SO_RCVBUF,
+    SO_SNDBUF, SO_TYPE, SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET,
 };
 use syscalls::Errno;
 
 use super::patience::bounded;
-use crate::files::socket::{State, Style};
+use crate::files::socket::{Address, State, Style};
 use crate::machine::Machine;
 use crate::server::{Outcome, Result, Server};
 
@@ -44,6 +45,15 @@ impl<M: Machine> Server<M> {
             (SOL_SOCKET, SO_TYPE) => match socket.style {
                 Style::Stream => SOCK_STREAM,
                 Style::Datagram => SOCK_DGRAM,
+            },
+            (SOL_SOCKET, SO_DOMAIN) => match &*socket.local.borrow() {
+                Address::Unix(_) => AF_UNIX,
+                Address::Internet(..) => AF_INET,
+            },
+            (SOL_SOCKET, SO_PROTOCOL) => match (&*socket.local.borrow(), socket.style) {
+                (Address::Unix(_), _) => 0,
+                (_, Style::Stream) => IPPROTO_TCP as u32,
+                (_, Style::Datagram) => IPPROTO_UDP as u32,
             },
             (SOL_SOCKET, SO_SNDBUF | SO_RCVBUF) => 64 << 10,
             (SOL_SOCKET, SO_ACCEPTCONN) => matches!(&*socket.state.borrow(), State::Listens(..)).into(),

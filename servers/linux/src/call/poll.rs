@@ -146,7 +146,20 @@ impl<M: Machine> Server<M> {
                 Some(seconds.saturating_mul(1_000_000_000).saturating_add(microseconds.saturating_mul(1000)))
             }
         };
-        self.select_for(count, [read, write, except], limit)
+        let outcome = self.select_for(count, [read, write, except], limit)?;
+        if let (Some(limit), Outcome::Done(_)) = (limit, outcome) {
+            let left = self.left_of(limit);
+            let parts = [(left / 1_000_000_000).to_le_bytes(), (left % 1_000_000_000 / 1000).to_le_bytes()];
+            // As on Linux, what cannot be told is not.
+            let _ = self.user().write(time, &parts.map(|part| part[..word as usize].to_vec()).concat());
+        }
+        Ok(outcome)
+    }
+
+    /// How much is left of the time that the call waits at most.
+    fn left_of(&mut self, limit: u64) -> u64 {
+        let now = self.machine.now();
+        self.thread().deadline.map_or(limit, |deadline| deadline.saturating_sub(now))
     }
 
     pub(super) fn pselect6(&mut self, arguments: &[u64; 6]) -> Result {
@@ -164,10 +177,17 @@ impl<M: Machine> Server<M> {
         let mask = if mask == 0 { 0 } else { self.user().word(mask)? };
         self.wait_with_mask(mask)?;
         let outcome = self.select_for(count, [read, write, except], limit);
+        if let (Some(limit), Ok(Outcome::Done(_))) = (limit, outcome) {
+            let left = self.left_of(limit);
+            let _ = self.put_time(time, left, width as usize);
+        }
         self.keep_mask(outcome)
     }
 
     fn select_for(&mut self, count: u64, places: [u64; 3], limit: Option<u64>) -> Result {
+        if (count as i32) < 0 {
+            return Err(Errno::EINVAL);
+        }
         let count = u64::from(count as u32).min(MOST);
         let bytes = (count.div_ceil(64) * 8) as usize;
         let mut ready = 0;

@@ -1,8 +1,9 @@
 //! Becoming another program, ending, limits.
 
+use alloc::format;
 use alloc::rc::Rc;
 
-use linux_raw_sys::general::RLIMIT_NOFILE;
+use linux_raw_sys::general::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, RLIMIT_NOFILE};
 use syscalls::Errno;
 
 use crate::limits::NONE;
@@ -18,6 +19,27 @@ impl<M: Machine> Server<M> {
         if path.is_empty() {
             return Err(Errno::ENOENT);
         }
+        self.execute(&path, arguments, &environment)
+    }
+
+    pub(super) fn execveat(&mut self, &[directory, path, arguments, environment, flags, _]: &[u64; 6]) -> Result {
+        let mut user = self.user();
+        let path = user.string(path)?;
+        let (arguments, environment) = (user.strings(arguments)?, user.strings(environment)?);
+        let flags = flags as u32;
+        if flags & !(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        if path.starts_with(b"/") || directory as u32 == AT_FDCWD as u32 && !path.is_empty() {
+            return self.execute(&path, arguments, &environment);
+        }
+        if path.is_empty() && flags & AT_EMPTY_PATH == 0 {
+            return Err(Errno::ENOENT);
+        }
+        // By what is open, as a script's interpreter would find it as well.
+        self.file(directory)?;
+        let (number, slash) = (directory as u32, if path.is_empty() { "" } else { "/" });
+        let path = [format!("/proc/self/fd/{number}{slash}").as_bytes(), &path].concat();
         self.execute(&path, arguments, &environment)
     }
 
@@ -66,27 +88,5 @@ impl<M: Machine> Server<M> {
         // That of the processor's time may be the next thing to come.
         self.deadline_may_be_new = true;
         Ok(Outcome::Done(0))
-    }
-
-    pub(super) fn getpriority(&mut self, _: &[u64; 6]) -> Result {
-        // Niceness 0, as the kernel itself has it.
-        Ok(Outcome::Done(20))
-    }
-
-    pub(super) fn prctl(&mut self, &[code, argument, ..]: &[u64; 6]) -> Result {
-        const SET_NAME: u64 = 15;
-        const GET_NAME: u64 = 16;
-        match code {
-            SET_NAME => {
-                let name = self.user().string(argument)?;
-                self.process_mut().set_name(&name);
-                Ok(Outcome::Done(0))
-            }
-            GET_NAME => {
-                let name = self.process().name;
-                self.user().write(argument, &name).map(|()| Outcome::Done(0))
-            }
-            _ => Err(Errno::EINVAL),
-        }
     }
 }

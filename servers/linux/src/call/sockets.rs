@@ -68,6 +68,9 @@ impl<M: Machine> Server<M> {
     }
 
     fn new_socket(&mut self, domain: u64, style: u64, protocol: u64) -> Result<Rc<Socket>> {
+        if !matches!(domain as u32, AF_UNIX | AF_INET) {
+            return Err(Errno::EAFNOSUPPORT);
+        }
         let style = match style as u32 & 0xf {
             SOCK_STREAM => Style::Stream,
             SOCK_DGRAM => Style::Datagram,

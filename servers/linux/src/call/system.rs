@@ -1,5 +1,6 @@
 //! What the machine and its kernel are.
 
+use linux_raw_sys::general::{GRND_INSECURE, GRND_NONBLOCK, GRND_RANDOM};
 use syscalls::Errno;
 
 use crate::arch::Arch;
@@ -46,16 +47,22 @@ impl<M: Machine> Server<M> {
         self.user().write(place, &bytes).map(|()| Outcome::Done(0))
     }
 
-    pub(super) fn getrandom(&mut self, &[place, length, ..]: &[u64; 6]) -> Result {
+    pub(super) fn getrandom(&mut self, &[place, length, flags, ..]: &[u64; 6]) -> Result {
+        if flags as u32 & !(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) != 0 {
+            return Err(Errno::EINVAL);
+        }
         self.fill_with_random(place, length.min(1 << 20) as usize)
     }
 
     /// There is one processor.
     pub(super) fn sched_getaffinity(&mut self, &[_, length, place, ..]: &[u64; 6]) -> Result {
-        if length < 8 {
+        // Whole words of the program's.
+        let word = self.thread().arch.word();
+        if length < word || !length.is_multiple_of(word) {
             return Err(Errno::EINVAL);
         }
-        self.user().write(place, &1_u64.to_le_bytes()).map(|()| Outcome::Done(8))
+        let length = length.min(8);
+        self.user().write(place, &1_u64.to_le_bytes()[..length as usize]).map(|()| Outcome::Done(length))
     }
 
     pub(super) fn getcpu(&mut self, &[cpu, node, ..]: &[u64; 6]) -> Result {

@@ -83,10 +83,11 @@ impl<M: Machine> Server<M> {
         if place == 0 { Ok(Outcome::Done(0)) } else { self.put_time(place, 1, width) }
     }
 
-    pub(super) fn nanosleep(&mut self, &[place, ..]: &[u64; 6]) -> Result {
+    pub(super) fn nanosleep(&mut self, &[place, remainder, ..]: &[u64; 6]) -> Result {
         let width = self.thread().arch.word();
         let time = self.get_time(place, width)?;
         let now = self.machine.now();
+        self.thread_mut().remainder = (remainder != 0).then_some((remainder, width as usize));
         self.sleep_until(now.saturating_add(time))
     }
 
@@ -99,7 +100,7 @@ impl<M: Machine> Server<M> {
         self.sleep_by_clock(arguments, 8)
     }
 
-    fn sleep_by_clock(&mut self, &[clock, flags, place, ..]: &[u64; 6], width: u64) -> Result {
+    fn sleep_by_clock(&mut self, &[clock, flags, place, remainder, ..]: &[u64; 6], width: u64) -> Result {
         let time = self.get_time(place, width)?;
         if matches!(Clock::new(clock)?, Clock::Used(_)) {
             // Nobody is told how much somebody else uses while it sleeps.
@@ -107,6 +108,8 @@ impl<M: Machine> Server<M> {
         }
         let (now, by_clock) = (self.machine.now(), self.clock(clock)?);
         let distance = if flags as u32 & TIMER_ABSTIME == 0 { time } else { time.saturating_sub(by_clock) };
+        let is_told = remainder != 0 && flags as u32 & TIMER_ABSTIME == 0;
+        self.thread_mut().remainder = is_told.then_some((remainder, width as usize));
         self.sleep_until(now.saturating_add(distance))
     }
 
@@ -115,6 +118,17 @@ impl<M: Machine> Server<M> {
         let now = self.machine.now();
         let deadline = *self.thread_mut().deadline.get_or_insert(deadline);
         if deadline <= now { Ok(Outcome::Done(0)) } else { Ok(Outcome::Wait(Channel::Never)) }
+    }
+
+    /// A signal ends a thread's sleep: it is told how much is left of it.
+    pub(crate) fn tell_remainder(&mut self, place: usize) {
+        let Some(thread) = &self.threads[place] else { return };
+        let (Some((at, width)), Some(deadline)) = (thread.remainder, thread.deadline) else { return };
+        let (memory, arch) = (thread.memory, thread.arch);
+        let left = deadline.saturating_sub(self.machine.now());
+        let (seconds, rest) = ((left / SECOND).to_le_bytes(), (left % SECOND).to_le_bytes());
+        // A bad address is the program's own affair.
+        let _ = self.user_of(memory, arch).write(at, &[&seconds[..width], &rest[..width]].concat());
     }
 
     /// `struct tms`: the process's times, then those of its children that it has waited for; and the time since the boot.

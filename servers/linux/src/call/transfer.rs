@@ -178,7 +178,7 @@ impl<M: Machine> Server<M> {
             Device::Null | Device::Error | Device::Console | Device::Own | Device::Pairs | Device::Disk => {
                 Ok(Outcome::Done(0))
             }
-            Device::Zero => {
+            Device::Zero | Device::Full => {
                 self.user().pieces(address, length, Access::Write, |piece| piece.fill(0))?;
                 Ok(Outcome::Done(length as u64))
             }
@@ -306,6 +306,7 @@ impl<M: Machine> Server<M> {
     fn write_device(&mut self, device: Device, address: u64, length: usize) -> Result {
         let stream = match device {
             Device::Null | Device::Zero | Device::Random => return Ok(Outcome::Done(length as u64)),
+            Device::Full => return Err(Errno::ENOSPC),
             // It is not opened for that.
             Device::Disk => return Err(Errno::EPERM),
             Device::Console | Device::Own | Device::Pairs => Stream::Output,

@@ -92,6 +92,7 @@ fn device(name: &[u8]) -> Option<Device> {
     match name {
         b"null" => Some(Device::Null),
         b"zero" => Some(Device::Zero),
+        b"full" => Some(Device::Full),
         b"random" | b"urandom" => Some(Device::Random),
         b"console" => Some(Device::Console),
         b"tty" => Some(Device::Own),

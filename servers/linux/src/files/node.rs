@@ -28,6 +28,8 @@ pub enum Device {
     Null,
     /// Zeros.
     Zero,
+    /// Zeros to be read, and no room to write.
+    Full,
     /// Random bytes.
     Random,
     /// The console.

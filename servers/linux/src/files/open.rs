@@ -4,7 +4,7 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use linux_raw_sys::general::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
+use linux_raw_sys::general::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY};
 
 use super::{End, Kind, Name, Node};
 
@@ -84,7 +84,7 @@ impl Open {
 
     /// Whether it was opened to be read.
     pub fn can_read(&self) -> bool {
-        self.flags.get() & O_ACCMODE != O_WRONLY
+        self.flags.get() & (O_WRONLY | O_PATH) == 0
     }
 
     /// Whether it was opened to be written.

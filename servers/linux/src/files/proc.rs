@@ -6,7 +6,8 @@ use alloc::string::String;
 /// Not read but written: the first letter says what is to be done to the system.
 pub const SYSRQ: &str = "sysrq-trigger";
 /// The texts about the system, by their paths.
-pub const TEXTS: [&str; 26] = [
+pub const TEXTS: [&str; 46] = [
+    "cmdline",
     "cpuinfo",
     "devices",
     "filesystems",
@@ -15,27 +16,61 @@ pub const TEXTS: [&str; 26] = [
     "loadavg",
     "meminfo",
     "mounts",
+    "partitions",
     "stat",
+    "swaps",
     "sys/fs/file-max",
+    "sys/fs/file-nr",
+    "sys/fs/inotify/max_queued_events",
+    "sys/fs/inotify/max_user_instances",
+    "sys/fs/inotify/max_user_watches",
+    "sys/fs/nr_open",
     "sys/fs/pipe-max-size",
     "sys/kernel/cap_last_cap",
+    "sys/kernel/core_pattern",
+    "sys/kernel/domainname",
     "sys/kernel/hostname",
     "sys/kernel/ngroups_max",
     "sys/kernel/osrelease",
     "sys/kernel/ostype",
+    "sys/kernel/overflowgid",
+    "sys/kernel/overflowuid",
     "sys/kernel/pid_max",
     "sys/kernel/random/boot_id",
+    "sys/kernel/random/entropy_avail",
+    "sys/kernel/random/poolsize",
     "sys/kernel/random/uuid",
+    "sys/kernel/randomize_va_space",
     "sys/kernel/threads-max",
     "sys/kernel/version",
+    "sys/net/core/somaxconn",
+    "sys/net/ipv4/ip_local_port_range",
     "sys/vm/max_map_count",
+    "sys/vm/mmap_min_addr",
     "sys/vm/overcommit_memory",
+    "sys/vm/overcommit_ratio",
+    "sys/vm/swappiness",
     SYSRQ,
     "uptime",
     "version",
 ];
 /// The texts about each process.
-pub const OF_PROCESS: [&str; 8] = ["cmdline", "comm", "lilliput", "maps", "mounts", "stat", "statm", "status"];
+pub const OF_PROCESS: [&str; 14] = [
+    "cgroup",
+    "cmdline",
+    "comm",
+    "environ",
+    "lilliput",
+    "limits",
+    "maps",
+    "mountinfo",
+    "mounts",
+    "oom_score",
+    "oom_score_adj",
+    "stat",
+    "statm",
+    "status",
+];
 /// What leads from a process to something else.
 pub const WAYS: [(&str, Way); 3] = [("cwd", Way::Directory), ("exe", Way::Program), ("root", Way::Root)];
 

@@ -65,6 +65,7 @@ const fn number(device: Device) -> u64 {
     match device {
         Device::Null => 0x103,
         Device::Zero => 0x105,
+        Device::Full => 0x107,
         Device::Random => 0x109,
         Device::Own => 0x500,
         Device::Pairs => 0x502,

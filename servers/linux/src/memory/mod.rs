@@ -181,6 +181,31 @@ impl<S: Copy> Memory<S> {
         self.forget_pages(range, pool, machine);
     }
 
+    /// Takes away what is in the pages of a range; the areas stay, so that what is there at first is there again.
+    ///
+    /// # Errors
+    /// `ENOMEM` if a part of it has no area. What has one is done.
+    pub fn discard<M: Machine<Space = S>>(
+        &mut self,
+        range: Range<u64>,
+        pool: &mut Pool,
+        machine: &mut M,
+    ) -> Result<(), Errno> {
+        let is_whole = self.is_covered(&range);
+        self.forget_pages(range, pool, machine);
+        if is_whole { Ok(()) } else { Err(Errno::ENOMEM) }
+    }
+
+    /// Whether every address of a range lies in an area.
+    pub fn is_covered(&self, range: &Range<u64>) -> bool {
+        let mut address = range.start;
+        while address < range.end {
+            let Some(area) = self.area(address) else { return false };
+            address = area.end;
+        }
+        true
+    }
+
     fn forget_pages<M: Machine<Space = S>>(&mut self, range: Range<u64>, pool: &mut Pool, machine: &mut M) {
         self.recent = None;
         let mut mapped = false;
@@ -219,6 +244,7 @@ impl<S: Copy> Memory<S> {
         for (_, area) in self.areas.range_mut(range.clone()) {
             area.rights = rights;
         }
+        self.join(&range);
         for (&address, page) in self.pages.range_mut(range) {
             if !page.mapped.is_empty() && !rights.contains(page.mapped) {
                 // What is allowed still comes back when it is touched.
@@ -227,6 +253,24 @@ impl<S: Copy> Memory<S> {
             }
         }
         Ok(())
+    }
+
+    /// Areas in a range, and at its ends, that only continue those below them become one with them.
+    fn join(&mut self, range: &Range<u64>) {
+        let mut at = range.start;
+        while at <= range.end
+            && let Some((&start, next)) = self.areas.range(at..=range.end).next()
+        {
+            at = start + PAGE;
+            let end = next.end;
+            if let Some((_, below)) = self.areas.range(..start).next_back()
+                && below.is_continued_by(next)
+                && let Some((_, below)) = self.areas.range_mut(..start).next_back()
+            {
+                below.end = end;
+                self.areas.remove(&start);
+            }
+        }
     }
 
     /// Makes an area begin at an address in the middle of one.

@@ -1,5 +1,6 @@
-//! ELF programs as Linux loads them: static ones, with fixed addresses or without.
+//! ELF programs as Linux loads them: with fixed addresses or without, and with an interpreter that links them or without.
 
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use elf::ElfBytes;
@@ -72,6 +73,10 @@ pub struct Image {
     pub entry: u64,
     /// Where its program headers are in memory, and how many there are.
     pub headers: (u64, u64),
+    /// Whether it may lie anywhere.
+    pub is_loose: bool,
+    /// The path of the program that links it when it starts, if it is not static.
+    pub interpreter: Option<Vec<u8>>,
     segments: [Segment; MOST],
     count: usize,
 }
@@ -80,7 +85,7 @@ impl Image {
     /// Reads a file's headers.
     ///
     /// # Errors
-    /// `ENOEXEC` for what is no program, or none of these architectures; `ENOENT` for a dynamic one, whose interpreter is not looked for.
+    /// `ENOEXEC` for what is no program, or none of these architectures.
     pub fn new(file: &[u8]) -> Result<Self, Errno> {
         let elf = ElfBytes::<LittleEndian>::minimal_parse(file).map_err(|_| Errno::ENOEXEC)?;
         let arch = match (elf.ehdr.class, elf.ehdr.e_machine) {
@@ -94,11 +99,17 @@ impl Image {
             _ => return Err(Errno::ENOEXEC),
         };
         let entry = elf.ehdr.e_entry.wrapping_add(offset);
-        let mut image = Self { arch, entry, headers: (0, 0), segments: [Segment::default(); MOST], count: 0 };
+        let segments = [Segment::default(); MOST];
+        let mut image =
+            Self { arch, entry, headers: (0, 0), is_loose: offset != 0, interpreter: None, segments, count: 0 };
         let headers = elf.segments().ok_or(Errno::ENOEXEC)?;
         for header in headers.iter() {
             match header.p_type {
-                PT_INTERP => return Err(Errno::ENOENT),
+                PT_INTERP => {
+                    let range = header.p_offset as usize..header.p_offset.saturating_add(header.p_filesz) as usize;
+                    let path = file.get(range).and_then(|path| path.strip_suffix(&[0]));
+                    image.interpreter = Some(path.ok_or(Errno::ENOEXEC)?.to_vec());
+                }
                 PT_PHDR => image.headers.0 = header.p_vaddr.wrapping_add(offset),
                 PT_LOAD if header.p_memsz > 0 => {
                     let address = header.p_vaddr.checked_add(offset).ok_or(Errno::ENOEXEC)?;
@@ -124,6 +135,26 @@ impl Image {
     /// Its parts, the lowest first.
     pub fn segments(&self) -> &[Segment] {
         &self.segments[..self.count]
+    }
+
+    /// How many bytes it takes, from its first page on.
+    pub fn bytes(&self) -> u64 {
+        self.segments().last().map_or(0, |last| (last.address + last.size).next_multiple_of(PAGE) - self.start())
+    }
+
+    /// Its first page.
+    pub fn start(&self) -> u64 {
+        self.segments().first().map_or(0, |first| first.address - first.address % PAGE)
+    }
+
+    /// The same program, of no fixed addresses, with another first page.
+    pub fn at(mut self, start: u64) -> Self {
+        let distance = start.wrapping_sub(self.start());
+        for segment in &mut self.segments[..self.count] {
+            segment.address = segment.address.wrapping_add(distance);
+        }
+        self.entry = self.entry.wrapping_add(distance);
+        self
     }
 
     fn add(&mut self, segment: Segment, file: u64) -> Result<(), Errno> {

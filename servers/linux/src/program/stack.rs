@@ -1,6 +1,7 @@
 //! What a program finds on its stack: arguments, environment, and the auxiliary vector.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use linux_raw_sys::auxvec::{
     AT_BASE, AT_CLKTCK, AT_EGID, AT_ENTRY, AT_EUID, AT_EXECFN, AT_FLAGS, AT_GID, AT_HWCAP, AT_NULL, AT_PAGESZ, AT_PHDR,
@@ -32,12 +33,14 @@ pub struct Auxiliary {
     pub features: u32,
     /// Sixteen random bytes.
     pub random: [u8; 16],
+    /// Where the program's interpreter is, if it has one.
+    pub interpreter: u64,
     /// Where the page of functions is, if there is one.
     pub calls: Option<u64>,
 }
 
-/// The bytes of a stack that ends at `end`, of which the first is where the stack pointer starts.
-pub fn build(image: &Image, strings: Strings, auxiliary: Auxiliary, end: u64) -> Vec<u8> {
+/// The bytes of a stack that ends at `end`, of which the first is where the stack pointer starts; and where the strings of the environment are.
+pub fn build(image: &Image, strings: Strings, auxiliary: Auxiliary, end: u64) -> (Vec<u8>, Range<u64>) {
     let word = image.arch.word();
     // From the top down: strings, then what points to them.
     let mut texts = Vec::new();
@@ -64,7 +67,7 @@ pub fn build(image: &Image, strings: Strings, auxiliary: Auxiliary, end: u64) ->
         (AT_PHDR, image.headers.0),
         (AT_PHENT, header),
         (AT_PHNUM, image.headers.1),
-        (AT_BASE, 0),
+        (AT_BASE, auxiliary.interpreter),
         (AT_FLAGS, 0),
         (AT_ENTRY, image.entry),
         (AT_UID, 0),
@@ -96,5 +99,5 @@ pub fn build(image: &Image, strings: Strings, auxiliary: Auxiliary, end: u64) ->
     bytes.resize((start - sp) as usize, 0);
     bytes.extend_from_slice(&texts);
     bytes.resize((end - sp) as usize, 0);
-    bytes
+    (bytes, place(arguments)..path)
 }

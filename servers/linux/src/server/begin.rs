@@ -132,6 +132,7 @@ impl<M: Machine> Server<M> {
         for (name, device) in [
             (&b"null"[..], Device::Null),
             (b"zero", Device::Zero),
+            (b"full", Device::Full),
             (b"random", Device::Random),
             (b"urandom", Device::Random),
             (b"console", Device::Console),

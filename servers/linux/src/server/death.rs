@@ -5,6 +5,7 @@ use core::mem;
 
 use super::Server;
 use super::deliver::{EXITED, KILLED};
+use super::later::Later;
 use crate::machine::Machine;
 use crate::process::{Channel, End};
 
@@ -24,15 +25,7 @@ impl<M: Machine> Server<M> {
             self.leave_locks(pid, &open);
             self.close(open);
         }
-        // Its children are nobody's, and not waited for.
-        for child in 0..self.processes.len() {
-            if let Some(process) = self.processes[child].as_mut().filter(|process| process.parent == pid) {
-                process.parent = 0;
-                if process.end.is_some() {
-                    self.bury(child);
-                }
-            }
-        }
+        self.leave_children(pid, parent);
         self.hang_up(pid, session, &kept);
         if parent == 0 {
             if self.first_end.is_none() && pid == self.first {
@@ -43,12 +36,40 @@ impl<M: Machine> Server<M> {
             self.bury(place);
             self.happened(Channel::Child(parent));
         } else {
-            let (code, status) = match end {
-                End::Exit(status) => (EXITED, status),
-                End::Signal(signal) => (KILLED, signal),
-            };
-            self.tell_parent(parent, pid, code, status.into());
+            self.tell_of_end(parent, pid, end);
         }
+    }
+
+    /// The children of a process that ends are those of the nearest above it that adopts, or nobody's, and not waited for.
+    fn leave_children(&mut self, pid: u32, parent: u32) {
+        let mut heir = parent;
+        while let Some(process) = self.find(heir).and_then(|place| self.processes[place].as_ref())
+            && (process.end.is_some() || !process.traits.adopts)
+        {
+            heir = process.parent;
+        }
+        for child in 0..self.processes.len() {
+            let Some(process) = self.processes[child].as_mut().filter(|process| process.parent == pid) else {
+                continue;
+            };
+            process.parent = heir;
+            let (number, end, signal) = (process.pid, process.end, process.traits.death_signal);
+            match end {
+                Some(_) if heir == 0 || self.wants_no_zombies(heir) => self.bury(child),
+                Some(end) => self.tell_of_end(heir, number, end),
+                None if signal != 0 => self.later.push(Later::Send(number, signal, pid)),
+                None => {}
+            }
+        }
+    }
+
+    /// A parent hears of the end of a child.
+    fn tell_of_end(&mut self, parent: u32, pid: u32, end: End) {
+        let (code, status) = match end {
+            End::Exit(status) => (EXITED, status),
+            End::Signal(signal) => (KILLED, signal),
+        };
+        self.tell_parent(parent, pid, code, status.into());
     }
 
     /// Whether a parent ignores the end of its children.

@@ -6,6 +6,7 @@ use linux_raw_sys::general::{SIGCONT, SIGHUP};
 use super::Server;
 use crate::machine::Machine;
 use crate::process::End;
+use crate::signal::Occasion;
 
 /// Something to be done soon.
 pub(crate) enum Later {
@@ -13,6 +14,8 @@ pub(crate) enum Later {
     End(u32, u8),
     /// This group hears that nobody would let it go on any more, or that its terminal is gone, and goes on.
     HangUp(u32),
+    /// The process of this number gets this signal, which it asked for at the end of its parent, the second number.
+    Send(u32, u32, u32),
 }
 
 impl<M: Machine> Server<M> {
@@ -23,6 +26,11 @@ impl<M: Machine> Server<M> {
                 Later::End(pid, signal) => {
                     if let Some(place) = self.find(pid) {
                         self.end_process(place, End::Signal(signal));
+                    }
+                }
+                Later::Send(pid, signal, parent) => {
+                    if let Some(place) = self.find(pid) {
+                        self.send(place, Occasion::new(signal, 0, parent.into()));
                     }
                 }
                 Later::HangUp(group) => {

@@ -17,6 +17,7 @@ use crate::memory::{Access, Area, Memory, PAGE, Source, User};
 use crate::process::{End, Process};
 use crate::program::{Auxiliary, Image, Layout, Strings, build, interpreter, limit};
 use crate::signal::Pending;
+use crate::traits::Traits;
 
 /// How many processes there can be.
 const MOST_PROCESSES: usize = 512;
@@ -31,6 +32,8 @@ struct Program {
     /// Where it is.
     place: Vec<u8>,
     image: Image,
+    /// What links it when it starts, if it is not static.
+    interpreter: Option<(Rc<Node>, Image)>,
     layout: Layout,
     arguments: Vec<Vec<u8>>,
 }
@@ -68,6 +71,8 @@ impl<M: Machine> Server<M> {
             program: (program.node.clone(), program.place.clone()),
             arguments: Vec::new(),
             name: [0; 16],
+            traits: Traits::default(),
+            environment: 0..0,
             started,
             end: None,
             threads: Vec::new(),
@@ -165,7 +170,8 @@ impl<M: Machine> Server<M> {
                     let image = image?;
                     let layout = image.layout()?;
                     let place = if place.starts_with(b"//") { place[1..].to_vec() } else { place };
-                    return Ok(Program { node, path, place, image, layout, arguments });
+                    let interpreter = self.interpreter(&image)?;
+                    return Ok(Program { node, path, place, image, interpreter, layout, arguments });
                 }
                 Err((name, argument)) => {
                     let rest = arguments.split_off(1.min(arguments.len()));
@@ -177,6 +183,22 @@ impl<M: Machine> Server<M> {
         Err(Errno::ELOOP)
     }
 
+    /// Finds the program that links one when it starts.
+    fn interpreter(&mut self, image: &Image) -> Result<Option<(Rc<Node>, Image)>> {
+        let Some(path) = &image.interpreter else { return Ok(None) };
+        let root = self.root.clone();
+        let node = Walk { root: &root, from: &root, follow: true, view: self }.find(path)?.existing()?;
+        if !matches!(node.kind, Kind::File(_)) || node.mode.get() & 0o111 == 0 {
+            return Err(Errno::EACCES);
+        }
+        crate::memory::gather(&node, 0..u64::MAX, &mut self.pool);
+        let found = node.with_bytes(Image::new).map_err(|_| Errno::ELIBBAD)?;
+        if found.arch != image.arch || found.interpreter.is_some() || !found.is_loose {
+            return Err(Errno::ELIBBAD);
+        }
+        Ok(Some((node, found)))
+    }
+
     /// Lets a process's memory, which is empty, hold a program; its first registers.
     fn load(&mut self, place: usize, program: &Program, environment: &[Vec<u8>]) -> Result<Registers> {
         let mut random = [0; 16];
@@ -185,36 +207,49 @@ impl<M: Machine> Server<M> {
         }
         let Layout { stack, heap, calls, .. } = &program.layout;
         let page = self.calls_pages[program.image.arch.index()].clone();
-        let auxiliary = Auxiliary { features: self.features, random, calls: page.as_ref().map(|_| *calls) };
         let place_of_memory = self.processes[place].as_ref().and_then(|process| process.memory).ok_or(Errno::ESRCH)?;
         let memory = self.memories.get_mut(place_of_memory);
         for segment in program.image.segments() {
             map_segment(memory, &program.node, segment)?;
         }
         memory.heap = *heap..*heap;
+        let has_page = page.is_some();
         if let Some(page) = page {
             memory.calls = *calls;
             let (source, rights) = (Source::File(page, 0, PAGE), Rights::READ | Rights::EXECUTE);
             memory.add(Area { start: *calls, end: *calls + PAGE, rights, shared: false, source })?;
         }
         memory.add(Area::zero(stack.clone(), Rights::READ | Rights::WRITE))?;
+        let (mut entry, mut base) = (program.image.entry, 0);
+        if let Some((node, image)) = &program.interpreter {
+            base = memory.find(image.bytes()).ok_or(Errno::ENOMEM)?;
+            memory.reach(base + image.bytes(), &mut self.machine)?;
+            let image = image.clone().at(base);
+            for segment in image.segments() {
+                map_segment(memory, node, segment)?;
+            }
+            entry = image.entry;
+        }
+        let auxiliary =
+            Auxiliary { features: self.features, random, interpreter: base, calls: has_page.then_some(*calls) };
         let strings = Strings { arguments: &program.arguments, environment, path: &program.path };
-        let bytes = build(&program.image, strings, auxiliary, stack.end);
+        let (bytes, environment_at) = build(&program.image, strings, auxiliary, stack.end);
         let sp = stack.end - bytes.len() as u64;
         let arch = program.image.arch;
         let mut user = self.user_of(place_of_memory, arch);
         user.write(sp, &bytes)?;
         // Where it begins it goes at once. If there is no room for that it is told of when it does.
         let User { memory, pool, machine, .. } = user;
-        let _ = memory.fault(program.image.entry, Access::Execute, pool, machine);
+        let _ = memory.fault(entry, Access::Execute, pool, machine);
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
         process.arch = arch;
         process.program = (program.node.clone(), program.place.clone());
+        process.environment = environment_at;
         process.arguments = program.arguments.iter().flat_map(|text| text.iter().copied().chain([0])).collect();
         let name = program.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         process.set_name(name);
         let mut registers = Registers::default();
-        registers.set(IP, program.image.entry);
+        registers.set(IP, entry);
         registers.set(SP, sp);
         Ok(registers)
     }
@@ -235,6 +270,7 @@ impl<M: Machine> Server<M> {
         let process = self.processes[place].as_mut().ok_or(Errno::ESRCH)?;
         process.memory = Some(memory);
         process.first_exit = None;
+        process.traits = process.traits.executed();
         process.timers.clear();
         let closed = process.files.close_on_exec();
         if process.actions.has_handlers() {
@@ -285,6 +321,8 @@ impl<M: Machine> Server<M> {
             program: parent.program.clone(),
             arguments: parent.arguments.clone(),
             name: parent.name,
+            traits: parent.traits.inherited(),
+            environment: parent.environment.clone(),
             started,
             end: None,
             threads: Vec::new(),

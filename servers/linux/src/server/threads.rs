@@ -100,6 +100,7 @@ impl<M: Machine> Server<M> {
         let thread = Thread {
             tid,
             pid: process.pid,
+            name: None,
             process: place,
             handle,
             arch: process.arch,
@@ -112,6 +113,7 @@ impl<M: Machine> Server<M> {
             progress: 0,
             reads: None,
             opening: None,
+            remainder: None,
             tls: inherited.tls,
             queued: None,
             clear_tid: inherited.clear_tid,

@@ -75,6 +75,7 @@ impl<M: Machine> Server<M> {
     /// It does not any more, and the call is over.
     pub(super) fn end_wait(&mut self, place: usize) {
         self.leave_wait(place);
+        self.tell_remainder(place);
         if let Some(thread) = &mut self.threads[place] {
             thread.end_call();
         }

@@ -10,8 +10,9 @@ use lilliput_abi::Rights;
 use linux_raw_sys::general::SIGCHLD;
 use syscalls::Errno;
 
-use super::of_system::{MOUNTS, TICKS};
+use super::of_system::{MOUNTS, MOUNTS_IN_FULL, TICKS};
 use crate::arch::Arch;
+use crate::limits::NONE;
 use crate::machine::{Machine, Situation, Usage};
 use crate::memory::{PAGE, Source};
 use crate::process::Process;
@@ -34,7 +35,12 @@ impl<M: Machine> Server<M> {
         let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
         let text = match name {
             "cmdline" => return Ok(process.arguments.clone()),
-            "comm" => format!("{}\n", shown(process)),
+            "cgroup" => "0::/\n".into(),
+            "comm" => format!("{}\n", shown(&self.name_of_thread(process, number))),
+            "environ" => return Ok(self.environment(place)),
+            "limits" => limits(process),
+            "mountinfo" => MOUNTS_IN_FULL.into(),
+            "oom_score" | "oom_score_adj" => "0\n".into(),
             "lilliput" => self.row(place).map(|row| format!("{HEADER}\n{row}\n")).unwrap_or_default(),
             "maps" => self.maps(process),
             "mounts" => MOUNTS.into(),
@@ -55,6 +61,20 @@ impl<M: Machine> Server<M> {
             let memory = self.memories.get(memory);
             (memory.areas().map(|area| (area.end - area.start) / PAGE).sum(), memory.resident())
         })
+    }
+
+    /// The name of a process or of the thread of this number.
+    fn name_of_thread(&self, process: &Process, number: u32) -> [u8; 16] {
+        let mut threads = process.threads.iter().filter_map(|&thread| self.threads[thread].as_ref());
+        threads.find(|thread| thread.tid == number).and_then(|thread| thread.name).unwrap_or(process.name)
+    }
+
+    /// What a process's environment is now where it was when its program began, as far as that can be read.
+    fn environment(&mut self, place: usize) -> Vec<u8> {
+        let Some(process) = &self.processes[place] else { return Vec::new() };
+        let (arch, range) = (process.arch, process.environment.clone());
+        let Some(memory) = process.memory else { return Vec::new() };
+        self.user_of(memory, arch).bytes(range.start, (range.end - range.start) as usize).unwrap_or_default()
     }
 
     fn state(&self, process: &Process) -> char {
@@ -86,7 +106,8 @@ impl<M: Machine> Server<M> {
         let (pages, resident) = self.pages(process);
         let Process { parent, group, session, started, .. } = *process;
         let ticks = |time: u64| time / (1_000_000_000 / TICKS);
-        let (name, state, threads) = (shown(process), self.state(process), process.threads.len());
+        let name = shown(&self.name_of_thread(process, number));
+        let (state, threads) = (self.state(process), process.threads.len());
         let (terminal, foreground) = self.terminal_of(process);
         let (pending, ignored, caught) = signals(process);
         let blocked = self.mask_of(process);
@@ -95,9 +116,11 @@ impl<M: Machine> Server<M> {
         let size = pages * PAGE;
         Ok(format!(
             "{number} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 0 {faults} 0 0 0 {user} {kernel} \
-             {of_children_user} {of_children_kernel} 20 0 {threads} 0 {started} {size} {resident} 18446744073709551615 0 0 0 0 0 {pending} {blocked} {ignored} {caught} 0 0 0 \
+             {of_children_user} {of_children_kernel} {priority} {niceness} {threads} 0 {started} {size} {resident} 18446744073709551615 0 0 0 0 0 {pending} {blocked} {ignored} {caught} 0 0 0 \
              {SIGCHLD} 0 0 0 0 0 0 0 0 0 0 0 0 0 {code}\n",
             faults = usage.faults,
+            niceness = process.traits.niceness,
+            priority = 20 + i32::from(process.traits.niceness),
             code = process.end.map_or(0, |end| end.status()),
         ))
     }
@@ -125,7 +148,7 @@ impl<M: Machine> Server<M> {
         let Process { pid, parent, .. } = *process;
         let mut text = format!(
             "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{pid}\nPid:\t{number}\nPPid:\t{parent}\nTracerPid:\t0\n",
-            shown(process),
+            shown(&self.name_of_thread(process, number)),
             process.mask,
         );
         text += "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t1024\nGroups:\t\n";
@@ -204,7 +227,7 @@ impl<M: Machine> Server<M> {
         };
         let time = usage.times.sum() / 10_000_000;
         let command = if process.arguments.is_empty() || process.end.is_some() {
-            format!("[{}]", shown(process))
+            format!("[{}]", shown(&process.name))
         } else {
             let words = process.arguments.split(|&byte| byte == 0).map(String::from_utf8_lossy);
             // What a program may print as its name must not look like another row.
@@ -232,9 +255,9 @@ const HEADER: &str =
     "  PID  PPID S      VSZ     RSS THR KIND      SLOT MODE                IPC   FAULTS TURNS      TIME COMMAND";
 
 /// The name that is shown.
-fn shown(process: &Process) -> String {
-    let end = process.name.iter().position(|&byte| byte == 0).unwrap_or(process.name.len());
-    String::from_utf8_lossy(&process.name[..end]).replace(|letter: char| letter.is_control(), "?")
+fn shown(name: &[u8; 16]) -> String {
+    let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
+    String::from_utf8_lossy(&name[..end]).replace(|letter: char| letter.is_control(), "?")
 }
 
 /// Sets of signals: sent, ignored, handled.
@@ -244,3 +267,34 @@ fn signals(process: &Process) -> (u64, u64, u64) {
     };
     (process.pending.set().0, set(|handler| handler == 1), set(|handler| handler > 1))
 }
+
+/// A process's limits, as Linux shows them.
+fn limits(process: &Process) -> String {
+    let mut text = format!("{:<26}{:<21}{:<21}{:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    for (resource, (name, unit)) in LIMITS.iter().enumerate() {
+        let (soft, hard) = process.limits.both(resource as u64).unwrap_or((NONE, NONE));
+        let show = |limit: u64| if limit == NONE { "unlimited".into() } else { format!("{limit}") };
+        text += &format!("{name:<26}{:<21}{:<21}{unit:<10}\n", show(soft), show(hard));
+    }
+    text
+}
+
+/// Limits by their numbers.
+const LIMITS: [(&str, &str); 16] = [
+    ("Max cpu time", "seconds"),
+    ("Max file size", "bytes"),
+    ("Max data size", "bytes"),
+    ("Max stack size", "bytes"),
+    ("Max core file size", "bytes"),
+    ("Max resident set", "bytes"),
+    ("Max processes", "processes"),
+    ("Max open files", "files"),
+    ("Max locked memory", "bytes"),
+    ("Max address space", "bytes"),
+    ("Max file locks", "locks"),
+    ("Max pending signals", "signals"),
+    ("Max msgqueue size", "bytes"),
+    ("Max nice priority", ""),
+    ("Max realtime priority", ""),
+    ("Max realtime timeout", "us"),
+];

@@ -8,6 +8,8 @@ use crate::machine::{Machine, Times, Usage};
 use crate::memory::PAGE;
 use crate::server::Server;
 
+/// The same with all that Linux says of each.
+pub(super) const MOUNTS_IN_FULL: &str = "1 1 0:1 / / rw - tmpfs tmpfs rw\n2 1 0:2 / /proc ro - proc proc ro\n";
 /// The parts of the clock that programs count in, a second.
 pub(super) const TICKS: u64 = 100;
 /// The lowest line of a list of file systems' places.
@@ -16,6 +18,23 @@ pub(super) const MOUNTS: &str = "tmpfs / tmpfs rw 0 0\nproc /proc proc ro 0 0\n"
 impl<M: Machine> Server<M> {
     pub(super) fn text_of_system(&mut self, path: &str) -> Vec<u8> {
         let fixed = match path {
+            "cmdline" => "\n",
+            "partitions" => "major minor  #blocks  name\n\n",
+            "swaps" => "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
+            "sys/fs/file-nr" => "0\t0\t524288\n",
+            "sys/fs/inotify/max_queued_events" => "16384\n",
+            "sys/fs/inotify/max_user_instances" => "128\n",
+            "sys/fs/inotify/max_user_watches" => "8192\n",
+            "sys/fs/nr_open" => "1024\n",
+            "sys/kernel/core_pattern" => "core\n",
+            "sys/kernel/domainname" => "(none)\n",
+            "sys/kernel/overflowgid" | "sys/kernel/overflowuid" => "65534\n",
+            "sys/kernel/random/entropy_avail" | "sys/kernel/random/poolsize" => "256\n",
+            "sys/kernel/randomize_va_space" | "sys/vm/swappiness" => "0\n",
+            "sys/net/core/somaxconn" => "128\n",
+            "sys/net/ipv4/ip_local_port_range" => "32768\t60999\n",
+            "sys/vm/mmap_min_addr" => "65536\n",
+            "sys/vm/overcommit_ratio" => "50\n",
             "devices" => "Character devices:\n  1 mem\n  5 /dev/console\n\nBlock devices:\n",
             "filesystems" => "nodev\ttmpfs\nnodev\tproc\n",
             "mounts" => MOUNTS,
