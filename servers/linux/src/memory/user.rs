@@ -10,6 +10,9 @@ use crate::machine::Machine;
 
 /// The longest string that a program may name: a path, an argument.
 const LONGEST: usize = 128 << 10;
+/// Bytes of a list of strings, at most, where each counts for what the server notes of it as well.
+const LONGEST_LIST: usize = 2 << 20;
+const NOTE: usize = 32;
 
 /// A process's memory, with all that it takes to bring pages there.
 pub struct User<'a, M: Machine> {
@@ -149,9 +152,10 @@ impl<M: Machine> User<'_, M> {
             if pointer == 0 {
                 return Ok(strings);
             }
-            let string = self.string(pointer)?;
-            total += string.len() + 1;
-            if total > LONGEST {
+            let too_long = |error| if error == Errno::ENAMETOOLONG { Errno::E2BIG } else { error };
+            let string = self.string(pointer).map_err(too_long)?;
+            total += string.len() + NOTE;
+            if total > LONGEST_LIST {
                 return Err(Errno::E2BIG);
             }
             strings.push(string);

@@ -21,6 +21,10 @@ use crate::traits::Traits;
 
 /// How many processes there can be.
 const MOST_PROCESSES: usize = 512;
+/// Bytes of what points to an argument, on a stack of which a third is left to them and the environment.
+const PER_STRING: u64 = 8;
+/// Bytes of the arguments that are kept to be shown.
+const SHOWN: usize = 4096;
 /// How many scripts may be interpreters of one another.
 const MOST_SCRIPTS: usize = 4;
 
@@ -245,7 +249,8 @@ impl<M: Machine> Server<M> {
         process.arch = arch;
         process.program = (program.node.clone(), program.place.clone());
         process.environment = environment_at;
-        process.arguments = program.arguments.iter().flat_map(|text| text.iter().copied().chain([0])).collect();
+        process.arguments =
+            program.arguments.iter().flat_map(|text| text.iter().copied().chain([0])).take(SHOWN).collect();
         let name = program.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         process.set_name(name);
         let mut registers = Registers::default();
@@ -258,6 +263,11 @@ impl<M: Machine> Server<M> {
     pub(crate) fn execute(&mut self, path: &[u8], arguments: Vec<Vec<u8>>, environment: &[Vec<u8>]) -> Result {
         let directory = self.process().directory.clone();
         let program = self.program(&directory, path, arguments)?;
+        let strings = program.arguments.iter().chain(environment).map(|text| text.len() as u64 + 1 + PER_STRING);
+        let stack = &program.layout.stack;
+        if strings.sum::<u64>() > (stack.end - stack.start) / 3 {
+            return Err(Errno::E2BIG);
+        }
         let space = self.machine.create_space(program.image.arch, program.layout.size)?;
         let place = self.thread().process;
         let pid = self.process().pid;

@@ -8,6 +8,7 @@ mod growth;
 mod hostile;
 mod machine;
 mod memory;
+mod ordinary;
 mod proc;
 mod processes;
 mod sessions;
