@@ -53,7 +53,7 @@ const SCRIPTS: [&str; 2] = ["work.sh", "work.bash"];
 /// The setting that says that there is a disk.
 pub const HAS_DISK: (&str, &str) = ("disk", "yes");
 
-/// Runs a program that was made for Linux, as it is: a static one, of 32 or 64 bits.
+/// Runs a program that was made for Linux, as it is, of 32 or 64 bits: a static one, or one whose interpreter and libraries are in the tree.
 ///
 /// Its standard output and error are passed on as they come, and what the system itself prints goes to
 /// `target/lilliput/boots/linux/serial.log`. The exit status is the program's, or 128 and the number of the signal that ended it. Else it

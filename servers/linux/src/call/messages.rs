@@ -257,7 +257,11 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn sendmmsg(&mut self, &[number, place, count, flags, ..]: &[u64; 6]) -> Result {
-        self.several((place, count), |server, place, _| server.sendmsg(&[number, place, flags, 0, 0, 0]))
+        self.several((place, count), |server, place, is_first| {
+            // What cannot go without waiting is left to another call.
+            let flags = flags | if is_first { 0 } else { MSG_DONTWAIT.into() };
+            server.sendmsg(&[number, place, flags, 0, 0, 0])
+        })
     }
 
     pub(super) fn recvmmsg(&mut self, arguments: &[u64; 6]) -> Result {

@@ -81,14 +81,14 @@ impl Walk<'_> {
         }
         let mut directory = if path[0] == b'/' { self.root.clone() } else { from.clone() };
         let must_be_directory = path.ends_with(b"/");
-        let names: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
+        let mut names = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).peekable();
         let mut found = Found { directory: directory.clone(), name: Vec::new(), node: Some(directory.clone()) };
-        for (place, &name) in names.iter().enumerate() {
-            let last = place + 1 == names.len();
+        while let Some(name) = names.next() {
+            let last = names.peek().is_none();
             if name.len() > LONGEST_NAME {
                 return Err(Errno::ENAMETOOLONG);
             }
-            let step = self.step(&directory, name)?;
+            let step = self.step(&directory, name, last)?;
             found = match &step.node {
                 Some(node) => match &node.kind {
                     Kind::Link(target) if !last || self.follow || must_be_directory => {
@@ -121,7 +121,8 @@ impl Walk<'_> {
         Ok(found)
     }
 
-    fn step(&self, directory: &Rc<Node>, name: &[u8]) -> Result<Found, Errno> {
+    /// What is under a name in a directory; the name is kept of the last one.
+    fn step(&self, directory: &Rc<Node>, name: &[u8], last: bool) -> Result<Found, Errno> {
         let node = match name {
             b"." => directory.clone(),
             b".." if Rc::ptr_eq(directory, self.root) => directory.clone(),
@@ -134,7 +135,11 @@ impl Walk<'_> {
                     Kind::Proc(entry) => self.view.look_up(entry, name),
                     _ => directory.entries()?.borrow().get(name).cloned(),
                 };
-                return Ok(Found { directory: directory.clone(), name: name.to_vec(), node });
+                return Ok(Found {
+                    directory: directory.clone(),
+                    name: if last { name.to_vec() } else { Name::new() },
+                    node,
+                });
             }
         };
         if !directory.is_directory() {

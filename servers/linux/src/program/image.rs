@@ -17,6 +17,8 @@ use crate::memory::PAGE;
 const LOOSE: [u64; 2] = [0x0040_0000, 0x5555_5555_4000];
 /// The most segments.
 const MOST: usize = 16;
+/// Bytes of an interpreter's path, at most, with the zero at its end.
+const LONGEST_PATH: usize = 4096;
 /// The lowest address of a program: what is below is the kernel's, or nobody's.
 const LOWEST: u64 = lilliput_abi::layout::USER_START;
 /// Where 32-bit programs that are linked as usual begin.
@@ -107,7 +109,8 @@ impl Image {
             match header.p_type {
                 PT_INTERP => {
                     let range = header.p_offset as usize..header.p_offset.saturating_add(header.p_filesz) as usize;
-                    let path = file.get(range).and_then(|path| path.strip_suffix(&[0]));
+                    let path = file.get(range).filter(|path| path.len() <= LONGEST_PATH);
+                    let path = path.and_then(|path| path.strip_suffix(&[0]));
                     image.interpreter = Some(path.ok_or(Errno::ENOEXEC)?.to_vec());
                 }
                 PT_PHDR => image.headers.0 = header.p_vaddr.wrapping_add(offset),

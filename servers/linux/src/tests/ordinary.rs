@@ -328,3 +328,32 @@ fn a_directory_is_read_by_the_old_call() {
         assert_eq!(scene.done(1, "getdents", &[file, place, 512]), 0);
     });
 }
+
+#[test]
+fn several_messages_go_by_one_call() {
+    both(|mut scene| {
+        let place = scene.memory();
+        assert_eq!(scene.done(1, "socketpair", &[1, 2, 0, place]), 0);
+        let [one, other] = [0, 4].map(|at| u64::from(scene.number(1, at)));
+        let word = scene.arch.word() as usize;
+        let text = scene.text(1, 0x40, "abcdef");
+        let pieces = scene.memory() + 0x80;
+        let put = |scene: &mut Scene, at: u64, words: &[u64]| {
+            let bytes: Vec<u8> = words.iter().flat_map(|value| value.to_le_bytes()[..word].to_vec()).collect();
+            scene.user(1, |user| user.write(at, &bytes)).unwrap();
+        };
+        put(&mut scene, pieces, &[text, 2, text + 2, 3]);
+        let headers = scene.memory() + 0x100;
+        let header = |piece: u64| [0, 0, piece, 1, 0, 0, 0, 0];
+        let second = pieces + 2 * word as u64;
+        put(&mut scene, headers, &[header(pieces), header(second)].concat());
+        assert_eq!(scene.done(1, "sendmmsg", &[one, headers, 2, 0]), 2);
+        assert_eq!([7, 15].map(|at| scene.number(1, 0x100 + at * word as u64)), [2, 3]);
+        let target = scene.memory() + 0x300;
+        put(&mut scene, pieces, &[target, 16, target + 16, 16]);
+        put(&mut scene, headers, &[header(pieces), header(second)].concat());
+        assert_eq!(scene.done(1, "recvmmsg", &[other, headers, 2, 0, 0]), 2);
+        assert_eq!((scene.bytes(1, 0x300, 2), scene.bytes(1, 0x310, 3)), (b"ab".to_vec(), b"cde".to_vec()));
+        assert_eq!(scene.call(1, "recvmmsg", &[other, headers, 2, 0, 0]), Answer::Keep);
+    });
+}
