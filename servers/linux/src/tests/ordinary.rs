@@ -258,7 +258,7 @@ fn who_is_woken_early_is_told_how_much_sleep_is_left() {
         let time = [&5_u64.to_le_bytes()[..word], &7_u64.to_le_bytes()[..word]].concat();
         scene.user(1, |user| user.write(place, &time)).unwrap();
         // A handler, so that the sleep ends.
-        let action = [&scene.memory().to_le_bytes()[..word], &vec![0; 64]].concat();
+        let action = [&scene.memory().to_le_bytes()[..word], &[0; 64]].concat();
         let at = scene.memory() + 512;
         scene.user(1, |user| user.write(at, &action)).unwrap();
         assert_eq!(scene.done(1, "rt_sigaction", &[SIGUSR1.into(), at, 0, 8]), 0);
