@@ -23,7 +23,7 @@ use anyhow::{Context, Result, bail};
 
 pub use self::bochs::BochsBoot;
 pub use self::ending::Ending;
-pub use self::record::{End, LinuxEnd, Outcome, Record, unmarked};
+pub use self::record::{Clocked, End, LinuxEnd, Outcome, Record, TICKS, unmarked};
 use self::script::Script;
 pub use self::script::Step;
 pub use self::show::Show;

@@ -5,6 +5,7 @@
 //! platform, and whether segment limits were enforced. Nothing here knows any experiment: one that is new is shown without new code.
 
 mod beside;
+mod clocked;
 mod compare;
 mod experiment;
 mod log;

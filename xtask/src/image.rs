@@ -23,12 +23,12 @@ use crate::workspace::{Workspace, cargo};
 /// Write one to a USB stick with `dd if=IMAGE of=/dev/sdX bs=1M conv=fsync` (that overwrites the stick), or
 /// give it to a hypervisor as a raw disk. What the kernel prints comes out of the first serial port
 /// (COM1, 115200 baud): among it a table of what each IPC path takes in cycles, with minimum, median and percentiles, which is
-/// on the screen as well. Where the processor has performance counters that are known and that count, it says what these counted, too; `--set counters=no`
+/// on the screen as well; then the experiments, each batch with a record of what it took. Where the processor has performance counters that are known and that count, it says what these counted, too; `--set counters=no`
 /// leaves them alone.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// What the system does after boot; may be repeated.
-    #[arg(long = "scenario", value_enum, default_values = ["workload", "bench"])]
+    #[arg(long = "scenario", value_enum, default_values = ["workload", "bench", "crossover", "many", "split", "files", "colours", "messages"])]
     scenarios: Vec<Scenario>,
     /// Folder to put the images in [default: target/lilliput]
     #[arg(long, value_name = "FOLDER")]
@@ -45,7 +45,7 @@ pub fn main(arguments: Arguments) -> Result<()> {
     let maker = ImageMaker::build(&workspace)?;
     let folder = arguments.output.unwrap_or_else(|| workspace.output());
     let mut config = arguments.config.fill(Config::new(arguments.scenarios)).counting();
-    config.extra.push(("table".to_owned(), "yes".to_owned()));
+    config.extra.extend(["table", "clocks"].map(|key| (key.to_owned(), "yes".to_owned())));
     for firmware in [Firmware::Bios, Firmware::Uefi] {
         let image = maker.make(&build, &config, firmware, &folder)?;
         println!("{}", workspace.shown(&image));

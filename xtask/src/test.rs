@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests, on the host and in the emulator.
 
 mod attack;
+mod clocks;
 mod counts;
 mod disk;
 mod experiments;
@@ -90,6 +91,7 @@ fn suites() -> impl Iterator<Item = &'static str> {
         .chain([disk::NAME])
         .chain(stretches)
         .chain(counted)
+        .chain([clocks::NAME])
         .chain(experiments)
         .chain(program)
         .chain(linux)
@@ -136,6 +138,7 @@ fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
         for boot in &counts::BOOTS {
             boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
         }
+        boots.push((clocks::NAME, Box::new(|tally| clocks::run(&prepared, limit, verbose, tally))));
         for trial in &experiments::TRIALS {
             boots.push((trial.name, Box::new(|tally| trial.run(&prepared, limit, tally))));
         }

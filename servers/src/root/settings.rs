@@ -42,6 +42,8 @@ pub struct Settings {
     pub disk_last: usize,
     /// Whether figures are printed as a table as well, and everything on the screen too, if there is one.
     pub table: bool,
+    /// Whether experiments are measured by clocks, as nobody watches.
+    pub clocks: bool,
     /// Whether only what is counted between marks is measured: nothing that moves bytes.
     pub counts: bool,
     /// Whether the TSC counts instructions.
@@ -118,6 +120,7 @@ impl Settings {
             disk: config.flag("disk").map_err(|error| Failure::new(format!("{error}")))?,
             disk_last: number("disk_last", 0)?,
             table: config.flag("table").map_err(|error| Failure::new(format!("{error}")))?,
+            clocks: config.flag("clocks").map_err(|error| Failure::new(format!("{error}")))?,
             counts: config.flag("counts").map_err(|error| Failure::new(format!("{error}")))?,
             instructions: config.flag("instructions").map_err(|error| Failure::new(format!("{error}")))?,
             seeds,

@@ -74,6 +74,10 @@ pub struct Supervisor {
     pub programs: Programs,
     /// Whether tasks that fail do so as they should, so that it need not be said.
     pub expects_failures: bool,
+    /// Whether experiments are measured by clocks, as nobody watches.
+    pub clocks: bool,
+    /// The scenario that runs.
+    pub scenario: String,
     pub(crate) children: BTreeMap<Id, Child>,
     last_id: Id,
 }
@@ -88,6 +92,8 @@ impl Supervisor {
             keyboard: None,
             programs,
             expects_failures: false,
+            clocks: false,
+            scenario: String::new(),
             children: BTreeMap::new(),
             last_id: 0,
         })

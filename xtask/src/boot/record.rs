@@ -2,6 +2,7 @@
 //!
 //! - `@row {JSON}`: a row of the switch-cost table
 //! - `@cost {JSON}`: what an operation costs beside so many others
+//! - `@clock {JSON}`: what a batch of an experiment took by a clock
 //! - `@test NAME ok`, `@test NAME FAILED reason`, `@test NAME skipped reason`
 //! - `@attack NAME MODE contained`, `@attack NAME MODE ESCAPED reason`, `... unexpected reason`, `... skipped reason`
 //! - `@program NAME MODE END ...` with `exit CODE`, `exception ...`, `overtime SECONDS`, `interrupted` or `refused REASON` for END
@@ -14,9 +15,11 @@
 
 use lilliput_abi::boot::UNENFORCED;
 
+mod clock;
 mod linux;
 mod visit;
 
+pub use self::clock::{Clocked, TICKS};
 pub use self::linux::LinuxEnd;
 pub use self::visit::End;
 use crate::report::{Cost, Row};
@@ -28,6 +31,8 @@ pub enum Record {
     Row(Box<Row>),
     /// What something costs beside so many others.
     Cost(Cost),
+    /// What a batch took by a clock.
+    Clock(Box<Clocked>),
     /// What came of a test.
     Test {
         /// Its name.
@@ -95,6 +100,7 @@ impl Record {
         let record = match kind {
             "row" => serde_json::from_str(rest).map(Self::Row).map_err(|error| error.to_string()),
             "cost" => serde_json::from_str(rest).map(Self::Cost).map_err(|error| error.to_string()),
+            "clock" => serde_json::from_str(rest).map(Self::Clock).map_err(|error| error.to_string()),
             "test" => test(rest).ok_or_else(|| "it names no outcome".to_owned()),
             "attack" => attack(rest).ok_or_else(|| "it names no outcome".to_owned()),
             "program" => visit::end(rest).ok_or_else(|| "it names no end".to_owned()),

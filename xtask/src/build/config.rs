@@ -11,17 +11,17 @@ pub enum Scenario {
     Workload,
     /// The switch-cost measurements.
     Bench,
-    /// Tasks that touch memory between messages, for the counting plugin.
+    /// Tasks that touch memory between messages, for the counting plugin, or with `--set clocks=yes` by their own clocks.
     Crossover,
     /// The same with up to a thousand servers.
     Many,
-    /// Getting a page by the kernel alone and by servers, for the counting plugin.
+    /// Getting a page by the kernel alone and by servers, for the counting plugin, or with `--set clocks=yes` by their own clocks.
     Split,
     /// Small files, by calls and by rings.
     Files,
-    /// Tasks beside others, with cache colours and bases of their own, for the counting plugin.
+    /// Tasks beside others, with cache colours and bases of their own, for the counting plugin, or with `--set clocks=yes` by their own clocks.
     Colours,
-    /// Getting bytes from one task to another, for the counting plugin.
+    /// Getting bytes from one task to another, for the counting plugin, or with `--set clocks=yes` by their own clocks.
     Messages,
     /// The guest tests.
     Tests,

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Experiment, records};
+use super::{Experiment, clocked, records};
 use crate::boot::{Record, unmarked};
 
 /// What the lines that say what was measured on what begin with (`servers/src/root/scenario/bench/table.rs`).
@@ -10,8 +10,8 @@ const HEAD: &str = "cycles: ";
 const PROCESSOR: &str = "processor: ";
 const EMULATED: &str = "EMULATED";
 
-/// The table's rows, with the processor's name, the counter's frequency and whether it was emulated as their platform.
-pub fn experiment(log: &str) -> Result<Experiment> {
+/// The table's rows, and the experiments that the machine did by its clocks, with the processor's name, the counter's frequency and whether it was emulated as their platform.
+pub fn experiments(log: &str) -> Result<Vec<Experiment>> {
     let head = || log.lines().filter_map(|line| Some(unmarked(line.trim_end()).split_once(HEAD)?.1));
     let processor = head().find_map(|line| line.strip_prefix(PROCESSOR));
     let processor = processor
@@ -21,16 +21,19 @@ pub fn experiment(log: &str) -> Result<Experiment> {
         .map_or("of unknown frequency", |(text, _)| text);
     let emulated = if head().any(|line| line.starts_with(EMULATED)) { ", EMULATED" } else { "" };
     let platform = format!("{processor}, counter {frequency}{emulated}");
-    let mut rows = Vec::new();
+    let (mut rows, mut by_clocks) = (Vec::new(), Vec::new());
     for record in log.lines().filter_map(|line| Record::parse(line.trim_end())) {
         match record {
             Record::Row(row) => rows.push(records::switch_row(&row, &platform, row.limits_enforced == Some(true))),
+            Record::Clock(clocked) => by_clocks.push(*clocked),
             Record::Malformed(complaint) => bail!("{complaint}"),
             _ => {}
         }
     }
     ensure!(!rows.is_empty(), "it has no rows of the table");
-    Ok(records::switches().rows(rows))
+    let mut experiments = vec![records::switches().rows(rows)];
+    experiments.extend(clocked::experiments(&by_clocks, &platform)?);
+    Ok(experiments)
 }
 
 #[cfg(test)]
@@ -47,7 +50,8 @@ mod tests {
         let log = format!(
             "boot\r\nroot: cycles: one way, in counts of the TSC (2994.375 MHz)\r\ncycles: processor: AMD Ryzen 5\r\n{row}\r\n"
         );
-        let experiment = experiment(&log).unwrap();
+        let experiments = experiments(&log).unwrap();
+        let [experiment] = experiments.as_slice() else { panic!("{experiments:?}") };
         experiment.check().unwrap();
         let row = &experiment.rows[0];
         assert_eq!((row.platform.as_str(), row.limits), ("AMD Ryzen 5, counter 2994.375 MHz", Limits::Enforced));
@@ -60,10 +64,10 @@ mod tests {
         let head =
             "cycles: one way, in counts of the TSC (1000.000 MHz) UNENFORCED\ncycles: processor: QEMU TCG UNENFORCED\n";
         let log = format!("{head}cycles: EMULATED: these are cycles of an emulator UNENFORCED\n{row} UNENFORCED\n");
-        let of_emulator = experiment(&log).unwrap();
+        let of_emulator = experiments(&log).unwrap().remove(0);
         assert_eq!(of_emulator.rows[0].platform, "QEMU TCG, counter 1000.000 MHz, EMULATED");
         assert_eq!(of_emulator.rows[0].limits, Limits::Unenforced);
-        assert!(experiment(head).is_err() && experiment(&row).is_err());
-        assert!(experiment(&format!("{head}@row {{")).is_err());
+        assert!(experiments(head).is_err() && experiments(&row).is_err());
+        assert!(experiments(&format!("{head}@row {{")).is_err());
     }
 }

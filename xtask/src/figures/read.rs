@@ -18,7 +18,7 @@ impl Figures {
     /// Reads what came out of the serial port of a machine that printed the table of cycles. Such a log may have bytes in it that are no text.
     pub fn read_log(file: &Path) -> Result<Self> {
         let bytes = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-        let figures = log::experiment(&String::from_utf8_lossy(&bytes)).map(Self::from);
+        let figures = log::experiments(&String::from_utf8_lossy(&bytes)).map(|experiments| Self { experiments });
         figures.and_then(Self::checked).with_context(|| format!("{}", file.display()))
     }
 

@@ -232,6 +232,7 @@ impl GuestBoot {
                 Record::Malformed(complaint) => ("record", Outcome::Failed(complaint.clone())),
                 Record::Row(_)
                 | Record::Cost(_)
+                | Record::Clock(_)
                 | Record::Attack { .. }
                 | Record::Visit { .. }
                 | Record::Witnesses { .. }

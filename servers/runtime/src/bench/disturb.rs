@@ -1,13 +1,12 @@
 //! A task that touches much memory, and between whiles calls servers that touch little: see [`super::touch`], whose servers they are.
 //!
-//! Only the calls lie between marks: what they take when somebody else has used caches and TLBs before.
+//! Only the calls are measured: what they take when somebody else has used caches and TLBs before.
 
 use lilliput_abi::{Error, Operation};
 
-use super::{parameter, touch};
+use super::{parameter, rounds, touch};
 use crate::invoke::invoke;
 use crate::machine::Machine;
-use crate::mark::{self, Mark};
 use crate::message::{Message, Word};
 use crate::object::Endpoint;
 use crate::parent;
@@ -29,17 +28,14 @@ pub fn run<K: Machine>(servers: Word) -> Result<(), Error> {
     for server in all.clone() {
         Endpoint::<K>::at(server).request(touch::SET, &[pages, kib])?;
     }
-    mark::say::<K>("calls", Mark::Start);
-    for _ in 0..ROUNDS {
+    rounds::alike::<K>("calls", ROUNDS, |rounds| {
         K::touch(start, touch::LINE, own * 1024 / touch::LINE);
-        K::mark(Mark::Begin);
+        rounds.begin()?;
         for server in all.clone() {
             invoke::<K>(Operation::Call, server, &mut Message::new(touch::PASS, &[]))?;
         }
-        K::mark(Mark::End);
-    }
-    K::mark(Mark::Stop);
-    Ok(())
+        rounds.end()
+    })
 }
 
 /// KiB that a server which is to answer soon touches.

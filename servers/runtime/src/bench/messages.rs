@@ -1,7 +1,7 @@
 //! Getting bytes from one task to another: in registers, through a buffer that both have, as a string, by mapping, through a ring.
 //!
-//! In each way it has ended when the server read a byte of each line of them at an address of its own, and the client was told. Nothing is measured here: the
-//! counting plugin watches (see [`crate::mark`]). Whether the bytes are those that were sent is asked outside of what it counts.
+//! In each way it has ended when the server read a byte of each line of them at an address of its own, and the client was told. Whether the bytes
+//! are those that were sent is asked outside of what is measured.
 
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
@@ -9,10 +9,10 @@ use core::sync::atomic::Ordering::Relaxed;
 use lilliput_abi::layout::PAGE_SIZE;
 use lilliput_abi::{Error, Operation, Rights, Tag};
 
+use super::rounds::{self, Rounds};
 use super::{bulk, parameter};
 use crate::invoke::invoke;
 use crate::machine::Machine;
-use crate::mark::{self, Mark};
 use crate::message::{Message, WORDS, Word};
 use crate::object::{Endpoint, Frames, Notification, Parcel, Task};
 use crate::ring::{Bells, Consumer, Producer, words_of};
@@ -90,29 +90,29 @@ pub fn run<K: Machine>(way: Word) -> Result<(), Error> {
         let lines = K::shared(client.from, bytes / 4).chunks(ENTRY).enumerate();
         lines.for_each(|(at, line)| line[0].store(first_word(at as Word * LINE, bytes), Relaxed));
         client.server.request(SET, &[bytes, size_of::<Word>()])?;
-        let warm_up = usize::from(bytes >= LARGE);
-        let rounds = if bytes >= LARGE { 1 } else { ROUNDS };
-        if way == way::RING {
-            client.server.request(RINGS, &[warm_up + rounds])?;
-        }
         let mut digits = [b'0'; 7];
         let mut left = bytes;
         for digit in digits.iter_mut().rev() {
             (*digit, left) = (b'0' + (left % 10) as u8, left / 10);
         }
-        mark::say::<K>(core::str::from_utf8(&digits).unwrap_or_default(), Mark::Start);
-        for _ in 0..warm_up {
-            client.send(bytes)?;
-            client.take_back(bytes)?;
-        }
-        for round in 0..rounds {
-            K::mark(Mark::Begin);
-            client.send(bytes)?;
-            client.take_back(bytes)?;
-            K::mark(Mark::End);
-            if round + 1 == rounds {
-                K::mark(Mark::Stop);
+        for clock in rounds::clocks::<K>()? {
+            let mut rounds = Rounds::<K>::start(clock, core::str::from_utf8(&digits).unwrap_or_default())?;
+            let warm_up = usize::from(bytes >= LARGE);
+            let count = rounds.of(if bytes >= LARGE { 1 } else { ROUNDS });
+            if way == way::RING {
+                client.server.request(RINGS, &[warm_up + count])?;
             }
+            for _ in 0..warm_up {
+                client.send(bytes)?;
+                client.take_back(bytes)?;
+            }
+            for _ in 0..count {
+                rounds.begin()?;
+                client.send(bytes)?;
+                client.take_back(bytes)?;
+                rounds.end()?;
+            }
+            rounds.stop()?;
         }
         client.check(bytes)?;
     }

@@ -19,6 +19,7 @@ pub mod files;
 pub mod foreign;
 pub mod messages;
 pub mod requests;
+pub mod rounds;
 pub mod server;
 pub mod split;
 pub mod touch;
@@ -80,6 +81,8 @@ pub mod parameter {
     pub const ADDRESS: Word = 2;
     /// The server's: where strings arrive, or where its rings are.
     pub const TARGET: Word = 3;
+    /// Whether [`rounds`](super::rounds) are measured by clocks.
+    pub const CLOCKS: Word = 4;
 }
 
 /// Rounds of the largest batch.

@@ -1,15 +1,13 @@
 //! Getting a page where something wants it: by the kernel alone, by a memory server, or by two, of which one knows spaces and the other frames.
 //!
-//! All three make the same two calls of the kernel, that makes a cleared frame and that maps it; what differs is who makes them. Nothing is measured here:
-//! the counting plugin watches (see [`crate::mark`]).
+//! All three make the same two calls of the kernel, that makes a cleared frame and that maps it; what differs is who makes them.
 
 use lilliput_abi::error::CARRIED;
 use lilliput_abi::{Error, Operation, Rights};
 
-use super::parameter;
+use super::{parameter, rounds};
 use crate::invoke::invoke;
 use crate::machine::Machine;
-use crate::mark::{self, Mark};
 use crate::message::{Message, Word};
 use crate::object::{Endpoint, Factory, Frames, Parcel, Received, Task, accept};
 use crate::{parent, place};
@@ -49,9 +47,8 @@ pub fn run<K: Machine>(way: Word) -> Result<(), Error> {
     let address = parent::parameter::<K>(parameter::ADDRESS)?;
     let (factory, task) = (Factory::<K>::at(FACTORY), Task::<K>::at(place::TASK));
     let server = Endpoint::<K>::at(place::SERVER);
-    mark::say::<K>("page", Mark::Start);
-    for _ in 0..ROUNDS {
-        K::mark(Mark::Begin);
+    rounds::alike::<K>("page", ROUNDS, |rounds| {
+        rounds.begin()?;
         let mut frames = None;
         if way == by::KERNEL {
             let made = factory.create_frames(1)?;
@@ -62,7 +59,7 @@ pub fn run<K: Machine>(way: Word) -> Result<(), Error> {
         }
         // Had nobody mapped it, this task would end here.
         K::touch(address, 1, 1);
-        K::mark(Mark::End);
+        rounds.end()?;
         match frames {
             Some(made) => {
                 task.unmap(address, 1)?;
@@ -70,9 +67,8 @@ pub fn run<K: Machine>(way: Word) -> Result<(), Error> {
             }
             None => drop(server.request(BACK, &[address])?),
         }
-    }
-    K::mark(Mark::Stop);
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Maps pages in the client's space, for ever: of frames that it makes, or that it asks another server for.

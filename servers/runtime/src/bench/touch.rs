@@ -1,13 +1,12 @@
 //! Tasks that touch memory of their own between messages: a client goes round among servers, and each touches what it has before it passes on.
 //!
-//! Nothing is measured here: the counting plugin watches (see [`crate::mark`]), and a batch's name tells it how much is touched.
+//! A batch's name tells who watches, or who gets what was measured, how much is touched: see [`rounds`].
 
 use lilliput_abi::{Error, Operation, Rights};
 
-use super::parameter;
+use super::{parameter, rounds};
 use crate::invoke::invoke;
 use crate::machine::Machine;
-use crate::mark::{self, Mark};
 use crate::message::{Message, Word};
 use crate::object::Endpoint;
 use crate::{parent, place};
@@ -61,25 +60,23 @@ fn touch<K: Machine>(start: Word, pages: Word, kib: Word) {
 pub fn run<K: Machine>(argument: Word) -> Result<(), Error> {
     let start = parent::parameter::<K>(parameter::ADDRESS)?;
     let servers = argument % MANY;
-    let (grid, rounds): (&[_], _) = if argument < MANY { (&GRID, ROUNDS) } else { (&MANY_GRID, MANY_ROUNDS) };
+    let (grid, count): (&[_], _) = if argument < MANY { (&GRID, ROUNDS) } else { (&MANY_GRID, MANY_ROUNDS) };
     for &(pages, kib) in grid {
         for number in SERVERS..SERVERS + servers as u32 {
             Endpoint::<K>::at(number).request(SET, &[pages, kib])?;
         }
         let digits = [pages / 100, pages / 10 % 10, pages % 10, kib / 100, kib / 10 % 10, kib % 10];
         let digits = digits.map(|digit| b'0' + digit as u8);
-        mark::say::<K>(core::str::from_utf8(&digits).unwrap_or_default(), Mark::Start);
         let mut message = Message::new(PASS, &[]);
-        for _ in 0..rounds {
-            K::mark(Mark::Begin);
+        rounds::alike::<K>(core::str::from_utf8(&digits).unwrap_or_default(), count, |rounds| {
+            rounds.begin()?;
             for number in SERVERS..SERVERS + servers as u32 {
                 touch::<K>(start, pages, kib);
                 // The answer is what was sent.
                 invoke::<K>(Operation::Call, number, &mut message)?;
             }
-            K::mark(Mark::End);
-        }
-        K::mark(Mark::Stop);
+            rounds.end()
+        })?;
     }
     Ok(())
 }

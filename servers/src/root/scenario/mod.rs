@@ -31,7 +31,9 @@ use crate::supervisor::Supervisor;
 
 /// Runs the scenarios one after another; the first failure ends it.
 pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
+    supervisor.clocks = settings.clocks;
     for scenario in &settings.scenarios {
+        supervisor.scenario.clone_from(scenario);
         match scenario.as_str() {
             "attack" => attack::run(supervisor, settings)?,
             "bench" => bench::run(supervisor, settings)?,

@@ -1,21 +1,26 @@
-//! Tasks that the counting plugin of `cargo xtask bench experiment` watches: what scenarios with them have in common. The boot itself measures nothing.
+//! Tasks that the counting plugin of `cargo xtask bench experiment` watches: what scenarios with them have in common. Where nobody watches, and the boot configuration
+//! asks for `clocks`, they measure themselves (see [`lilliput_runtime::bench::rounds`]), and a record tells each batch.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use lilliput_abi::object::kind::{self, HOST, SMALL, WIDE};
+use lilliput_abi::object::{counter, fact};
 use lilliput_abi::{Error, Isolation, Rights};
-use lilliput_runtime::bench::bulk;
+use lilliput_runtime::bench::clock::Clock;
+use lilliput_runtime::bench::rounds::{TOLD_RESULTS, Told};
+use lilliput_runtime::bench::{Spread, bulk, parameter};
 use lilliput_runtime::mark::{self, Mark};
 use lilliput_runtime::object::Arena;
-use lilliput_runtime::{Endpoint, Word, parent};
+use lilliput_runtime::{Endpoint, Word, parent, place};
 use lilliput_user64::Native;
 
-use crate::FACTORY;
 use crate::failure::{Failure, context};
+use crate::output::say;
 use crate::spawn::Space;
 use crate::supervisor::{Ending, Id, Supervisor};
+use crate::{FACTORY, SYSTEM};
 
 /// Servers wait when the client runs.
 pub const SERVER_PRIORITY: u8 = 30;
@@ -81,6 +86,10 @@ impl Stage {
         };
         let id = supervisor.create_for(name, space, places)?;
         supervisor.load(id, program)?;
+        if supervisor.clocks {
+            supervisor.child_mut(id).parameters.insert(parameter::CLOCKS, 1);
+            supervisor.child(id).grant(place::SYSTEM, SYSTEM.place(), Rights::SEND, 0)?;
+        }
         self.members.push(id);
         Ok(id)
     }
@@ -123,12 +132,37 @@ impl Stage {
                 failure = Some(Failure::new(format!("{title}: {}: {ending} {}", child.name, child.text)));
             }
         }
+        for &member in &self.members {
+            tell(supervisor, member, title)?;
+        }
         self.members.into_iter().try_for_each(|member| supervisor.forget(member))?;
         for place in self.objects.into_iter().chain([self.arena.place()]) {
             context(FACTORY.destroy(place), "destroying what was there for a case")?;
         }
         failure.map_or(Ok(()), Err)
     }
+}
+
+/// Prints what a task has measured of a case, a record for each batch and clock.
+fn tell(supervisor: &Supervisor, member: Id, case: &str) -> Result<(), Failure> {
+    let (results, _) = supervisor.child(member).results.as_chunks::<TOLD_RESULTS>();
+    let enforced = context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1;
+    for told in results.iter().filter_map(Told::from_results) {
+        let clock = match told.clock {
+            Clock::Counter(number) => counter::NAMES[usize::from(number)],
+            _ => "ticks",
+        };
+        let Spread { least, median, p90, p99 } = told.spread;
+        say!(
+            "@clock {{\"scenario\":\"{}\",\"case\":{case},\"batch\":\"{}\",\"clock\":\"{clock}\",\"rounds\":{},\"nothing\":{},\"least\":{least},\
+             \"median\":{median},\"p90\":{p90},\"p99\":{p99},\"limits_enforced\":{enforced}}}",
+            supervisor.scenario,
+            told.name(),
+            told.rounds,
+            told.nothing,
+        );
+    }
+    Ok(())
 }
 
 /// Tells the plugin what is measured: kinds of client and server, the mode, and what else there is, in JSON. The text, for messages.

@@ -1,7 +1,6 @@
 //! Opening, reading and closing small files, by a program that is written for calls and by one that is written for rings: the same work of the same server.
 //!
 //! A client names by numbers of its own what it opens, so that it can ask for a read without having heard of the opening. Bytes of files go to pages that both share.
-//! Nothing is measured here: the counting plugin watches (see [`crate::mark`]).
 //!
 //! Reading order: here -> [`synchronous`], [`asynchronous`] (the two programs, whose lines are counted) -> [`server`].
 
@@ -16,8 +15,8 @@ use lilliput_abi::Error;
 use lilliput_abi::layout::HOST_START;
 use lilliput_abi::object::kind;
 
+use super::rounds;
 use crate::machine::Machine;
-use crate::mark::{self, Mark};
 use crate::message::Word;
 use crate::object::Notification;
 use crate::ring::{Bells, words_of};
@@ -122,17 +121,14 @@ const fn bells<K>() -> Bells<K> {
 pub fn run<K: Machine>(way: Word) -> Result<(), Error> {
     let shared = Shared::at::<K>(parent::parameter::<K>(super::parameter::ADDRESS)?);
     let mut rings = (way == by::RINGS).then(|| asynchronous::Client::new(&shared)).transpose()?;
-    mark::say::<K>("files", Mark::Start);
-    for _ in 0..ROUNDS {
-        K::mark(Mark::Begin);
+    rounds::alike::<K>("files", ROUNDS, |rounds| {
+        rounds.begin()?;
         match &mut rings {
             None => synchronous::read_all::<K>(&shared)?,
             Some(client) => client.read_all::<K>(&shared).unwrap_or_else(|failure| panic!("{failure:?}")),
         }
-        K::mark(Mark::End);
-    }
-    K::mark(Mark::Stop);
-    Ok(())
+        rounds.end()
+    })
 }
 
 /// Serves a client that asks so.
