@@ -1,5 +1,6 @@
 //! Processes and their threads.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -172,7 +173,7 @@ pub struct Thread<M: Machine> {
     /// The number of its process, kept at hand.
     pub pid: u32,
     /// The name that is shown, if it is another than its process's.
-    pub name: Option<[u8; 16]>,
+    pub name: Option<Box<[u8; 16]>>,
     /// The place of its process.
     pub process: usize,
     /// The kernel's thread.
@@ -218,7 +219,7 @@ pub struct Thread<M: Machine> {
 impl<M: Machine> Thread<M> {
     /// Its call is over.
     pub fn end_call(&mut self) {
-        (self.opening, self.remainder) = (None, None);
+        self.opening = None;
         (self.deadline, self.progress, self.queued, self.reads) = (None, 0, None, None);
     }
 }

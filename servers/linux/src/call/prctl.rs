@@ -1,5 +1,7 @@
 //! What a process tells of itself and asks of itself: `prctl`, and capabilities.
 
+use alloc::boxed::Box;
+
 use linux_raw_sys::prctl::{
     PR_CAP_AMBIENT, PR_CAPBSET_DROP, PR_CAPBSET_READ, PR_GET_CHILD_SUBREAPER, PR_GET_DUMPABLE, PR_GET_KEEPCAPS,
     PR_GET_NAME, PR_GET_NO_NEW_PRIVS, PR_GET_PDEATHSIG, PR_GET_SECCOMP, PR_GET_SECUREBITS, PR_GET_THP_DISABLE,
@@ -26,7 +28,7 @@ impl<M: Machine> Server<M> {
         let value = match code {
             PR_SET_NAME => return self.set_own_name(argument),
             PR_GET_NAME => {
-                let name = self.thread().name.unwrap_or(self.process().name);
+                let name = self.thread().name.as_deref().copied().unwrap_or(self.process().name);
                 return self.user().write(argument, &name).map(|()| Outcome::Done(0));
             }
             PR_GET_PDEATHSIG | PR_GET_CHILD_SUBREAPER => {
@@ -77,7 +79,7 @@ impl<M: Machine> Server<M> {
         if thread.tid == thread.pid {
             self.process_mut().set_name(&name);
         } else {
-            thread.name = Some(crate::process::short_name(&name));
+            thread.name = Some(Box::new(crate::process::short_name(&name)));
         }
         Ok(Outcome::Done(0))
     }

@@ -85,6 +85,7 @@ impl<M: Machine> Server<M> {
 
     pub(super) fn nanosleep(&mut self, &[place, remainder, ..]: &[u64; 6]) -> Result {
         let width = self.thread().arch.word();
+        self.thread_mut().remainder = None;
         let time = self.get_time(place, width)?;
         let now = self.machine.now();
         self.thread_mut().remainder = (remainder != 0).then_some((remainder, width as usize));
@@ -101,6 +102,7 @@ impl<M: Machine> Server<M> {
     }
 
     fn sleep_by_clock(&mut self, &[clock, flags, place, remainder, ..]: &[u64; 6], width: u64) -> Result {
+        self.thread_mut().remainder = None;
         let time = self.get_time(place, width)?;
         if matches!(Clock::new(clock)?, Clock::Used(_)) {
             // Nobody is told how much somebody else uses while it sleeps.
@@ -117,13 +119,18 @@ impl<M: Machine> Server<M> {
     pub(super) fn sleep_until(&mut self, deadline: u64) -> Result {
         let now = self.machine.now();
         let deadline = *self.thread_mut().deadline.get_or_insert(deadline);
-        if deadline <= now { Ok(Outcome::Done(0)) } else { Ok(Outcome::Wait(Channel::Never)) }
+        if deadline <= now {
+            self.thread_mut().remainder = None;
+            return Ok(Outcome::Done(0));
+        }
+        Ok(Outcome::Wait(Channel::Never))
     }
 
     /// A signal ends a thread's sleep: it is told how much is left of it.
+    #[cold]
     pub(crate) fn tell_remainder(&mut self, place: usize) {
-        let Some(thread) = &self.threads[place] else { return };
-        let (Some((at, width)), Some(deadline)) = (thread.remainder, thread.deadline) else { return };
+        let Some(thread) = &mut self.threads[place] else { return };
+        let (Some((at, width)), Some(deadline)) = (thread.remainder.take(), thread.deadline) else { return };
         let (memory, arch) = (thread.memory, thread.arch);
         let left = deadline.saturating_sub(self.machine.now());
         let (seconds, rest) = ((left / SECOND).to_le_bytes(), (left % SECOND).to_le_bytes());

@@ -66,7 +66,10 @@ impl<M: Machine> Server<M> {
     /// The name of a process or of the thread of this number.
     fn name_of_thread(&self, process: &Process, number: u32) -> [u8; 16] {
         let mut threads = process.threads.iter().filter_map(|&thread| self.threads[thread].as_ref());
-        threads.find(|thread| thread.tid == number).and_then(|thread| thread.name).unwrap_or(process.name)
+        threads
+            .find(|thread| thread.tid == number)
+            .and_then(|thread| thread.name.as_deref().copied())
+            .unwrap_or(process.name)
     }
 
     /// What a process's environment is now where it was when its program began, as far as that can be read.
