@@ -258,7 +258,7 @@ mod tests {
             record("crossover", r#""tasks":2"#, "000000", "sundial", 100),
             record("crossover", r#""tasks":2"#, "000000", "ticks", 301),
         ] {
-            assert!(experiments(&[bad.clone()], "a machine").is_err(), "{bad:?}");
+            assert!(experiments(std::slice::from_ref(&bad), "a machine").is_err(), "{bad:?}");
         }
     }
 }
