@@ -157,7 +157,7 @@ impl ConfigOptions {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Timeout {
     /// Seconds after which a boot is ended. The kernel is asked first where it stands.
-    #[arg(long = "timeout", value_name = "SECONDS", default_value_t = 180)]
+    #[arg(long = "timeout", value_name = "SECONDS", default_value_t = 300)]
     seconds: u64,
 }
 

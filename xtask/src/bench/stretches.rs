@@ -45,7 +45,7 @@ const LIMIT: u64 = 25_000;
 
 /// A task of 1,024 threads moves, which all have storage of their own; the second to another arena's host.
 const STORAGE_OF_MANY: [(&str, u64); 2] =
-    [("lilliput::invoke::space::adopt", 82_500), ("<lilliput_core::thread::Thread>::set_peers", 112_000)];
+    [("lilliput::invoke::space::adopt", 82_500), ("<lilliput_core::thread::Thread>::set_peers", 124_500)];
 
 /// All of them.
 pub const BOOTS: [Boot; 2] = [
