@@ -231,16 +231,6 @@ impl Arena {
         Ok(())
     }
 
-    /// Takes an arena without spaces apart in one go, and tells of the host's pages.
-    #[cfg(test)]
-    fn destroy(&mut self, memory: &mut impl TableMemory, unmapped: &mut dyn FnMut(u64, Frame)) -> Result<(), Error> {
-        if self.spaces == 0 {
-            let mut tell = |leaf: Leaf| unmapped(leaf.address.as_u64(), leaf.frame);
-            paging::free_tables(memory, self.root, self.own(), &mut tell);
-        }
-        self.free_root(memory)
-    }
-
     /// A slot for a space of this size, with the next colour.
     ///
     /// The colour may make the slot a unit longer, which costs linear space and no memory. Where there is no such

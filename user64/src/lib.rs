@@ -9,6 +9,7 @@
 mod foreign;
 #[cfg(target_arch = "x86_64")]
 mod fuzz;
+mod kept;
 #[cfg(target_arch = "x86_64")]
 mod machine;
 #[cfg(target_arch = "x86_64")]

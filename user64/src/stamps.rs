@@ -24,12 +24,7 @@ macro_rules! stubs {
         #[unsafe(naked)]
         pub unsafe extern "C" fn $call(message: *mut Message, stamps: *mut Stamps) -> u32 {
             naked_asm!(
-                "push rbx",
-                "push rbp",
-                "push r12",
-                "push r13",
-                "push r14",
-                "push r15",
+                crate::push_kept!(),
                 "push rsi",
                 "push rdi",
                 "mov rcx, rsi",
@@ -75,12 +70,7 @@ macro_rules! stubs {
                 "pop rdx",
                 "mov [rdx + {after}], eax",
                 "mov eax, ecx",
-                "pop r15",
-                "pop r14",
-                "pop r13",
-                "pop r12",
-                "pop rbp",
-                "pop rbx",
+                crate::pop_kept!(),
                 "ret",
                 tag = const offset_of!(Message, tag),
                 words = const offset_of!(Message, words),

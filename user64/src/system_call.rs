@@ -32,12 +32,7 @@ pub fn by_interrupt(selector: Selector, message: &mut Message) -> u32 {
 macro_rules! stub {
     ($entry:literal) => {
         naked_asm!(
-            "push rbx",
-            "push rbp",
-            "push r12",
-            "push r13",
-            "push r14",
-            "push r15",
+            crate::push_kept!(),
             "push rsi",
             "mov eax, edi",
             "mov edx, [rsi + {tag}]",
@@ -66,12 +61,7 @@ macro_rules! stub {
             "mov [rcx + {words} + 8*8], r13",
             "mov [rcx + {words} + 9*8], r14",
             "mov [rcx + {words} + 10*8], r15",
-            "pop r15",
-            "pop r14",
-            "pop r13",
-            "pop r12",
-            "pop rbp",
-            "pop rbx",
+            crate::pop_kept!(),
             "ret",
             tag = const offset_of!(Message, tag),
             words = const offset_of!(Message, words),

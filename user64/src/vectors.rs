@@ -14,12 +14,7 @@ use lilliput_runtime::machine::Vectors;
 #[unsafe(naked)]
 pub unsafe extern "C" fn hold_vectors(vectors: *mut Vectors, selector: u32, message: *mut Message, spins: u32) -> u32 {
     naked_asm!(
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        crate::push_kept!(),
         "sub rsp, 8",
         "stmxcsr [rsp]",
         "fnstcw [rsp + 4]",
@@ -83,12 +78,7 @@ pub unsafe extern "C" fn hold_vectors(vectors: *mut Vectors, selector: u32, mess
         "ldmxcsr [rsp]",
         "fldcw [rsp + 4]",
         "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
+        crate::pop_kept!(),
         "ret",
         registers = const offset_of!(Vectors, registers),
         mxcsr = const offset_of!(Vectors, mxcsr),

@@ -8,6 +8,21 @@ use x86_64::structures::paging::PageTable;
 
 use super::*;
 
+impl Arena {
+    /// Takes an arena without spaces apart in one go, and tells of the host's pages.
+    pub(super) fn destroy(
+        &mut self,
+        memory: &mut impl TableMemory,
+        unmapped: &mut dyn FnMut(u64, Frame),
+    ) -> Result<(), Error> {
+        if self.spaces == 0 {
+            let mut tell = |leaf: Leaf| unmapped(leaf.address.as_u64(), leaf.frame);
+            paging::free_tables(memory, self.root, self.own(), &mut tell);
+        }
+        self.free_root(memory)
+    }
+}
+
 /// Page tables in boxes, `budget` of them at most.
 struct Memory {
     tables: BTreeMap<u64, Box<PageTable>>,

@@ -83,7 +83,7 @@ impl Storage {
 
     /// Whether there is none.
     pub const fn is_none(&self) -> bool {
-        self.base as u64 | (self.limit as u64) << 32 == 0
+        self.base == 0 && self.limit == 0
     }
 
     /// Whether negative offsets are part of it.

@@ -24,12 +24,7 @@ pub fn answer(known: &Known, message: &mut Message) -> u32 {
 #[unsafe(naked)]
 unsafe extern "C" fn turns(message: *mut Message, known: *const Known) -> u32 {
     naked_asm!(
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        lilliput_user64::push_kept!(),
         "push rdi",
         "push rsi",
         "mov rcx, rdi",
@@ -91,12 +86,7 @@ unsafe extern "C" fn turns(message: *mut Message, known: *const Known) -> u32 {
         "mov [rcx + {words} + 5*8], r9",
         "mov [rcx + {words} + 6*8], r10",
         "add rsp, 16",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
+        lilliput_user64::pop_kept!(),
         "ret",
         selector = const Selector::new(Operation::ReturnReceive, 0).0,
         interrupt = const Tag::new(INTERRUPT_LABEL, foreign::WORDS).0,

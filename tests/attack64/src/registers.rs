@@ -62,12 +62,7 @@ impl Registers for Long {
 #[unsafe(naked)]
 unsafe extern "C" fn hold(word: Word, rounds: u32) -> Word {
     naked_asm!(
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        lilliput_user64::push_kept!(),
         "push rdi",
         "mov ecx, esi",
         "mov rax, rdi",
@@ -113,12 +108,7 @@ unsafe extern "C" fn hold(word: Word, rounds: u32) -> Word {
         "or rax, r13",
         "or rax, r14",
         "or rax, r15",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
+        lilliput_user64::pop_kept!(),
         "ret",
     )
 }
@@ -127,12 +117,7 @@ unsafe extern "C" fn hold(word: Word, rounds: u32) -> Word {
 #[unsafe(naked)]
 unsafe extern "C" fn filled_call(word: Word, selector: u32, message: *mut Message) -> u32 {
     naked_asm!(
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        lilliput_user64::push_kept!(),
         "push rdx",
         "mov r8, rdi",
         "mov r9, rdi",
@@ -158,12 +143,7 @@ unsafe extern "C" fn filled_call(word: Word, selector: u32, message: *mut Messag
         "mov [rcx + {words} + 1*8], rsi",
         "mov [rcx + {words} + 2*8], rdi",
         "mov [rcx + {words} + 3*8], rbp",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
+        lilliput_user64::pop_kept!(),
         "ret",
         tag = const offset_of!(Message, tag),
         words = const offset_of!(Message, words),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
+use lilliput_abi::object::counter;
 use serde_json::Value;
 
 use super::{Experiment, Figure, How, Key, Limits, Plot, Row, Shape};
@@ -27,7 +28,7 @@ const KNOWN: [Known; 6] = [
     Known {
         scenario: "crossover",
         title: "Where small spaces pay, by clocks",
-        question: "What does a round among tasks that touch memory of their own take on a real machine?",
+        question: "What does a round among tasks that touch memory of their own take, by the machine's own clocks?",
         about: "A client goes round among servers, one or seven, and each task touches memory of its own before it passes a message on: so many pages, a line in each, or so many KiB of lines. A \
                 figure is a whole round: a call and its answer of each server.",
         case: &["tasks"],
@@ -40,7 +41,7 @@ const KNOWN: [Known; 6] = [
     Known {
         scenario: "many",
         title: "Many spaces, by clocks",
-        question: "What does a round among up to a thousand tasks take on a real machine?",
+        question: "What does a round among up to a thousand tasks take, by the machine's own clocks?",
         about: "A client goes round among servers, up to a thousand, each a task of its own that touches so many pages before it answers. A figure is a whole round.",
         case: &["tasks"],
         batch: &[("pages", 3), ("kib", 3)],
@@ -52,7 +53,7 @@ const KNOWN: [Known; 6] = [
     Known {
         scenario: "split",
         title: "A page, by the kernel alone and by servers, by clocks",
-        question: "What does splitting memory management into servers cost on a real machine?",
+        question: "What does splitting memory management into servers cost, by the machine's own clocks?",
         about: "A task wants a page and reads it: by the kernel alone, by one memory server, and by two. A figure is all of it, from before the request to behind the read.",
         case: &["servers"],
         batch: &[],
@@ -61,7 +62,7 @@ const KNOWN: [Known; 6] = [
     Known {
         scenario: "files",
         title: "Small files, by calls and by rings, by clocks",
-        question: "Are ten small files read faster by calls or by rings on a real machine?",
+        question: "Are ten small files read faster by calls or by rings, by the machine's own clocks?",
         about: "Ten files are opened, read and closed, by a program for calls and by one for rings. A figure is all ten.",
         case: &["rings"],
         batch: &[],
@@ -70,7 +71,7 @@ const KNOWN: [Known; 6] = [
     Known {
         scenario: "colours",
         title: "Cache colours and bases of slots, by clocks",
-        question: "What do cache colours and slots' bases save on a real machine?",
+        question: "What do cache colours and slots' bases save, by the machine's own clocks?",
         about: "A task that touches much memory calls one that has to answer soon, with cache colours of their own and without; and a client calls small tasks whose pages fall into the same \
                 sets of a TLB, or into different ones. A figure is the calls.",
         case: &["about", "kib", "coloured", "tasks", "pages", "staggered"],
@@ -83,7 +84,7 @@ const KNOWN: [Known; 6] = [
     Known {
         scenario: "messages",
         title: "Messages of 64 bytes to 4 MiB, by clocks",
-        question: "Which way is the fastest to bring bytes to another task on a real machine?",
+        question: "Which way is the fastest to bring bytes to another task, by the machine's own clocks?",
         about: "Bytes go to another task in registers, by a shared buffer, as a string, by mapping, through a ring; the other side reads each line of them. A figure is all of it.",
         case: &["way", "arenas"],
         batch: &[("bytes", 7)],
@@ -94,15 +95,22 @@ const KNOWN: [Known; 6] = [
     },
 ];
 
-/// Columns for counters by their names, but for walks for data, which those of stores are added to.
-const COUNTERS: [(&str, &str, &str); 5] = [
-    ("instructions", "counted_instructions", "instructions, by counter"),
-    ("cycles", "core_cycles", "cycles, by counter"),
-    ("walks for data", "data_walks", "walks, by counter"),
-    ("walks for code", "code_walks", "walks, by counter"),
-    ("misses of the second cache", "cache_misses", "misses, by counter"),
+/// Columns for counters, by their numbers. Walks for stores are added to those for loads.
+const COUNTERS: [(&str, &str); counter::COUNT] = {
+    let data = ("data_walks", "walks, by counter");
+    let mut columns = [data; counter::COUNT];
+    columns[counter::INSTRUCTIONS] = ("counted_instructions", "instructions, by counter");
+    columns[counter::CYCLES] = ("core_cycles", "cycles, by counter");
+    columns[counter::CODE_WALKS] = ("code_walks", "walks, by counter");
+    columns[counter::CACHE_MISSES] = ("cache_misses", "misses, by counter");
+    columns
+};
+/// What a key's value is called that a case says to be false, or true.
+const WORDS: [(&str, [&str; 2]); 3] = [
+    ("rings", ["by calls", "by rings"]),
+    ("coloured", ["any colours", "colours of their own"]),
+    ("staggered", ["equal bases", "staggered bases"]),
 ];
-const STORES: &str = "walks for stores";
 /// What a key is where a case does not say it.
 const NOTHING: &str = "-";
 
@@ -136,12 +144,9 @@ fn with(mut row: Row, record: &Clocked) -> Result<Row> {
         let range = Figure::Range { low: record.least.into(), usual: record.median.into(), high: record.p99.into() };
         return Ok(row.figure("ticks", range).figure("ticks_p90", u64::from(record.p90)));
     }
-    let name = if record.clock == STORES { COUNTERS[2].0 } else { &record.clock };
-    let (_, column, _) = COUNTERS
-        .iter()
-        .find(|(counter, ..)| *counter == name)
-        .with_context(|| format!("there is no clock `{}`", record.clock))?;
-    let before = match row.figures.remove(*column) {
+    let number = counter::NAMES.iter().position(|name| *name == record.clock);
+    let (column, _) = COUNTERS[number.with_context(|| format!("there is no clock `{}`", record.clock))?];
+    let before = match row.figures.remove(column) {
         Some(Figure::Exact(number)) => number,
         _ => 0.0,
     };
@@ -159,7 +164,11 @@ impl Known {
         for key in ENDS.iter().chain(self.case) {
             keys.push(match record.case.get(*key) {
                 None | Some(Value::Null) => Key::from(NOTHING),
-                Some(Value::Bool(value)) => Key::from(if *value { "yes" } else { "no" }),
+                Some(Value::Bool(value)) => {
+                    let (_, words) =
+                        WORDS.iter().find(|(name, _)| name == key).with_context(|| format!("`{key}` is {value}"))?;
+                    Key::from(words[usize::from(*value)])
+                }
                 Some(Value::String(value)) => Key::from(value.as_str()),
                 Some(value) => value.as_u64().map(Key::from).with_context(|| format!("`{key}` is {value}"))?,
             });
@@ -197,9 +206,10 @@ impl Known {
             .without("Counters count whatever the processor does, speculation and interrupts included.")
             .column("ticks", "ticks of the TSC", How::Measured)
             .column("ticks_p90", "ticks of the TSC", How::Measured);
-        COUNTERS
-            .iter()
-            .fold(experiment, |experiment, (_, column, unit)| experiment.column(column, unit, How::Measured))
+        (0..counter::COUNT)
+            .filter(|&number| number != counter::STORE_WALKS)
+            .map(|number| COUNTERS[number])
+            .fold(experiment, |experiment, (column, unit)| experiment.column(column, unit, How::Measured))
             .plot((self.plot)("ticks"))
     }
 }
@@ -223,8 +233,8 @@ mod tests {
     fn records_of_one_batch_are_one_row() {
         let records = [
             record("crossover", r#""tasks":2"#, "016000", "ticks", 100),
-            record("crossover", r#""tasks":2"#, "016000", "walks for data", 3),
-            record("crossover", r#""tasks":2"#, "016000", STORES, 4),
+            record("crossover", r#""tasks":2"#, "016000", counter::NAMES[counter::DATA_WALKS], 3),
+            record("crossover", r#""tasks":2"#, "016000", counter::NAMES[counter::STORE_WALKS], 4),
             record("crossover", r#""tasks":2"#, "000512", "ticks", 200),
             record("split", r#""servers":1"#, "page", "ticks", 50),
         ];
@@ -256,6 +266,7 @@ mod tests {
             record("crossover", r#""tasks":2"#, "abc000", "ticks", 100),
             record("crossover", r#""tasks":-2"#, "000000", "ticks", 100),
             record("crossover", r#""tasks":2"#, "000000", "sundial", 100),
+            record("crossover", r#""tasks":true"#, "000000", "ticks", 100),
             record("crossover", r#""tasks":2"#, "000000", "ticks", 301),
         ] {
             assert!(experiments(std::slice::from_ref(&bad), "a machine").is_err(), "{bad:?}");

@@ -13,7 +13,7 @@ use syscalls::Errno;
 use crate::files::disk::Disk;
 use crate::files::event::Event;
 use crate::files::proc::Entry;
-use crate::files::{Device, Found, Kind, Node, Open, Pipe, Walk};
+use crate::files::{CAPACITY, Device, Found, Kind, Node, Open, Pipe, Walk};
 use crate::machine::Machine;
 use crate::process::Channel;
 use crate::server::{NAME, Outcome, Result, Server};
@@ -24,8 +24,6 @@ const CHANGEABLE: u32 = O_APPEND | O_NONBLOCK;
 const TEMPORARY: u32 = 0o20_000_000;
 /// The longest path, with the zero at its end.
 const LONGEST_PATH: usize = 4096;
-/// Bytes of a pipe.
-const PIPE_SIZE: u64 = 64 << 10;
 /// The directory that relative paths begin at.
 pub(super) const HERE: u64 = AT_FDCWD as u32 as u64;
 
@@ -276,8 +274,8 @@ impl<M: Machine> Server<M> {
             }
             F_GETPIPE_SZ | F_SETPIPE_SZ if !matches!(open.node.kind, Kind::Pipe(_)) => Err(Errno::EBADF),
             // All are of one size, which is enough for who asks for less.
-            F_SETPIPE_SZ if argument as u32 as u64 > PIPE_SIZE => Err(Errno::EPERM),
-            F_GETPIPE_SZ | F_SETPIPE_SZ => Ok(Outcome::Done(PIPE_SIZE)),
+            F_SETPIPE_SZ if argument as u32 as usize > CAPACITY => Err(Errno::EPERM),
+            F_GETPIPE_SZ | F_SETPIPE_SZ => Ok(Outcome::Done(CAPACITY as u64)),
             other => self.lock_part(&open, other, argument).unwrap_or(Err(Errno::EINVAL)),
         }
     }

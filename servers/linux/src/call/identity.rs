@@ -3,6 +3,7 @@
 use syscalls::Errno;
 
 use crate::machine::Machine;
+use crate::process::Process;
 use crate::server::{Outcome, Result, Server};
 
 impl<M: Machine> Server<M> {
@@ -27,10 +28,12 @@ impl<M: Machine> Server<M> {
     }
 
     pub(super) fn getppid(&mut self, _: &[u64; 6]) -> Result {
-        let process = self.process();
-        // Nobody's are shown as the first one's, as they are where that adopts them.
-        let parent = if process.parent == 0 && process.pid != self.first { self.first } else { process.parent };
-        Ok(Outcome::Done(parent.into()))
+        Ok(Outcome::Done(self.shown_parent(self.process()).into()))
+    }
+
+    /// The number that is told as a process's parent's: nobody's are shown as the first one's, which adopts them on Linux.
+    pub(crate) const fn shown_parent(&self, process: &Process) -> u32 {
+        if process.parent == 0 && process.pid != self.first { self.first } else { process.parent }
     }
 
     pub(super) fn getgroups(&mut self, _: &[u64; 6]) -> Result {

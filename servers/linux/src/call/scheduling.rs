@@ -140,10 +140,12 @@ impl<M: Machine> Server<M> {
     /// A process of one thread shares nothing that could be taken apart. Namespaces there are none.
     pub(super) fn unshare(&mut self, &[flags, ..]: &[u64; 6]) -> Result {
         let flags = flags as u32;
-        match () {
-            () if flags & !(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) != 0 => Err(Errno::EPERM),
-            () if flags != 0 && self.process().threads.len() > 1 => Err(Errno::EINVAL),
-            () => Ok(Outcome::Done(0)),
+        if flags & !(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM) != 0 {
+            Err(Errno::EPERM)
+        } else if flags != 0 && self.process().threads.len() > 1 {
+            Err(Errno::EINVAL)
+        } else {
+            Ok(Outcome::Done(0))
         }
     }
 

@@ -20,7 +20,7 @@ pub use cpio::{Refused, fill};
 pub use node::{Data, Device, Kind, Name, Node};
 pub use open::{Named, Open, Ready};
 pub use path::{Found, View, Walk, path_of};
-pub use pipe::{End, Passed, Pipe, WHOLE};
+pub use pipe::{CAPACITY, End, Passed, Pipe, WHOLE};
 pub use status::{Status, status};
 pub use table::{Descriptor, MOST, Table};
 

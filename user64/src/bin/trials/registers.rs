@@ -84,21 +84,11 @@ macro_rules! load_registers {
 macro_rules! between_load_and_store {
     ($($line:literal),+) => {
         naked_asm!(
-            "push rbx",
-            "push rbp",
-            "push r12",
-            "push r13",
-            "push r14",
-            "push r15",
+            lilliput_user64::push_kept!(),
             load_registers!(),
             $($line,)+
             store_registers!(),
-            "pop r15",
-            "pop r14",
-            "pop r13",
-            "pop r12",
-            "pop rbp",
-            "pop rbx",
+            lilliput_user64::pop_kept!(),
             "ret",
             found = sym FOUND,
         )

@@ -107,7 +107,8 @@ impl<M: Machine> Server<M> {
         let children = self.times_of_children(place);
         let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
         let (pages, resident) = self.pages(process);
-        let Process { parent, group, session, started, .. } = *process;
+        let Process { group, session, started, .. } = *process;
+        let parent = self.shown_parent(process);
         let ticks = |time: u64| time / (1_000_000_000 / TICKS);
         let name = shown(&self.name_of_thread(process, number));
         let (state, threads) = (self.state(process), process.threads.len());
@@ -148,7 +149,7 @@ impl<M: Machine> Server<M> {
             'Z' => "Z (zombie)",
             _ => "S (sleeping)",
         };
-        let Process { pid, parent, .. } = *process;
+        let (pid, parent) = (process.pid, self.shown_parent(process));
         let mut text = format!(
             "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{pid}\nPid:\t{number}\nPPid:\t{parent}\nTracerPid:\t0\n",
             shown(&self.name_of_thread(process, number)),
@@ -221,7 +222,7 @@ impl<M: Machine> Server<M> {
         let Books { usage, situation } = self.books(place)?;
         let process = self.processes[place].as_ref().ok_or(Errno::ESRCH)?;
         let (pages, resident) = self.pages(process);
-        let Process { pid, parent, .. } = *process;
+        let (pid, parent) = (process.pid, self.shown_parent(process));
         let (kind, slot, mode) = match situation {
             None => ("-", "-".into(), "-"),
             Some(Situation { slot: None, mode, .. }) if process.arch == Arch::I386 => ("large", "-".into(), mode),

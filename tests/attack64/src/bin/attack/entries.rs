@@ -64,12 +64,7 @@ static SAVED: AtomicU64 = AtomicU64::new(0);
 macro_rules! with_stack {
     ($selector:literal, $tag:expr; $($line:literal),+) => {
         naked_asm!(
-            "push rbx",
-            "push rbp",
-            "push r12",
-            "push r13",
-            "push r14",
-            "push r15",
+            lilliput_user64::push_kept!(),
             "mov [rip + {saved}], rsp",
             "mov rsp, rdi",
             $selector,
@@ -77,12 +72,7 @@ macro_rules! with_stack {
             $($line,)+
             "mov rax, rsp",
             "mov rsp, [rip + {saved}]",
-            "pop r15",
-            "pop r14",
-            "pop r13",
-            "pop r12",
-            "pop rbp",
-            "pop rbx",
+            lilliput_user64::pop_kept!(),
             "ret",
             saved = sym SAVED,
             tag = const $tag,

@@ -136,12 +136,7 @@ extern "C" fn ask_for_a_call() -> ! {
 macro_rules! call_and_store {
     ($line:literal) => {
         naked_asm!(
-            "push rbx",
-            "push rbp",
-            "push r12",
-            "push r13",
-            "push r14",
-            "push r15",
+            lilliput_user64::push_kept!(),
             "mov eax, edi",
             "mov edx, esi",
             "xor ecx, ecx",
@@ -159,12 +154,7 @@ macro_rules! call_and_store {
             "xor r15d, r15d",
             $line,
             store_registers!(),
-            "pop r15",
-            "pop r14",
-            "pop r13",
-            "pop r12",
-            "pop rbp",
-            "pop rbx",
+            lilliput_user64::pop_kept!(),
             "ret",
             found = sym FOUND,
         )

@@ -50,12 +50,7 @@ const NULL: u32 = Selector::new(Operation::Null, 0).0;
 macro_rules! with_flags {
     ($selector:expr, $tag:expr; $($line:literal),+) => {
         naked_asm!(
-            "push rbx",
-            "push rbp",
-            "push r12",
-            "push r13",
-            "push r14",
-            "push r15",
+            lilliput_user64::push_kept!(),
             "mov ecx, ss",
             "mov eax, {selector}",
             "mov edx, {tag}",
@@ -66,12 +61,7 @@ macro_rules! with_flags {
             $($line,)+
             "push 2",
             "popfq",
-            "pop r15",
-            "pop r14",
-            "pop r13",
-            "pop r12",
-            "pop rbp",
-            "pop rbx",
+            lilliput_user64::pop_kept!(),
             "ret",
             selector = const $selector,
             tag = const $tag,
