@@ -71,6 +71,9 @@ pub fn leave_to(kernel: &mut Kernel, this: &mut PerCpu, entered: Index<Thread>, 
             // Whom the fast path goes on to later finds the gate open: it does so only while nothing speaks against it.
             kernel.machine.threads[entered].set_gate(true);
         }
+        if kernel.machine.threads[next].outdated {
+            invoke::renew(&mut kernel.machine, next);
+        }
         switch::to(this, &mut kernel.machine.threads[next]);
         let thread = &mut kernel.machine.threads[next];
         // What is loaded for a foreign thread alone may stay while its host runs: no other way of it is open.

@@ -14,10 +14,11 @@ use lilliput_compat32::descriptor::{Descriptor, Extent};
 use lilliput_compat32::gdt::{
     self, Running, TASK_STATE, TLS_ENTRY, USER_CODE, USER_CODE_ENTRY, USER_DATA, USER_DATA_ENTRY,
 };
+use lilliput_core::machine::Machine;
 use lilliput_core::plan::Loaded;
 use lilliput_core::slab::Index;
 use lilliput_core::task::Task;
-use lilliput_core::thread::{Gate, Kind, Thread};
+use lilliput_core::thread::{Gate, Kind, LOCAL_ROOT, Thread};
 use x86_64::VirtAddr;
 use x86_64::instructions::segmentation::{DS, ES, FS, GS, Segment};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr4, Cr4Flags};
@@ -56,7 +57,11 @@ pub fn check(kernel: &Kernel, this: &PerCpu) {
         Some(current) => check_running(kernel, this, &kernel.machine.threads[current]),
         None => Ok(()),
     };
-    let threads = if is_due(kernel.machine.threads.live()) { kernel.machine.check(&this.cpu) } else { Ok(()) };
+    let threads = if is_due(kernel.machine.threads.live()) {
+        kernel.machine.check(&this.cpu).and_then(|()| check_spaces(&kernel.machine))
+    } else {
+        Ok(())
+    };
     if let Err(rule) = threads.and(check_quotas(kernel)).and(check_machine(kernel, this)).and(running) {
         let [code, data, own] = [USER_CODE_ENTRY, USER_DATA_ENTRY, TLS_ENTRY].map(|entry| this.gdt.0[entry]);
         let Loaded { cr3, arena, segments, .. } = this.cpu.loaded;
@@ -88,6 +93,16 @@ fn check_quotas(kernel: &Kernel) -> Result<(), &'static str> {
     ];
     let (arenas, interrupts) = (arenas.filling(), devices.interrupts.filling());
     factories.check(ROOT_FACTORY, &promised, arenas, interrupts, kernel.frames.borrow().free_count())
+}
+
+/// Every thread has what its task's space is, or can't run before it has.
+fn check_spaces(machine: &Machine) -> Result<(), &'static str> {
+    machine.threads.iter().try_for_each(|index| {
+        let thread = &machine.threads[index];
+        let space = &machine.tasks[thread.task].space;
+        ensure(thread.has(space) || thread.outdated, "a thread in another space than its task's")?;
+        ensure(!thread.outdated || thread.root == LOCAL_ROOT, "a way to a thread whose space is gone")
+    })
 }
 
 /// What holds whoever runs.
@@ -168,6 +183,7 @@ fn check_running(kernel: &Kernel, this: &PerCpu, thread: &Thread) -> Result<(), 
     let (root, flags) = Cr3::read_raw();
     let root = root.start_address().as_u64() | u64::from(flags);
     ensure(root == loaded.cr3 & !KEEP, "CR3 is not what it is taken for")?;
+    ensure(!thread.outdated, "a thread that runs in a space that is gone")?;
     let right = if is_host { loaded.arena == arena } else { loaded.cr3 == thread.cr3 };
     ensure(right, "a root of another task")?;
 

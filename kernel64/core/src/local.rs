@@ -40,6 +40,12 @@ impl Local {
         Self([descriptor, storage.base as u64 | (storage.limit as u64) << 32])
     }
 
+    /// The same for a space that is gone: equal to nothing that was ever loaded, and not to be loaded. What it was made of is left, and on which side of
+    /// its address that lay.
+    pub const fn outdated(self) -> Self {
+        Self([self.0[0] | OUTDATED, self.0[1]])
+    }
+
     /// What the GDT's entry for it holds, which GS has then; 0 for none.
     pub const fn descriptor(&self, kind: Kind) -> u64 {
         if kind.is_wide() { 0 } else { self.0[0] }
@@ -55,6 +61,9 @@ impl Local {
         Storage { base: self.0[1] as u32, limit: (self.0[1] >> 32) as u32 }
     }
 }
+
+/// In a descriptor the bit that is software's (AMD64 APM vol. 2, 4.8.1), which no descriptor has set that is made for a task.
+const OUTDATED: u64 = 1 << 52;
 
 /// The thread-local storage that a 32-bit thread asked for, as its task sees it. Where its space lies, and how that is confined, makes a
 /// descriptor of it.
@@ -83,8 +92,7 @@ impl Storage {
 
     /// Whether there is none.
     pub const fn is_none(&self) -> bool {
-        // In one comparison: a task that moves asks each of its threads, which may be 1,024.
-        self.base as u64 | (self.limit as u64) << 32 == 0
+        self.base == 0 && self.limit == 0
     }
 
     /// Whether negative offsets are part of it.

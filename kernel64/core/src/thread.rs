@@ -7,6 +7,7 @@
 mod account;
 mod passes;
 mod saved;
+mod space;
 
 use lilliput_abi::error::Error;
 use lilliput_abi::tag::{SHORT_WORDS, Tag};
@@ -113,6 +114,8 @@ pub struct Thread {
     pub null_call: NullCall,
     /// By whose rules it makes system calls.
     pub ways: Ways,
+    /// The arena whose host serves it, or whose host it is part of; 0 for none. It may be in another one that shares that host.
+    pub arena: u8,
     /// What the fast path grants.
     pub gate: Gate,
     /// The arena whose root it runs in; 0 if its task has a root of its own; [`LOCAL_ROOT`] if it has segments of its own. With the three bytes after it, one word that the fast path
@@ -160,8 +163,8 @@ pub struct Thread {
     pub priority: u8,
     /// Whether its turn was over while a server of a higher priority worked for it: it goes behind its equals when it is back.
     pub late: bool,
-    /// The arena whose host serves it, or whose host it is part of; 0 for none. It may be in another one that shares that host.
-    pub arena: u8,
+    /// Whether its task's space changed since it ran: see [`Thread::outdate`]. Next to the one before it, with which the fast path looks at it.
+    pub outdated: bool,
     /// For a small thread the linear address of its address zero.
     pub base: u32,
     /// What is left of its turn, in ticks of the time-stamp counter; 0 for all of it.
@@ -221,6 +224,7 @@ const _: () = {
     assert!(offset_of!(Thread, obstacles) == offset_of!(Thread, root) + 2);
     assert!(offset_of!(Thread, cpu) == offset_of!(Thread, root) + 3);
     assert!(size_of::<Interrupted>() == 5 * 8);
+    assert!(offset_of!(Thread, outdated) == offset_of!(Thread, late) + 1);
     assert!(offset_of!(Thread, vector) % 16 == 0);
     assert!(size_of::<Thread>() <= 17 * 64);
 };
@@ -245,26 +249,6 @@ impl Thread {
     /// Kind, root and obstacles.
     pub const fn class(&self) -> u32 {
         u32::from_le_bytes([self.root, self.kind as u8, self.obstacles.bits(), self.cpu])
-    }
-
-    /// Notes whom the fast path reaches how: after a change of kind, arena, root or segments of its own. `root` is
-    /// [`Space::shared_root`](crate::task::Space::shared_root).
-    ///
-    /// Small threads all reach the host that serves their arena, whether they have that arena's root, one of another arena with the same host, or
-    /// one of their own: it runs on any of these.
-    pub const fn set_peers(&mut self, root: u8) {
-        let has_own = !self.local.is_none();
-        self.root = if has_own { LOCAL_ROOT } else { root };
-        self.peers = match self.kind {
-            Kind::Small if root == 0 || has_own => NO_CLASS,
-            Kind::Small => class(Kind::Small, self.root),
-            Kind::Host => NO_CLASS,
-            Kind::Wide => class(Kind::Wide, 0),
-        };
-        self.host_peer = match self.kind {
-            Kind::Small if self.arena != 0 => class(Kind::Host, self.arena),
-            _ => NO_CLASS,
-        };
     }
 
     /// Lets the fast path take what this thread asks for, or not.

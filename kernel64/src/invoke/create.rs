@@ -8,6 +8,7 @@ use lilliput_compat32::descriptor::Descriptor;
 use lilliput_compat32::entry_page::RETURN_ADDRESS;
 use lilliput_compat32::gdt::{USER_CODE, USER_DATA};
 use lilliput_core::factory::Factory;
+use lilliput_core::local::Local;
 use lilliput_core::paging::{self, ENTRIES, TableMemory, UPPER_HALF};
 use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
@@ -205,8 +206,6 @@ pub fn new_thread(
         capabilities: capabilities.address(),
         places: capabilities.places(),
         ways: Ways::own(kind),
-        code_descriptor: space.code_descriptor,
-        data_descriptor: space.data_descriptor,
         frame: ReturnFrame {
             ip: if kind == Kind::Small { u64::from(RETURN_ADDRESS) } else { 0 },
             cs: u64::from(USER_CODE),
@@ -215,16 +214,12 @@ pub fn new_thread(
         },
         interrupted: Interrupted { flags: FLAGS, ..Interrupted::default() },
         task_handler: &raw const machine.tasks[task].fault_handler as u64 as u32,
-        base: space.base as u32,
-        cr3: space.cr3,
-        // There are fewer arenas than that.
-        arena: space.host_arena as u8,
         task,
         kind,
         priority,
         ..Thread::default()
     };
-    thread.set_peers(space.shared_root());
+    thread.enter(&space, Local::NONE);
     let index = machine.threads.insert(factory.number(), thread).ok_or(Error::NoMemory)?;
     machine.join(index);
     Ok(index)

@@ -22,7 +22,7 @@ pub use destroy::exit;
 pub use factory::full;
 pub use memory::map_run;
 pub use revoke::{Revocations, swept};
-pub use space::{local, set_isolation};
+pub use space::{local, renew, set_isolation};
 pub use task::make_places;
 pub use thread::start;
 

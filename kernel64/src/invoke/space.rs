@@ -11,9 +11,10 @@ use lilliput_compat32::descriptor::{Descriptor, Extent};
 use lilliput_compat32::tls;
 use lilliput_core::factory::Factory;
 use lilliput_core::local::{Local, Storage};
+use lilliput_core::machine::Machine;
 use lilliput_core::slab::Index;
 use lilliput_core::task::{Space, Task};
-use lilliput_core::thread::Kind;
+use lilliput_core::thread::{Kind, Thread};
 
 use super::destroy::load_kernel_root;
 use super::memory::{ENTRIES_CLEARED, payer};
@@ -239,29 +240,27 @@ fn shrink(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, size: u64) 
     Ok(done)
 }
 
-/// Gives a task its new space, and its threads with it. What the CPU has loaded of the old one is not used again: the
-/// running thread, whoever it is, gets loaded what it needs when the kernel is left.
+/// Gives a task its new space. What its threads and the CPU have of the old one is not used again: whoever runs next, one of them perhaps, gets loaded
+/// what it needs when the kernel is left.
 fn adopt(kernel: &mut Kernel, this: &mut PerCpu, task: Index<Task>, space: Space) {
-    let machine = &mut kernel.machine;
-    let old = core::mem::replace(&mut machine.tasks[task].space, space);
-    let has_other_peers = (old.host_arena, old.shared_root()) != (space.host_arena, space.shared_root());
-    let mut next = machine.tasks[task].threads;
+    let Machine { tasks, threads, .. } = &mut kernel.machine;
+    tasks[task].space = space;
+    let mut next = tasks[task].threads;
     while let Some(index) = next.some() {
-        let thread = &mut machine.threads[index];
-        (thread.code_descriptor, thread.data_descriptor) = (space.code_descriptor, space.data_descriptor);
-        // There are fewer arenas than that.
-        thread.base = space.base as u32;
-        (thread.cr3, thread.arena) = (space.cr3, space.host_arena as u8);
-        let storage = thread.local.storage();
-        if !storage.is_none() {
-            // What it may do on the fast path is what it was: it has segments of its own as before.
-            let below = Descriptor(thread.local.descriptor(Kind::Small)).is_below();
-            thread.local = local(&space, storage, below);
-        }
-        if has_other_peers {
-            thread.set_peers(space.shared_root());
-        }
+        let thread = &mut threads[index];
+        thread.outdate();
         next = thread.sibling;
     }
     this.cpu.loaded.forget(task);
+}
+
+/// Gives a thread what it has of its task's space, which changed since it ran.
+#[cold]
+pub fn renew(machine: &mut Machine, thread: Index<Thread>) {
+    let Machine { tasks, threads, .. } = machine;
+    let thread = &mut threads[thread];
+    let space = &tasks[thread.task].space;
+    let storage = thread.local.storage();
+    let below = Descriptor(thread.local.descriptor(Kind::Small)).is_below();
+    thread.enter(space, if storage.is_none() { Local::NONE } else { local(space, storage, below) });
 }

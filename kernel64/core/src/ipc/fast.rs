@@ -142,6 +142,7 @@ pub fn keep_receive(machine: &mut Machine, cpu: &mut Cpu, reply: Index<Reply>) -
         || to.kind == Kind::Host
         || !to.caller.is_none()
         || to.late
+        || to.outdated
         || has_end
     {
         return None;

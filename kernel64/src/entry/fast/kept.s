@@ -169,7 +169,8 @@ lilliput_keep_receive:
     je 8b
     cmp dword ptr [r10 + {caller}], {nobody}
     jne 8b
-    cmp byte ptr [r10 + {late}], 0
+    # Nor is what it has of its space old.
+    cmp word ptr [r10 + {late}], 0
     jne 8b
     cmp qword ptr [r10 + {budget_period}], 0
     jne 8b

@@ -166,6 +166,7 @@ pub const TRIALS: &[Trial] = &[
     // Threads with storage of their own.
     alone("storage-of-threads", BOTH),
     with("storage-in-calls", BOTH, ALL),
+    with("storage-moves", NARROW, &[HOST, WIDE]),
     alone("storage-refusals", BOTH),
     alone("storage-is-turned", NARROW),
     alone("storage-in-one-access", NARROW),

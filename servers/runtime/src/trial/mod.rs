@@ -170,6 +170,7 @@ pub fn run<K: Machine>(name: &str) -> Option<Outcome> {
         "ends-before-deadline" => time::ends_before_deadline::<K>,
         "storage-of-threads" => storage::storage_of_threads::<K>,
         "storage-in-calls" => storage::storage_in_calls::<K>,
+        "storage-moves" => storage::storage_moves::<K>,
         "storage-refusals" => storage::storage_refusals::<K>,
         "storage-is-turned" => storage::storage_is_turned::<K>,
         "vector-state" => schedule::vector_state::<K>,

@@ -210,6 +210,43 @@ pub fn storage_in_calls<K: Machine>() -> Outcome {
     Ok(())
 }
 
+/// Threads with storage and without go on where they are, whatever they do while their space moves: one is ready, one runs at the end of a turn, one calls,
+/// one waits to be called.
+pub fn storage_moves<K: Machine>() -> Outcome {
+    prepare::<K>()?;
+    let task = kit::task::<K>();
+    let before = task.info()?;
+    let isolation = Isolation::from_number(before.isolation).unwrap_or(Isolation::Auto);
+    let arena = factory::<K>().create_arena()?;
+    let threads =
+        [start::<K>(0, YIELD, PRIORITY)?, start::<K>(1, SPIN, PRIORITY)?, start::<K>(2, CALL_AND_YIELD, PRIORITY)?];
+    let serving = start::<K>(3, SERVE, PRIORITY + 1)?;
+    // It moves once more before all have run, and once with storage that one of them got meanwhile.
+    for round in 0..4 {
+        let size = SMALL_SIZE as Word * if round % 2 == 0 { 2 } else { 1 };
+        task.resize(size, false)?;
+        task.move_to(arena, isolation)?;
+        wait_for::<K>(2 * (round % 2), true);
+        task.move_to(kit::arena(), isolation)?;
+        threads[1].stop()?;
+        give(threads[1], if round % 2 == 0 { 4 } else { 1 })?;
+        threads[1].resume()?;
+        let sent = Message::new(told::ECHO, &[round]);
+        assert_eq!(service::<K>().call(&sent)?.payload(), sent.payload(), "what the server answers");
+        assert_eq!(partner::<K>().call(&sent)?.payload(), sent.payload(), "what the partner answers");
+        for number in [0, if round % 2 == 0 { 4 } else { 1 }, 2] {
+            wait_for::<K>(number, true);
+        }
+    }
+    for thread in threads.into_iter().chain([serving]) {
+        factory::<K>().destroy(thread.place())?;
+    }
+    task.resize(before.size as Word, false)?;
+    // It may have been turned too often.
+    task.set_isolation(isolation)?;
+    factory::<K>().destroy(arena.place())
+}
+
 pub fn storage_refusals<K: Machine>() -> Outcome {
     let thread = factory::<K>().create_thread(kit::task(), PRIORITY)?;
     let refused = |first, second, error, what: &str| assert_eq!(thread.set_tls(first, second), Err(error), "{what}");
