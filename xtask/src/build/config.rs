@@ -86,6 +86,8 @@ impl Scenario {
 pub struct Config {
     /// What to do, in this order.
     pub scenarios: Vec<Scenario>,
+    /// Guest tests that are run, by their names with commas between them; else all.
+    pub tests: Option<&'static str>,
     /// How small tasks are confined unless a program asks for something else.
     pub isolation: Isolation,
     /// Whether `segment` may be used where the processor checks no limits.
@@ -120,7 +122,7 @@ impl fmt::Display for Config {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scenarios: Vec<_> = self.scenarios.iter().map(|scenario| scenario.word()).collect();
         writeln!(formatter, "scenario = {}", scenarios.join("+"))?;
-        writeln!(formatter, "tests = all")?;
+        writeln!(formatter, "tests = {}", self.tests.unwrap_or("all"))?;
         writeln!(formatter, "isolation = {}", self.isolation.word())?;
         // Measuring compares all three modes, so it has to be let into `segment` everywhere. Tasks get it
         // by asking only: `auto` stays with `page` where limits are not enforced.
@@ -148,6 +150,8 @@ mod tests {
     fn writes_lines_of_key_and_value() {
         let config = Config { isolation: Isolation::PageUntagged, ..Config::new([Scenario::Workload]) };
         assert_eq!(config.to_string(), "scenario = workload\ntests = all\nisolation = page-untagged\n");
+        let some = Config { tests: Some("a,b"), ..config };
+        assert_eq!(some.to_string(), "scenario = workload\ntests = a,b\nisolation = page-untagged\n");
     }
 
     #[test]
