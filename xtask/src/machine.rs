@@ -64,6 +64,9 @@ pub struct Machine {
     pub disk: Option<Disk>,
     /// Makes the time-stamp counter count instructions, which takes TCG and one processor.
     pub count_instructions: bool,
+    /// Where instructions are counted, each takes two to the power of this in nanoseconds of the guest's time. Only with 0 the time-stamp counter's
+    /// ticks are instructions; with more the guest, whose clock goes faster then, executes fewer of them while it waits for a time.
+    pub pace: u32,
     /// What looks at each instruction, under TCG.
     pub plugin: Option<Plugin>,
 }
@@ -79,6 +82,7 @@ impl Machine {
             cpu: "max".to_owned(),
             disk: None,
             count_instructions: false,
+            pace: 0,
             plugin: None,
         }
     }
@@ -150,7 +154,7 @@ impl Machine {
         command.args(["-smp", &self.cpus.to_string(), "-m", &self.memory]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot"]);
         if self.count_instructions {
-            command.args(["-icount", "shift=0,sleep=off"]);
+            command.args(["-icount", &format!("shift={},sleep=off", self.pace)]);
         }
         command
     }

@@ -107,6 +107,7 @@ impl MachineOptions {
             cpu: self.cpu.clone().unwrap_or_else(|| usual.to_owned()),
             disk: self.disk.clone().map(|image| Disk { image, read_only: false, requests: None }),
             count_instructions: false,
+            pace: 0,
             plugin: None,
         }
     }
