@@ -1,6 +1,8 @@
 //! Everything that has to be there before a boot: set-up, programs, image maker.
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -28,8 +30,13 @@ impl Prepared {
     pub fn new(needs: Needs) -> Result<Self> {
         let workspace = Workspace::find()?;
         let toolchain = setup::require(&workspace, needs)?;
-        let build = Build::new(&workspace, &toolchain)?;
-        let maker = ImageMaker::build(&workspace)?;
+        // Side by side: each compiles one thing at a time for most of the time that it takes.
+        let (build, maker) = thread::scope(|scope| {
+            let maker = scope.spawn(|| ImageMaker::build(&workspace));
+            let build = Build::new(&workspace, &toolchain);
+            (build, maker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        });
+        let (build, maker) = (build?, maker?);
         Ok(Self { workspace, build, toolchain, maker })
     }
 

@@ -5,14 +5,17 @@
 
 use std::io::{IsTerminal, stderr};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// How often a step reports when standard error is not a terminal.
 const INTERVAL: Duration = Duration::from_secs(15);
+
+/// The lines that move on a terminal, one below the other: steps may be under way side by side.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// A step under way.
 pub struct Step {
@@ -70,7 +73,7 @@ impl Step {
     /// Prints a text for good, above the moving line.
     pub fn print(&self, text: &str) {
         match &self.display {
-            Display::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+            Display::Bar(_) => BARS.suspend(|| eprintln!("{text}")),
             Display::Lines(..) => eprintln!("{text}"),
         }
     }
@@ -78,7 +81,7 @@ impl Step {
     /// Ends the step; `result` says what came of it.
     pub fn finish(self, result: &str) {
         self.clear();
-        eprintln!("{}: {result} ({:.1} s)", self.label, self.started.elapsed().as_secs_f64());
+        self.print(&format!("{}: {result} ({:.1} s)", self.label, self.started.elapsed().as_secs_f64()));
     }
 
     /// Ends the step without a line, for steps that had nothing to do.
@@ -103,7 +106,7 @@ impl Drop for Step {
 }
 
 fn bar(label: &str) -> Display {
-    let bar = ProgressBar::new_spinner().with_prefix(label.to_owned());
+    let bar = BARS.add(ProgressBar::new_spinner().with_prefix(label.to_owned()));
     bar.set_style(style("{spinner} {prefix} {elapsed} {wide_msg}"));
     bar.enable_steady_tick(Duration::from_millis(120));
     Display::Bar(bar)
