@@ -20,7 +20,7 @@ mod tally;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::Args;
 
 use self::side_by_side::Suite;
@@ -40,11 +40,13 @@ const KERNEL_TEXT: u64 = 118 * 1024;
 
 /// Runs all tests.
 ///
-/// First those of the parts that run on the host, then, in the emulator, programs that check themselves and
+/// Those of the parts that run on the host, and, in the emulator, programs that check themselves and
 /// the kernel: by BIOS and by UEFI, on processor models of several makes, and once under a time-stamp counter
-/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs them, lines of Linux's programs as `linux` runs them and what their system calls cost, and the attack suite, both in QEMU and in Bochs. Boots run side by side, as many as
-/// there are CPUs; one after the other where everything is shown. The last line is `N passed, N failed`, with
-/// `, N skipped` where tests were skipped; the exit status is 0 if none failed.
+/// that counts instructions, where each IPC path has its budget; then programs in C as `run --program` runs
+/// them, lines of Linux's programs as `linux` runs them and what their system calls cost, and the attack suite,
+/// both in QEMU and in Bochs. Boots run side by side, as many as there are CPUs, those in Bochs first; one after
+/// the other where everything is shown. The last line is `N passed, N failed`, with `, N skipped` where tests
+/// were skipped; the exit status is 0 if none failed.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Run only suites whose name contains this: `host`, `kernel-size`, `ipc-path` or the name of a boot.
@@ -86,8 +88,8 @@ fn suites() -> impl Iterator<Item = &'static str> {
     let experiments = experiments::TRIALS.iter().map(|trial| trial.name);
     let stretches = bench::stretches::BOOTS.iter().map(|boot| boot.name);
     let attack = attack::BOOTS.iter().map(|boot| boot.name);
-    let own = [host::NAME, SIZE, PATHS].into_iter();
-    own.chain(guest)
+    let own = [SIZE, PATHS, host::NAME].into_iter();
+    let boots = guest
         .chain([disk::NAME])
         .chain(stretches)
         .chain(counted)
@@ -99,72 +101,93 @@ fn suites() -> impl Iterator<Item = &'static str> {
         .chain(robust)
         .chain(disks)
         .chain(costs)
-        .chain(attack)
+        .chain(attack);
+    let mut boots: Vec<_> = boots.collect();
+    boots.sort_by_key(|name| turn(name));
+    own.chain(boots)
 }
 
+/// When a boot has its turn: those in Bochs, which is slow, first. A long one that came last would leave the other processors with nothing to do.
+fn turn(name: &str) -> bool {
+    !name.contains(BOCHS)
+}
+
+/// What is in the name of a boot in Bochs.
+const BOCHS: &str = "bochs";
 const SIZE: &str = "kernel-size";
 const PATHS: &str = "ipc-path";
 
 fn all(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
     let wanted = |name: &str| arguments.only.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
     anyhow::ensure!(suites().any(wanted), "no suite has this in its name; `--list` names them");
-    if wanted(host::NAME) {
-        host::run(&Workspace::find()?, tally);
+    let workspace = Workspace::find()?;
+    let host = |tally: &mut Tally| host::run(&workspace, tally);
+    if !suites().any(|name| name != host::NAME && wanted(name)) {
+        host(tally);
+        return Ok(());
     }
-    if suites().skip(1).any(wanted) {
-        let mut bochs = suites().filter(|name| name.contains("bochs"));
-        let bochs = bochs.any(wanted);
-        let prepared = Prepared::new(Needs { bochs, ..Needs::EMULATOR }).context("the guest tests can't run")?;
-        if wanted(SIZE) {
-            size(&prepared.build, tally);
+    let bochs = suites().filter(|name| name.contains(BOCHS)).any(wanted);
+    let prepared = match Prepared::new(Needs { bochs, ..Needs::EMULATOR }) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            if wanted(host::NAME) {
+                host(tally);
+            }
+            return Err(error.context("the guest tests can't run"));
         }
-        if wanted(PATHS) {
-            paths(&prepared.build, tally);
-        }
-        let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
-        // Before the boots begin, so that two do not download at the same time.
-        let linux = linux::BOOTS.iter().map(|boot| boot.name).chain([linux_terminal::NAME, linux_demo::NAME]);
-        let linux = linux.chain(linux_robust::BOOTS.iter().map(|boot| boot.name));
-        let linux = linux.chain(linux_disk::BOOTS.iter().map(|boot| boot.name)).any(wanted);
-        let programs = if linux { LinePrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
-        let mut boots: Vec<(&str, Suite)> = Vec::new();
-        for boot in &guest::BOOTS {
-            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
-        }
-        boots.push((disk::NAME, Box::new(|tally| disk::run(&prepared, limit, verbose, tally))));
-        for boot in &bench::stretches::BOOTS {
-            boots.push((boot.name, Box::new(|tally| stretches::run(boot, &prepared, limit, tally))));
-        }
-        for boot in &counts::BOOTS {
-            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
-        }
-        boots.push((clocks::NAME, Box::new(|tally| clocks::run(&prepared, limit, verbose, tally))));
-        for trial in &experiments::TRIALS {
-            boots.push((trial.name, Box::new(|tally| trial.run(&prepared, limit, tally))));
-        }
-        for boot in &program::BOOTS {
-            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
-        }
-        for boot in &linux::BOOTS {
-            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
-        }
-        boots.push((linux_terminal::NAME, Box::new(|tally| linux_terminal::run(&prepared, &programs, limit, tally))));
-        for boot in &linux_robust::BOOTS {
-            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
-        }
-        for boot in &linux_disk::BOOTS {
-            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
-        }
-        boots.push((linux_demo::NAME, Box::new(|tally| linux_demo::run(&prepared, &programs, limit, tally))));
-        for boot in &linux_costs::BOOTS {
-            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, tally))));
-        }
-        for boot in &attack::BOOTS {
-            boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
-        }
-        let boots = boots.into_iter().filter(|(name, _)| wanted(name)).map(|(_, boot)| boot).collect();
-        side_by_side::run(boots, tally);
+    };
+    if wanted(SIZE) {
+        size(&prepared.build, tally);
     }
+    if wanted(PATHS) {
+        paths(&prepared.build, tally);
+    }
+    let (limit, verbose) = (arguments.timeout.duration(), arguments.verbose);
+    // Before the boots begin, so that two do not download at the same time.
+    let linux = linux::BOOTS.iter().map(|boot| boot.name).chain([linux_terminal::NAME, linux_demo::NAME]);
+    let linux = linux.chain(linux_robust::BOOTS.iter().map(|boot| boot.name));
+    let linux = linux.chain(linux_disk::BOOTS.iter().map(|boot| boot.name)).any(wanted);
+    let programs = if linux { LinePrograms::require(&prepared.workspace) } else { Err(anyhow!("not wanted")) };
+    let mut boots: Vec<(&str, Suite)> = Vec::new();
+    for boot in &guest::BOOTS {
+        boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
+    }
+    boots.push((disk::NAME, Box::new(|tally| disk::run(&prepared, limit, verbose, tally))));
+    for boot in &bench::stretches::BOOTS {
+        boots.push((boot.name, Box::new(|tally| stretches::run(boot, &prepared, limit, tally))));
+    }
+    for boot in &counts::BOOTS {
+        boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
+    }
+    boots.push((clocks::NAME, Box::new(|tally| clocks::run(&prepared, limit, verbose, tally))));
+    for trial in &experiments::TRIALS {
+        boots.push((trial.name, Box::new(|tally| trial.run(&prepared, limit, tally))));
+    }
+    for boot in &program::BOOTS {
+        boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
+    }
+    for boot in &linux::BOOTS {
+        boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
+    }
+    boots.push((linux_terminal::NAME, Box::new(|tally| linux_terminal::run(&prepared, &programs, limit, tally))));
+    for boot in &linux_robust::BOOTS {
+        boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
+    }
+    for boot in &linux_disk::BOOTS {
+        boots.push((boot.name, Box::new(|tally| boot.run(&prepared, &programs, limit, verbose, tally))));
+    }
+    boots.push((linux_demo::NAME, Box::new(|tally| linux_demo::run(&prepared, &programs, limit, tally))));
+    for boot in &linux_costs::BOOTS {
+        boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, tally))));
+    }
+    for boot in &attack::BOOTS {
+        boots.push((boot.name, Box::new(|tally| boot.run(&prepared, limit, verbose, tally))));
+    }
+    boots.sort_by_key(|(name, _)| turn(name));
+    // Beside boots: its longest tests keep one processor busy each.
+    boots.insert(0, (host::NAME, Box::new(host)));
+    let boots = boots.into_iter().filter(|(name, _)| wanted(name)).map(|(_, boot)| boot).collect();
+    side_by_side::run(boots, tally);
     Ok(())
 }
 

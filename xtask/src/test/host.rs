@@ -32,10 +32,10 @@ pub fn run(workspace: &Workspace, tally: &mut Tally) {
 }
 
 fn try_run(workspace: &Workspace, tally: &mut Tally) -> Result<()> {
-    let step = Step::start("building the host tests");
+    let step = Step::start_in_lines("building the host tests");
     run_cargo(command(workspace).args(["--no-run", "--message-format=json-render-diagnostics"]), &step)?;
     step.finish("done");
-    let step = Step::start("running the host tests");
+    let step = Step::start_in_lines("running the host tests");
     let show = |line: &str| {
         if line.starts_with("test ") {
             step.note(line);
