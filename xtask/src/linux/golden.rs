@@ -47,6 +47,14 @@ impl Collection {
         Ok(self)
     }
 
+    /// All but those of these names.
+    pub fn without(mut self, names: &[&str]) -> Result<Self> {
+        let lines = self.lines.len();
+        self.lines.retain(|line| !names.contains(&&*line.name));
+        ensure!(self.lines.len() + names.len() == lines, "not every one of these is a line: {}", names.join(", "));
+        Ok(self)
+    }
+
     /// What must come of a line.
     pub fn golden(&self, line: &Line, architecture: Architecture) -> Result<Golden> {
         let own = self.file(line, Some(architecture));
