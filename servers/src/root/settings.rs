@@ -9,6 +9,7 @@ use lilliput_abi::Isolation;
 use lilliput_abi::boot::file;
 use lilliput_loader::archive::Archive;
 use lilliput_loader::config::Config;
+use lilliput_runtime::bench::bulk;
 
 use crate::failure::Failure;
 
@@ -72,6 +73,8 @@ pub struct Settings {
     pub linux_apart: bool,
     /// Seconds since 1970, for Linux programs.
     pub date: usize,
+    /// Bytes of the longest message whose way is measured.
+    pub messages_most: usize,
     /// Tasks that grow at a time.
     pub growth_tasks: usize,
     /// Messages of theirs in a round, between which they are changed.
@@ -135,6 +138,7 @@ impl Settings {
             linux_terminal: config.get("linux_terminal").map_or(0, terminal),
             linux_apart: config.flag("linux_apart").map_err(|error| Failure::new(format!("{error}")))?,
             date: number("date", 0)?,
+            messages_most: number("messages_most", bulk::MOST)?,
             growth_tasks: number("growth_tasks", 300)?,
             growth_steps: number("growth_steps", 6000)?,
         })

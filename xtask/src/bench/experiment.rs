@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use lilliput_model::Record;
 
 use crate::boot::Show;
-use crate::build::Scenario;
+use crate::build::Config;
 use crate::counts::{Check, Counted, Library};
 use crate::figures::{Experiment, Figures};
 use crate::options::Timeout;
@@ -87,7 +87,7 @@ impl Name {
             Self::Colours => colours::run(prepared, limit),
             Self::SmallFiles => small_files::run(prepared, limit, scope),
             Self::BlockingRead => blocking_read::run(prepared, limit, scope),
-            Self::Messages => messages::run(prepared, limit),
+            Self::Messages => messages::run(prepared, limit, scope),
             Self::Shares => shares::run(prepared),
         }
     }
@@ -112,10 +112,11 @@ fn hold(checks: Vec<Check>) -> Result<()> {
 }
 
 /// Boots a scenario with the counting plugin.
-fn watched(prepared: &Prepared, boot: &str, scenario: Scenario, limit: Duration) -> Result<Counted> {
+fn watched(prepared: &Prepared, boot: &str, config: Config, limit: Duration) -> Result<Counted> {
     let library = Library::build(&prepared.workspace)?;
     println!("--- boot `{boot}`: QEMU with the counting plugin");
-    let counted = Counted::new(prepared, &library, boot, scenario, (limit, Show::Nothing))?;
+    let config = Config { allow_unenforced: true, ..config };
+    let counted = Counted::of(prepared, &library, boot, config, (limit, Show::Nothing))?;
     ensure!(!counted.records.is_empty(), "the plugin saw nothing");
     Ok(counted)
 }

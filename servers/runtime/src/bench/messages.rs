@@ -76,7 +76,7 @@ fn first_word(offset: Word, seed: Word) -> u32 {
     (offset as u32 ^ seed as u32).wrapping_mul(0x9e37_79b1)
 }
 
-/// Sends messages of all [`SIZES`] by one way.
+/// Sends messages of all [`SIZES`] by one way, up to the longest that it is told.
 ///
 /// # Errors
 /// What the kernel says where something does not work.
@@ -85,7 +85,9 @@ fn first_word(offset: Word, seed: Word) -> u32 {
 /// If other bytes arrive than were sent.
 pub fn run<K: Machine>(way: Word) -> Result<(), Error> {
     let mut client = Client::<K>::new(way)?;
-    let sizes = SIZES.into_iter().filter(|&bytes| way != way::REGISTERS || bytes <= REGISTERS_MOST);
+    let most = parent::parameter::<K>(parameter::MOST)?;
+    let most = if way == way::REGISTERS { most.min(REGISTERS_MOST) } else { most };
+    let sizes = SIZES.into_iter().filter(|&bytes| bytes <= most);
     for bytes in sizes {
         let lines = K::shared(client.from, bytes / 4).chunks(ENTRY).enumerate();
         lines.for_each(|(at, line)| line[0].store(first_word(at as Word * LINE, bytes), Relaxed));

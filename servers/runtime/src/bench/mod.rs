@@ -83,6 +83,8 @@ pub mod parameter {
     pub const TARGET: Word = 3;
     /// Whether [`rounds`](super::rounds) are measured by clocks.
     pub const CLOCKS: Word = 4;
+    /// Bytes of the longest message.
+    pub const MOST: Word = 5;
 }
 
 /// Rounds of the largest batch.

@@ -14,6 +14,7 @@ use super::watched::{CLIENT_PRIORITY, SERVER_PRIORITY, Stage, say_case};
 use crate::FACTORY;
 use crate::failure::{Failure, context};
 use crate::output::say;
+use crate::settings::Settings;
 use crate::supervisor::{Id, Supervisor};
 
 /// Kinds of client and server, how small ones are confined, and in how many arenas both are.
@@ -35,7 +36,7 @@ const WAYS: [(Word, &str); 5] = [
 ];
 
 /// Goes through all cases.
-pub fn run(supervisor: &mut Supervisor) -> Result<(), Failure> {
+pub fn run(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), Failure> {
     let mut done = 0;
     for (from, to, mode, arenas) in CASES {
         for (way, name) in WAYS {
@@ -46,7 +47,7 @@ pub fn run(supervisor: &mut Supervisor) -> Result<(), Failure> {
             let (Some(stage), Some(server)) = (Stage::new(mode)?, Stage::new(mode)?) else { continue };
             let title = say_case(from, to, mode, &format!(r#""way":"{name}","arenas":{arenas}"#));
             let mut case = Case { stage, elsewhere: server, from, to, arenas };
-            case.set(supervisor, way)?;
+            case.set(supervisor, way, settings.messages_most)?;
             case.stage.joined_by(case.elsewhere).run(supervisor, &title)?;
             done += 1;
         }
@@ -66,7 +67,7 @@ struct Case {
 
 impl Case {
     /// Makes both tasks, gives them what they need, and starts them.
-    fn set(&mut self, supervisor: &mut Supervisor, way: Word) -> Result<(), Failure> {
+    fn set(&mut self, supervisor: &mut Supervisor, way: Word, most: usize) -> Result<(), Failure> {
         let client = self.stage.task(supervisor, self.from, "a task that sends bytes")?;
         let stage = if self.arenas > 1 { &mut self.elsewhere } else { &mut self.stage };
         let server = stage.task(supervisor, self.to, "a task that gets bytes")?;
@@ -77,6 +78,7 @@ impl Case {
             (parameter::ADDRESS, from),
             (parameter::TARGET, to),
             (parameter::LENGTHS, words as Word),
+            (parameter::MOST, most as Word),
         ]);
         supervisor.child_mut(server).parameters.insert(parameter::ADDRESS, to);
         let bytes = self.frames(bulk::PAGES)?;

@@ -45,7 +45,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "exchange" => exchange::run(supervisor, settings)?,
             "fuzz" => fuzz::run(supervisor, settings)?,
             "linux" => linux::run(supervisor, settings)?,
-            "messages" => messages::run(supervisor)?,
+            "messages" => messages::run(supervisor, settings)?,
             "program" => program::run(supervisor, settings)?,
             "scale" => scale::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,

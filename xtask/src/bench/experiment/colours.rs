@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use lilliput_model::{PROCESSORS, Processor, Record};
 
 use super::{Outcome, confinement, flag, number, watched, word};
-use crate::build::Scenario;
+use crate::build::{Config, Scenario};
 use crate::counts::{Check, Counted, table};
 use crate::figures::{Experiment, How, Plot, Row, Shape};
 use crate::prepare::Prepared;
@@ -14,7 +14,7 @@ use crate::report::text_table;
 
 /// Does it.
 pub fn run(prepared: &Prepared, limit: Duration) -> Result<Outcome> {
-    let counted = watched(prepared, "colours", Scenario::Colours, limit)?;
+    let counted = watched(prepared, "colours", Config::new([Scenario::Colours]), limit)?;
     let cases = counted.records.iter().map(Case::of).collect::<Result<Vec<_>>>()?;
     let mut rows = Vec::new();
     for case in &cases {

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, ensure};
 use lilliput_model::record::Modelled;
 use lilliput_model::{Class, PROCESSORS, Processor, Record};
 
-use super::{Outcome, confinement, number, watched, word};
-use crate::build::Scenario;
+use super::{Outcome, Scope, confinement, number, watched, word};
+use crate::build::{Config, Scenario};
 use crate::counts::{Check, Counted, table};
 use crate::figures::{Experiment, How, Plot, Row, Shape};
 use crate::prepare::Prepared;
@@ -15,12 +15,18 @@ use crate::report::text_table;
 
 /// The ways, as the guest calls them.
 const WAYS: [&str; 5] = ["registers", "buffer", "string", "mapping", "ring"];
+/// Bytes of the longest message where only limits are asked for, which there are up to it: more of the same copies take several times as long.
+const LONGEST_ALONE: u64 = 65_536;
 /// The processor of the table and of the plot.
 const SHOWN: &str = "zen3";
 
 /// Does it.
-pub fn run(prepared: &Prepared, limit: Duration) -> Result<Outcome> {
-    let counted = watched(prepared, "messages", Scenario::Messages, limit)?;
+pub fn run(prepared: &Prepared, limit: Duration, scope: Scope) -> Result<Outcome> {
+    let mut config = Config::new([Scenario::Messages]);
+    if scope == Scope::Alone {
+        config.extra.push(("messages_most".to_owned(), LONGEST_ALONE.to_string()));
+    }
+    let counted = watched(prepared, "messages", config, limit)?;
     let mut rows = Vec::new();
     for record in &counted.records {
         for processor in PROCESSORS {

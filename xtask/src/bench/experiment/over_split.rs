@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use lilliput_model::{Class, PROCESSORS, Processor, Record};
 
 use super::{Outcome, confinement, number, watched, word};
-use crate::build::Scenario;
+use crate::build::{Config, Scenario};
 use crate::counts::{Check, Counted, table};
 use crate::figures::{Experiment, How, Plot, Row, Shape};
 use crate::prepare::Prepared;
@@ -19,7 +19,7 @@ const LIMITS: [u64; 3] = [3285, 3415, 5020];
 
 /// Does it.
 pub fn run(prepared: &Prepared, limit: Duration) -> Result<Outcome> {
-    let counted = watched(prepared, "over-split", Scenario::Split, limit)?;
+    let counted = watched(prepared, "over-split", Config::new([Scenario::Split]), limit)?;
     let mut rows = Vec::new();
     for record in &counted.records {
         for processor in PROCESSORS {

@@ -9,7 +9,7 @@ use lilliput_model::{Class, PROCESSORS, Processor, Record};
 
 use super::on_both::{Measured, Sides};
 use super::{Outcome, Scope, confinement, flag, watched};
-use crate::build::Scenario;
+use crate::build::{Config, Scenario};
 use crate::counts::{Check, Counted, table};
 use crate::figures::{Experiment, How, Limits, Plot, Row, Shape};
 use crate::options::Isolation;
@@ -33,7 +33,7 @@ const ROOTS: [u64; 2] = [2 * 3 * FILES as u64, 4];
 /// Does it.
 pub fn run(prepared: &Prepared, limit: Duration, scope: Scope) -> Result<Outcome> {
     let lines = lines_of_all(&prepared.workspace.root)?;
-    let counted = watched(prepared, "small-files", Scenario::Files, limit)?;
+    let counted = watched(prepared, "small-files", Config::new([Scenario::Files]), limit)?;
     let files = (0..FILES).map(|file| (format!("files/{file}"), vec![b'0' + file as u8; BYTES])).collect();
     let sides = Measured { name: "small-files", argument: "files", files, disk: None, limit };
     let sides = sides.run(prepared, scope)?;
