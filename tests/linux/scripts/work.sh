@@ -106,7 +106,7 @@ x=outside; (x=inside; echo $x); echo $x
 { echo grouped; echo twice >&2; } 2>&1 | sort
 sleep 0.2 & p=$!; kill -0 $p && echo alive; wait $p; echo $?
 (sleep 0.1; exit 5) & wait $!; echo $?
-for n in 3 1 2; do (sleep 0.$n; echo job $n) & done; wait
+for n in 9 3 6; do (sleep 0.$n; echo job $n) & done; wait
 sleep 30 & kill $!; wait $! 2>/dev/null; echo $?
 { sh -c 'kill -9 $$'; echo $?; } 2>/dev/null
 true & true & wait; echo $?
