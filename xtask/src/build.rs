@@ -20,6 +20,7 @@ pub use self::config::{Config, Scenario};
 pub use self::kind::ALL as KINDS;
 use self::kind::Place;
 pub use self::symbols::{Symbols, TextSize, text_size};
+use crate::linux;
 use crate::process;
 use crate::progress::Step;
 use crate::setup::{self, Needs, Toolchain};
@@ -145,7 +146,9 @@ impl Build {
             let contents = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
             archive.add(name, &contents)?;
         }
-        for (name, contents) in &config.files {
+        let system_calls = config.scenarios.contains(&Scenario::SystemCalls);
+        let of_linux = if system_calls { linux::clocked_files(self)? } else { Vec::new() };
+        for (name, contents) in of_linux.iter().chain(&config.files) {
             archive.add(name, contents)?;
         }
         Ok(archive)

@@ -28,7 +28,7 @@ use crate::workspace::{Workspace, cargo};
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// What the system does after boot; may be repeated.
-    #[arg(long = "scenario", value_enum, default_values = ["workload", "bench", "crossover", "many", "split", "files", "colours", "messages"])]
+    #[arg(long = "scenario", value_enum, default_values = ["workload", "bench", "crossover", "many", "split", "files", "colours", "messages", "system-calls"])]
     scenarios: Vec<Scenario>,
     /// Folder to put the images in [default: target/lilliput]
     #[arg(long, value_name = "FOLDER")]

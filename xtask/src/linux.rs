@@ -2,6 +2,7 @@
 
 mod architecture;
 mod at_terminal;
+mod clocked;
 mod cpio;
 mod data;
 mod demo;
@@ -25,6 +26,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 pub use self::architecture::Architecture;
+pub use self::clocked::files as clocked_files;
 pub use self::cpio::write as archive;
 pub use self::data::mebibyte;
 pub use self::golden::Collection;

@@ -35,6 +35,10 @@ pub mod parameter {
     pub const DISK: Word = 18;
     /// What the time-stamp counter counted at the boot; the next is its frequency, in kHz.
     pub const COUNTER: Word = 19;
+    /// Whether what programs print goes to the parent as its [text](crate::parent::TEXT), and nowhere else.
+    pub const TELLS: Word = 21;
+    /// 0, or one more than a number that the program has as its last argument.
+    pub const NUMBER: Word = 22;
 }
 
 /// Results of the server: the number of the program, how it ended, and a number to that.

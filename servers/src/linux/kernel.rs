@@ -1,5 +1,6 @@
 //! The kernel, as the Linux server's machine.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::arch::asm;
 use core::arch::x86_64::_rdtsc;
@@ -41,6 +42,8 @@ pub struct Kernel {
     scale: u64,
     /// The kernel's clock.
     counter: Counter,
+    /// Whether what programs print goes to the parent.
+    tells: bool,
     /// The disk, if there is one.
     pub disk: Option<Disk>,
 }
@@ -59,6 +62,7 @@ impl Kernel {
             vector: memory::VectorPage::new()?,
             scale: (1_000_000 << 32) / counter.kilohertz,
             counter,
+            tells: parent::parameter::<Native>(crate::work::parameter::TELLS).unwrap_or(0) != 0,
             disk: None,
         })
     }
@@ -268,7 +272,11 @@ impl Machine for Kernel {
     }
 
     fn print(&mut self, stream: Stream, bytes: &[u8]) {
-        serial::send(stream, bytes);
+        if self.tells {
+            parent::explain::<Native>(format_args!("{}", String::from_utf8_lossy(bytes)));
+        } else {
+            serial::send(stream, bytes);
+        }
     }
 
     fn log(&mut self, text: fmt::Arguments) {

@@ -1,5 +1,6 @@
 //! What the server is to run, from the boot archive: one program, or lines for a shell one after another.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use lilliput_linux::{Counter, End, Start, Way};
@@ -44,10 +45,12 @@ impl Work {
             let (start, length) = (number(first), number(first + 1));
             archive.get(start..start.saturating_add(length)).unwrap_or_default()
         };
+        let mut arguments = strings(file(parameter::ARGUMENTS));
+        arguments.extend(number(parameter::NUMBER).checked_sub(1).map(|number| number.to_string().into_bytes()));
         Self {
             tree: file(parameter::TREE),
             input: file(parameter::INPUT),
-            arguments: strings(file(parameter::ARGUMENTS)),
+            arguments,
             environment: strings(file(parameter::ENVIRONMENT)),
             lines: file(parameter::LINES),
             seconds: number(parameter::SECONDS) as u64,

@@ -14,6 +14,7 @@ use lilliput_runtime::bench::bulk;
 use crate::failure::Failure;
 
 /// The settings, with what they are where the configuration says nothing.
+#[derive(Clone)]
 pub struct Settings {
     /// The scenarios, in order.
     pub scenarios: Vec<String>,

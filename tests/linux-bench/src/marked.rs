@@ -4,7 +4,7 @@ use core::arch::asm;
 
 use lilliput_runtime::mark::{BEGIN, END, Mark, bits, displacement};
 
-use crate::call;
+use crate::call::{self, Error};
 
 /// How often it is made; a quarter of that warms up.
 const ROUNDS: usize = 1000;
@@ -35,9 +35,28 @@ fn say(text: &[u8], what: fn()) {
     what();
 }
 
+/// A batch of this name begins.
+pub fn start(name: &[u8]) {
+    say(name, || mark!(Mark::Start));
+}
+
+/// It ends.
+pub fn stop() {
+    mark!(Mark::Stop);
+}
+
+/// Something between two marks.
+#[inline(always)]
+pub fn between(operation: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    mark!(Mark::Begin);
+    operation()?;
+    mark!(Mark::End);
+    Ok(())
+}
+
 /// The call's two instructions between two marks.
 #[inline(always)]
-fn getpid() {
+pub fn getpid() {
     macro_rules! around {
         ($call:literal, $result:tt $(, $lost:tt)*) => {
             // SAFETY: this system call changes nothing but the registers that are said to change, and the marks do nothing.
@@ -69,9 +88,9 @@ pub fn count_all() {
     say(br#"{"ways":["getpid"],"architecture":""#, || ());
     say(call::ARCHITECTURE, || ());
     say(br#""}"#, || mark!(Mark::Case));
-    say(b"getpid", || mark!(Mark::Start));
+    start(b"getpid");
     for _ in 0..ROUNDS {
         getpid();
     }
-    mark!(Mark::Stop);
+    stop();
 }

@@ -23,7 +23,7 @@ const BYTES: usize = 512;
 const BROKEN: Error = 5;
 
 /// Reads all files.
-fn read_all() -> Result<(), Error> {
+pub fn read_all() -> Result<(), Error> {
     let mut bytes = [0; BYTES];
     for path in FILES {
         let file = call::open(path, 0)?;

@@ -6,7 +6,7 @@ mod messages;
 mod on_both;
 mod over_split;
 mod shares;
-mod small_files;
+pub mod small_files;
 mod syscall_table;
 
 use std::path::PathBuf;

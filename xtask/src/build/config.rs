@@ -23,6 +23,8 @@ pub enum Scenario {
     Colours,
     /// Getting bytes from one task to another, for the counting plugin, or with `--set clocks=yes` by their own clocks.
     Messages,
+    /// Linux's system calls, for the counting plugin, or with `--set clocks=yes` by clocks.
+    SystemCalls,
     /// The guest tests.
     Tests,
     /// The attack suite.
@@ -64,6 +66,7 @@ impl Scenario {
             Self::Files => "files",
             Self::Colours => "colours",
             Self::Messages => "messages",
+            Self::SystemCalls => "system-calls",
             Self::Tests => "tests",
             Self::Attack => "attack",
             Self::Exchange => "exchange",

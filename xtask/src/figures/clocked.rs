@@ -24,7 +24,17 @@ struct Known {
 
 const ENDS: [&str; 3] = ["from", "to", "isolation"];
 
-const KNOWN: [Known; 6] = [
+const KNOWN: [Known; 7] = [
+    Known {
+        scenario: "syscall-table",
+        title: "A system call of Linux's, by clocks",
+        question: "What does a Linux system call cost by the arena's host, and by a server in a page table of its own, by the machine's own clocks?",
+        about: "A 32-bit program of Linux's makes the shortest system call, getpid, by int 0x80, and the Linux server answers it: as the arena's host, or as a 64-bit task of its own. A figure is all \
+                between the program's two instructions around the call: program, kernel and server.",
+        case: &["call"],
+        batch: &[],
+        plot: |y| Plot::new("A getpid", Shape::Bars, &ENDS, &[y]),
+    },
     Known {
         scenario: "crossover",
         title: "Where small spaces pay, by clocks",
@@ -63,7 +73,7 @@ const KNOWN: [Known; 6] = [
         scenario: "files",
         title: "Small files, by calls and by rings, by clocks",
         question: "Are ten small files read faster by calls or by rings, by the machine's own clocks?",
-        about: "Ten files are opened, read and closed, by a program for calls and by one for rings. A figure is all ten.",
+        about: "Ten files are opened, read and closed, by a program for calls and by one for rings, and by one of Linux's by system calls of the Linux server. A figure is all ten.",
         case: &["rings"],
         batch: &[],
         plot: |y| Plot::new("Ten small files", Shape::Bars, &ENDS, &[y]).series(&["rings"]),

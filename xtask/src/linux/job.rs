@@ -10,7 +10,7 @@ use super::tree::Tree;
 use crate::build::{Config, Scenario};
 
 /// Folder of the files in the boot archive.
-const FOLDER: &str = "linux/";
+pub const FOLDER: &str = "linux/";
 
 /// What every program finds in its environment unless something else is said.
 pub const ENVIRONMENT: [(&str, &str); 4] =
@@ -93,7 +93,7 @@ impl Job {
 }
 
 /// Strings with a zero after each.
-fn strings(all: impl Iterator<Item = String>) -> Result<Vec<u8>> {
+pub fn strings(all: impl Iterator<Item = String>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for string in all {
         ensure!(!string.contains('\0'), "`{}` has a zero in it", string.escape_default());

@@ -19,7 +19,7 @@ pub const NAME: &str = "clocks";
 const WATCHED: &str = "clocks-watched";
 
 /// What both look at; and what only clocks do, since the plugin takes long, or has suites for it.
-const BOTH: [Scenario; 3] = [Scenario::Split, Scenario::Files, Scenario::Colours];
+const BOTH: [Scenario; 4] = [Scenario::Split, Scenario::Files, Scenario::Colours, Scenario::SystemCalls];
 const ALONE: [Scenario; 3] = [Scenario::Crossover, Scenario::Many, Scenario::Messages];
 /// Batches that these have at least, of all cases.
 const LEAST: [(&str, usize); 3] = [("crossover", 90), ("many", 40), ("messages", 150)];
@@ -43,7 +43,7 @@ fn checks(prepared: &Prepared, limit: Duration, verbose: bool) -> Result<Vec<Che
     let library = Library::build(&prepared.workspace)?;
     let config = |scenarios: &[Scenario]| Config { allow_unenforced: true, ..Config::new(scenarios.to_vec()) };
     let watched = Counted::of(prepared, &library, WATCHED, config(&BOTH), (limit, verbose))?;
-    let mut config = config(&[BOTH, ALONE].concat());
+    let mut config = config(&[BOTH.as_slice(), ALONE.as_slice()].concat());
     config.extra.push(("clocks".to_owned(), "yes".to_owned()));
     let machine = Machine::of_tests().counting_instructions();
     let report = prepared.boot(NAME, &machine, &config, limit, verbose)?;

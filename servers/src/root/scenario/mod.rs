@@ -50,6 +50,7 @@ pub fn run_all(supervisor: &mut Supervisor, settings: &Settings) -> Result<(), F
             "scale" => scale::run(supervisor, settings)?,
             "shell" => shell::run(supervisor, settings)?,
             "split" => split::run(supervisor)?,
+            "system-calls" => linux::clocked::run(supervisor, settings)?,
             "files" => files::run(supervisor)?,
             "growth" => growth::run(supervisor, settings)?,
             "keeper" => keeper::run(supervisor)?,

@@ -66,6 +66,14 @@ impl Stage {
         Ok(Some(Self { arena, mode, size, members: Vec::new(), objects: Vec::new() }))
     }
 
+    /// Whether this boot lets small tasks have that mode.
+    pub fn allows(mode: Isolation) -> Result<bool, Failure> {
+        match Self::new(mode)? {
+            Some(stage) => context(FACTORY.destroy(stage.arena.place()), "destroying an arena").map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     /// Another task, with the program that measures.
     pub fn task(&mut self, supervisor: &mut Supervisor, kind: u64, name: &str) -> Result<Id, Failure> {
         self.task_for(supervisor, kind, name, 0)
@@ -146,22 +154,24 @@ impl Stage {
 /// Prints what a task has measured of a case, a record for each batch and clock.
 fn tell(supervisor: &Supervisor, member: Id, case: &str) -> Result<(), Failure> {
     let (results, _) = supervisor.child(member).results.as_chunks::<TOLD_RESULTS>();
+    results.iter().filter_map(Told::from_results).try_for_each(|told| say_told(&supervisor.scenario, case, &told))
+}
+
+/// Prints the record of a batch.
+pub fn say_told(scenario: &str, case: &str, told: &Told) -> Result<(), Failure> {
     let enforced = context(SYSTEM.fact(fact::LIMITS_ENFORCED), "whether limits are enforced")? == 1;
-    for told in results.iter().filter_map(Told::from_results) {
-        let clock = match told.clock {
-            Clock::Counter(number) => counter::NAMES[usize::from(number)],
-            _ => "ticks",
-        };
-        let Spread { least, median, p90, p99 } = told.spread;
-        say!(
-            "@clock {{\"scenario\":\"{}\",\"case\":{case},\"batch\":\"{}\",\"clock\":\"{clock}\",\"rounds\":{},\"nothing\":{},\"least\":{least},\
-             \"median\":{median},\"p90\":{p90},\"p99\":{p99},\"limits_enforced\":{enforced}}}",
-            supervisor.scenario,
-            told.name(),
-            told.rounds,
-            told.nothing,
-        );
-    }
+    let clock = match told.clock {
+        Clock::Counter(number) => counter::NAMES[usize::from(number)],
+        _ => "ticks",
+    };
+    let Spread { least, median, p90, p99 } = told.spread;
+    say!(
+        "@clock {{\"scenario\":\"{scenario}\",\"case\":{case},\"batch\":\"{}\",\"clock\":\"{clock}\",\"rounds\":{},\"nothing\":{},\"least\":{least},\
+         \"median\":{median},\"p90\":{p90},\"p99\":{p99},\"limits_enforced\":{enforced}}}",
+        told.name(),
+        told.rounds,
+        told.nothing,
+    );
     Ok(())
 }
 

@@ -34,8 +34,7 @@ const ROOTS: [u64; 2] = [2 * 3 * FILES as u64, 4];
 pub fn run(prepared: &Prepared, limit: Duration, scope: Scope) -> Result<Outcome> {
     let lines = lines_of_all(&prepared.workspace.root)?;
     let counted = watched(prepared, "small-files", Config::new([Scenario::Files]), limit)?;
-    let files = (0..FILES).map(|file| (format!("files/{file}"), vec![b'0' + file as u8; BYTES])).collect();
-    let sides = Measured { name: "small-files", argument: "files", files, disk: None, limit };
+    let sides = Measured { name: "small-files", argument: "files", files: contents(), disk: None, limit };
     let sides = sides.run(prepared, scope)?;
     let mut rows = Vec::new();
     for record in &counted.records {
@@ -51,6 +50,11 @@ pub fn run(prepared: &Prepared, limit: Duration, scope: Scope) -> Result<Outcome
     let mut checks = checks(&counted.records);
     checks.extend(sides.judge(prepared, |name| !name.contains("read of"))?);
     Ok(Outcome { experiment: empty(sides.version.as_deref()).rows(rows), table, checks })
+}
+
+/// The files of Linux's programs: path and contents.
+pub fn contents() -> Vec<(String, Vec<u8>)> {
+    (0..FILES).map(|file| (format!("files/{file}"), vec![b'0' + file as u8; BYTES])).collect()
 }
 
 /// Lines of each program's text that are no comment, and not empty.

@@ -167,7 +167,7 @@ impl Life {
 
 impl Child {
     /// Tells it where in the archive a file is.
-    fn name_file(&mut self, number: Word, file: &[u8]) {
+    pub(super) fn name_file(&mut self, number: Word, file: &[u8]) {
         self.parameters.insert(number, file.as_ptr() as Word - ARCHIVE_ADDRESS as Word);
         self.parameters.insert(number + 1, file.len());
     }

@@ -2,6 +2,7 @@
 //!
 //! Reading order: here -> [`life`] (how a server is made, and what it is given) -> [`lines`] (which lines are left).
 
+pub mod clocked;
 mod life;
 mod lines;
 mod served;
