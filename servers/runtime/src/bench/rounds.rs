@@ -200,6 +200,17 @@ impl Told {
         results.iter().all(|result| result[0] == clock.number()).then_some(told)
     }
 
+    /// What a line of text says, of a program that can't hand over results: name, rounds, what was taken off, least, median, and what 90 and 99 in 100 do not exceed.
+    pub fn from_text(clock: Clock, text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace();
+        let (word, mut name) = (words.next()?.as_bytes(), [0; NAME]);
+        name.get_mut(..word.len())?.copy_from_slice(word);
+        let mut number = || words.next()?.parse().ok();
+        let (rounds, nothing): (u32, u32) = (number()?, number()?);
+        let spread = Spread { least: number()?, median: number()?, p90: number()?, p99: number()? };
+        words.next().is_none().then_some(Self { name, clock, rounds: rounds as usize, nothing, spread })
+    }
+
     /// The batch's name; empty if it is no text.
     pub fn name(&self) -> &str {
         core::str::from_utf8(&self.name).unwrap_or_default().trim_end_matches('\0')
@@ -220,5 +231,22 @@ mod tests {
         results[2][0] += 1;
         assert_eq!(Told::from_results(&results), None);
         assert_eq!(Told::from_results(&[[99, 0, 0, 0]; 3]), None);
+    }
+
+    #[test]
+    fn a_line_tells_it_too() {
+        let spread = Spread { least: 1, median: 2, p90: 3, p99: u32::MAX };
+        let told = Told { name: *b"getpid\0\0", clock: Clock::Time, rounds: 128, nothing: 9, spread };
+        assert_eq!(Told::from_text(Clock::Time, "getpid 128 9 1 2 3 4294967295 "), Some(told));
+        for line in [
+            "",
+            "getpid",
+            "getpid 128 9 1 2 3",
+            "getpid 128 9 1 2 3 4 5",
+            "getpid 128 9 1 2 3 x",
+            "longername 128 9 1 2 3 4",
+        ] {
+            assert_eq!(Told::from_text(Clock::Time, line), None, "{line}");
+        }
     }
 }
