@@ -91,8 +91,8 @@ impl Machine for Native {
         unsafe { asm!("mov gs:[{1}], {0:e}", in(reg) value, in(reg) offset, options(nostack, preserves_flags)) };
     }
 
-    fn foreign_caller(by_syscall: bool) -> Word {
-        foreign::caller(by_syscall)
+    fn foreign_caller(by_syscall: bool, counted: bool) -> Word {
+        foreign::caller(by_syscall, counted)
     }
 
     fn spin(instructions: u32) {

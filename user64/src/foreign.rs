@@ -99,14 +99,19 @@ routine!(
 );
 
 /// Where a foreign thread of the benchmark begins.
-pub fn caller(by_syscall: bool) -> Word {
-    let start = if by_syscall { calls_by_syscall } else { calls_by_interrupt };
+pub fn caller(by_syscall: bool, counted: bool) -> Word {
+    let start = match (by_syscall, counted) {
+        (false, false) => calls_by_interrupt,
+        (true, false) => calls_by_syscall,
+        (false, true) => counted_by_interrupt,
+        (true, true) => counted_by_syscall,
+    };
     start as *const () as Word
 }
 
 /// Calls between two stamps, as often as is asked for; then asks for its stop, and begins anew. RBX, RBP and R12 are kept.
 macro_rules! caller {
-    ($name:ident, $line:literal) => {
+    ($name:ident, $line:literal, $first:literal then $second:literal $(, $operand:ident)?) => {
         #[unsafe(naked)]
         extern "C" fn $name() -> ! {
             naked_asm!(
@@ -116,7 +121,7 @@ macro_rules! caller {
                 "lea r12, [rip + {calls}]",
                 "3:",
                 "lfence",
-                "rdtsc",
+                $first,
                 "lfence",
                 "mov [rbp + rbx * 4], eax",
                 ".byte 0x0f, 0x1f, 0x80",
@@ -126,7 +131,7 @@ macro_rules! caller {
                 ".byte 0x0f, 0x1f, 0x80",
                 ".long {end}",
                 "lfence",
-                "rdtsc",
+                $second,
                 "mov [rbp + rbx * 4 + 4 * {rounds}], eax",
                 "inc ebx",
                 "cmp ebx, [r12]",
@@ -141,10 +146,27 @@ macro_rules! caller {
                 rounds = const ROUNDS,
                 call = const bench::CALL,
                 stop = const bench::STOP,
+                $($operand = sym bench::COUNTER,)?
             )
         }
     };
 }
 
-caller!(calls_by_interrupt, "int 0x80");
-caller!(calls_by_syscall, "syscall");
+caller!(calls_by_interrupt, "int 0x80", "rdtsc" then "rdtsc");
+caller!(calls_by_syscall, "syscall", "rdtsc" then "rdtsc");
+
+/// The same by a performance counter: as in the other stubs that read one (`stamps.rs`), one instruction more stands behind the first reading, and four before the second. There
+/// is no stack.
+macro_rules! counted {
+    ($name:ident, $line:literal) => {
+        caller!(
+            $name,
+            $line,
+            "mov ecx, [rip + {counter}]\nlfence\nrdpmc\nnop" then "nop\nnop\nmov ecx, [rip + {counter}]\nlfence\nrdpmc",
+            counter
+        );
+    };
+}
+
+counted!(counted_by_interrupt, "int 0x80");
+counted!(counted_by_syscall, "syscall");

@@ -98,8 +98,8 @@ impl Machine for Native {
         };
     }
 
-    fn foreign_caller(by_syscall: bool) -> Word {
-        foreign::caller(by_syscall)
+    fn foreign_caller(by_syscall: bool, counted: bool) -> Word {
+        foreign::caller(by_syscall, counted)
     }
 
     fn spin(instructions: u32) {

@@ -109,8 +109,8 @@ pub trait Machine: Invoke {
     /// Writes it.
     fn write_own(offset: i32, value: u32);
 
-    /// Where a foreign thread of the benchmark begins that calls so: see [`crate::bench::foreign`].
-    fn foreign_caller(by_syscall: bool) -> Word;
+    /// Where a foreign thread of the benchmark begins that calls so, and reads a performance counter if one is `counted`: see [`crate::bench::foreign`].
+    fn foreign_caller(by_syscall: bool, counted: bool) -> Word;
 
     /// Executes so many instructions, two at least, and those of its call.
     fn spin(instructions: u32);

@@ -7,7 +7,7 @@ use lilliput_abi::object::{TaskMethod, kind, map_range};
 use lilliput_abi::{Error, Operation, Rights, Selector};
 
 use super::clock::{Clock, Reading};
-use super::{Figure, Spread, TAKE, messages, operation, parameter};
+use super::{BEGIN, Figure, Spread, TAKE, messages, operation, parameter};
 use crate::invoke::selector;
 use crate::machine::Machine;
 use crate::message::{Message, Word};
@@ -47,36 +47,42 @@ pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
     if operation == operation::STRING {
         Endpoint::<K>::at(place::SERVER).request(TAKE, &[])?;
     }
-    for size in (0..Word::BITS as Word).filter(|size| sizes >> size & 1 != 0) {
-        let (length, mut samples) = (1 << size, [0; ROUNDS]);
-        for sample in &mut samples {
-            *sample = match operation {
-                operation::STRING => string::<K>(address, length)?,
-                _ => mapping::<K>(address, length)?,
-            };
+    for (clock, reading) in Clock::read_alone::<K>()? {
+        if operation == operation::STRING {
+            // It notes no more rounds than a batch has.
+            Endpoint::<K>::at(place::SERVER).request(BEGIN, &[Clock::Time.number()])?;
         }
-        let (there, back) = (Spread::of(&mut samples), Spread::default());
-        let figure = Figure { operation, words: size, clock: Clock::Time, there, back };
-        figure.to_results().iter().try_for_each(|result| parent::result::<K>(result))?;
+        for size in (0..Word::BITS as Word).filter(|size| sizes >> size & 1 != 0) {
+            let (length, mut samples) = (1 << size, [0; ROUNDS]);
+            for sample in &mut samples {
+                *sample = match operation {
+                    operation::STRING => string::<K>(reading, address, length)?,
+                    _ => mapping::<K>(reading, address, length)?,
+                };
+            }
+            let (there, back) = (Spread::of(&mut samples), Spread::default());
+            let figure = Figure { operation, words: size, clock, there, back };
+            figure.to_results().iter().try_for_each(|result| parent::result::<K>(result))?;
+        }
     }
     Ok(())
 }
 
 /// A call that carries so many bytes, and its answer, which carries none.
-fn string<K: Machine>(from: Word, length: Word) -> Result<u32, Error> {
+fn string<K: Machine>(by: Reading, from: Word, length: Word) -> Result<u32, Error> {
     let mut message = Parcel::new(super::ROUND, &[]).string(from, length).message();
     let selector = selector(Operation::Call, place::SERVER, &message).carrying();
-    let stamps = Reading::TIME.around_call::<K>(selector, &mut message)?;
+    let stamps = by.around_call::<K>(selector, &mut message)?;
     Ok(stamps.after.wrapping_sub(stamps.before))
 }
 
 /// Pages of so many bytes, one at least, mapped in the server's space.
-fn mapping<K: Machine>(to: Word, length: Word) -> Result<u32, Error> {
+fn mapping<K: Machine>(by: Reading, to: Word, length: Word) -> Result<u32, Error> {
     let pages = length.div_ceil(PAGE_SIZE as Word);
     let rights = Rights::READ | Rights::WRITE;
     let words = [place::FRAMES as Word, to, map_range(0, pages as u16) as Word, rights.bits().into()];
     let mut message = Message::new(TaskMethod::Map as u16, &words);
-    let stamps = Reading::TIME.around_call::<K>(Selector::new(Operation::Call, place::TASK), &mut message)?;
+    let stamps = by.around_call::<K>(Selector::new(Operation::Call, place::TASK), &mut message)?;
     Task::<K>::at(place::TASK).unmap(to, pages)?;
     Ok(stamps.after.wrapping_sub(stamps.before))
 }

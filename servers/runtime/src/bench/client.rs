@@ -38,7 +38,10 @@ pub fn run<K: Machine>(operation: Word) -> Result<(), Error> {
     let address = parent::parameter::<K>(parameter::ADDRESS)?;
     if matches!(operation, operation::FOREIGN | operation::FOREIGN_SYSCALL) {
         // Its thread makes no system calls by which it could read another clock.
-        return Batch::<K>::new(operation, 0, Clock::Time, Reading::TIME).foreign()?.map_or(Ok(()), tell::<K>);
+        let mut clocks = Clock::read_alone::<K>()?;
+        return clocks.try_for_each(|(clock, reading)| {
+            Batch::<K>::new(operation, 0, clock, reading).foreign()?.map_or(Ok(()), tell::<K>)
+        });
     }
     for clock in Clock::all() {
         let reading = match clock.reading::<K>() {
@@ -112,7 +115,7 @@ impl<K: Machine> Batch<K> {
         Self::server().request(BEGIN, &[self.clock.number()])?;
         let calls = self.clock.rounds();
         self.start();
-        let measured = foreign::run::<K>(self.operation, calls, &mut self.before, &mut self.after)?;
+        let measured = foreign::run::<K>(self.operation, self.reading, calls, [&mut self.before, &mut self.after])?;
         self.stop();
         if !measured {
             return Ok(None);

@@ -3,7 +3,7 @@
 use lilliput_abi::object::{counter, fact};
 use lilliput_abi::{Error, Selector};
 
-use super::ROUNDS;
+use super::{ROUNDS, Spread};
 use crate::machine::{Machine, Stamps};
 use crate::message::{Message, Word};
 use crate::object::System;
@@ -29,6 +29,22 @@ impl Clock {
     /// All clocks, in the order of their numbers.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..Self::COUNTERS + counter::COUNT).filter_map(Self::from_number)
+    }
+
+    /// Those that a task reads by itself, as far as there are any: the time-stamp counter, and performance counters.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn read_alone<K: Machine>() -> Result<impl Iterator<Item = (Self, Reading)>, Error> {
+        let mut all = [None; 1 + counter::COUNT];
+        let alone = Self::all().filter(|clock| matches!(clock, Self::Time | Self::Counter(_)));
+        for (place, clock) in all.iter_mut().zip(alone) {
+            match clock.reading::<K>() {
+                Err(Error::Unsupported) => {}
+                reading => *place = Some((clock, reading?)),
+            }
+        }
+        Ok(all.into_iter().flatten())
     }
 
     /// Its number.
@@ -131,5 +147,53 @@ impl Reading {
         let before = system.fact(number)? as u32;
         what(&mut stamps)?;
         Ok(Stamps { before, after: system.fact(number)? as u32, ..stamps })
+    }
+}
+
+/// A clock that is read before and after many instructions. Each reading is half of one that measures nothing at all.
+#[derive(Clone, Copy, Debug)]
+pub struct Meter {
+    reading: Reading,
+    before: u32,
+    /// What two readings take with nothing between, the median.
+    pub nothing: u32,
+}
+
+/// How often nothing is measured.
+const NOTHINGS: usize = 128;
+
+impl Meter {
+    /// A meter that knows what measuring takes.
+    ///
+    /// # Errors
+    /// What the kernel says to a reading.
+    pub fn new<K: Machine>(reading: Reading) -> Result<Self, Error> {
+        let mut meter = Self { reading, before: 0, nothing: 0 };
+        let mut samples = [0; NOTHINGS];
+        for sample in &mut samples {
+            meter.begin::<K>()?;
+            *sample = meter.end::<K>()?;
+        }
+        meter.nothing = Spread::of(&mut samples).median;
+        Ok(meter)
+    }
+
+    /// What is measured begins.
+    ///
+    /// # Errors
+    /// What the kernel says to a reading.
+    #[inline(never)]
+    pub fn begin<K: Machine>(&mut self) -> Result<(), Error> {
+        self.before = self.reading.around_nothing::<K>()?.after;
+        Ok(())
+    }
+
+    /// It ends: what it took, with what measuring takes.
+    ///
+    /// # Errors
+    /// What the kernel says to a reading.
+    #[inline(never)]
+    pub fn end<K: Machine>(&mut self) -> Result<u32, Error> {
+        Ok(self.reading.around_nothing::<K>()?.before.wrapping_sub(self.before))
     }
 }

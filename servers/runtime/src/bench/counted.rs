@@ -16,7 +16,12 @@ impl Counted {
 
     /// What measuring itself takes: the medians of the operation that does nothing.
     pub fn nothing(figures: &[Figure]) -> Self {
-        Self(core::array::from_fn(|number| median(figures, 0, number, |figure| figure.there)))
+        Self::told(figures, 0)
+    }
+
+    /// The medians of figures of this key, of which nothing is to be taken off, or was already.
+    pub fn told(figures: &[Figure], words: Word) -> Self {
+        Self(core::array::from_fn(|number| median(figures, words, number, |figure| figure.there)))
     }
 
     /// Of the figures of messages of so many words, one side.

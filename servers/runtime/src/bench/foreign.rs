@@ -5,8 +5,9 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use lilliput_abi::object::{fact, register};
 use lilliput_abi::{Error, Operation, Selector, fault};
 
+use super::clock::Reading;
 use super::{ROUNDS, operation};
-use crate::machine::Machine;
+use crate::machine::{Machine, Stamps};
 use crate::message::{Message, Word};
 use crate::object::{System, Thread};
 use crate::place;
@@ -15,6 +16,8 @@ use crate::place;
 pub static STAMPS: [[AtomicU32; ROUNDS]; 2] = [const { [const { AtomicU32::new(0) }; ROUNDS] }; 2];
 /// How many calls it makes, before it asks for its stop and begins anew.
 pub static CALLS: AtomicU32 = AtomicU32::new(0);
+/// What RDPMC knows the performance counter by that is read in place of the time-stamp counter, if one is.
+pub static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// Number of the calls that are measured.
 pub const CALL: Word = 0x123;
@@ -25,7 +28,7 @@ pub const STOP: Word = 0x124;
 ///
 /// # Errors
 /// What the kernel says.
-pub fn run<K: Machine>(operation: Word, calls: usize, before: &mut [u32], after: &mut [u32]) -> Result<bool, Error> {
+pub fn run<K: Machine>(operation: Word, reading: Reading, calls: usize, noted: [&mut [u32]; 2]) -> Result<bool, Error> {
     const SYSCALL: u64 = 1;
     let by_syscall = operation == operation::FOREIGN_SYSCALL;
     let narrow = size_of::<Word>() == 4;
@@ -38,11 +41,13 @@ pub fn run<K: Machine>(operation: Word, calls: usize, before: &mut [u32], after:
         // As the threads of usual programs have it.
         thread.set_tls((&raw const STAMPS).addr() as Word, 7)?;
     }
-    thread.write_registers(register::IP, &[K::foreign_caller(by_syscall)])?;
+    let Reading::Stamps(Stamps { counter, counted, .. }) = reading else { return Err(Error::BadArgument) };
+    thread.write_registers(register::IP, &[K::foreign_caller(by_syscall, counted)])?;
+    COUNTER.store(counter, Ordering::SeqCst);
     CALLS.store(calls as u32, Ordering::SeqCst);
     // It has the higher priority: this goes on when it has stopped.
     thread.resume()?;
-    for (noted, stamps) in [before, after].into_iter().zip(&STAMPS) {
+    for (noted, stamps) in noted.into_iter().zip(&STAMPS) {
         noted.iter_mut().zip(stamps).for_each(|(noted, stamp)| *noted = stamp.load(Ordering::SeqCst));
     }
     Ok(true)

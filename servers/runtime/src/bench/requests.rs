@@ -9,7 +9,7 @@ use lilliput_abi::Error;
 use lilliput_abi::layout::HOST_START;
 use lilliput_abi::object::kind;
 
-use super::clock::Clock;
+use super::clock::{Clock, Meter};
 use super::{Figure, RINGS, Spread, WORK, operation};
 use crate::machine::Machine;
 use crate::message::Word;
@@ -63,29 +63,32 @@ pub fn run<K: Machine>(operation: Word, address: Word) -> Result<(), Error> {
     if by_ring {
         server.request(RINGS, &[])?;
     }
-    for (at, cost) in COSTS.into_iter().enumerate() {
-        let mut samples = [0; ROUNDS];
-        for sample in &mut samples {
-            let before = K::ticks();
-            if by_ring {
-                for number in 0..REQUESTS {
-                    requests.send(&[number, cost], &bells).expect("a request");
+    for (clock, reading) in Clock::read_alone::<K>()? {
+        let mut meter = Meter::new::<K>(reading)?;
+        for (at, cost) in COSTS.into_iter().enumerate() {
+            let mut samples = [0; ROUNDS];
+            for sample in &mut samples {
+                meter.begin::<K>()?;
+                if by_ring {
+                    for number in 0..REQUESTS {
+                        requests.send(&[number, cost], &bells).expect("a request");
+                    }
+                    requests.flush(&bells)?;
+                    for number in 0..REQUESTS {
+                        assert_eq!(answers.receive(&bells), Ok([number, !number]), "an answer");
+                    }
+                } else {
+                    for number in 0..REQUESTS {
+                        let answer = server.request(WORK, &[number as Word, cost as Word])?;
+                        assert_eq!(answer.words[0] as u32, !number, "an answer");
+                    }
                 }
-                requests.flush(&bells)?;
-                for number in 0..REQUESTS {
-                    assert_eq!(answers.receive(&bells), Ok([number, !number]), "an answer");
-                }
-            } else {
-                for number in 0..REQUESTS {
-                    let answer = server.request(WORK, &[number as Word, cost as Word])?;
-                    assert_eq!(answer.words[0] as u32, !number, "an answer");
-                }
+                *sample = meter.end::<K>()?;
             }
-            *sample = (K::ticks() - before) as u32;
+            let (there, back) = (Spread::of(&mut samples).less(meter.nothing), Spread::default());
+            let figure = Figure { operation, words: at, clock, there, back };
+            figure.to_results().iter().try_for_each(|result| parent::result::<K>(result))?;
         }
-        let (there, back) = (Spread::of(&mut samples), Spread::default());
-        let figure = Figure { operation, words: at, clock: Clock::Time, there, back };
-        figure.to_results().iter().try_for_each(|result| parent::result::<K>(result))?;
     }
     if by_ring {
         requests.send(&[END, 0], &bells).expect("the end");

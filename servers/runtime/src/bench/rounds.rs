@@ -7,9 +7,8 @@
 use core::marker::PhantomData;
 
 use lilliput_abi::Error;
-use lilliput_abi::object::counter;
 
-use super::clock::{Clock, Reading};
+use super::clock::{Clock, Meter, Reading};
 use super::{Spread, parameter};
 use crate::machine::Machine;
 use crate::mark::{self, Mark};
@@ -25,9 +24,8 @@ const NAME: usize = 8;
 /// A batch of rounds.
 pub struct Rounds<K> {
     name: [u8; NAME],
-    /// By what they are measured, if by anything, and what measuring takes.
-    by: Option<(Clock, Reading, u32)>,
-    before: u32,
+    /// By what they are measured, if by anything.
+    by: Option<(Clock, Meter)>,
     samples: [u32; MOST],
     count: usize,
     machine: PhantomData<K>,
@@ -58,19 +56,9 @@ pub fn alike<K: Machine>(
 /// # Errors
 /// What the kernel says.
 pub fn clocks<K: Machine>() -> Result<impl Iterator<Item = Option<(Clock, Reading)>>, Error> {
-    let mut all = [None; 1 + counter::COUNT];
-    let mut count = 1;
-    if parent::parameter::<K>(parameter::CLOCKS)? != 0 {
-        count = 0;
-        for clock in Clock::all().filter(|clock| matches!(clock, Clock::Time | Clock::Counter(_))) {
-            match clock.reading::<K>() {
-                Err(Error::Unsupported) => continue,
-                reading => all[count] = Some((clock, reading?)),
-            }
-            count += 1;
-        }
-    }
-    Ok(all.into_iter().take(count))
+    let watched = parent::parameter::<K>(parameter::CLOCKS)? == 0;
+    let alone = if watched { None } else { Some(Clock::read_alone::<K>()?.map(Some)) };
+    Ok(watched.then_some(None).into_iter().chain(alone.into_iter().flatten()))
 }
 
 impl<K: Machine> Rounds<K> {
@@ -81,19 +69,9 @@ impl<K: Machine> Rounds<K> {
     pub fn start(by: Option<(Clock, Reading)>, name: &str) -> Result<Self, Error> {
         let mut bytes = [0; NAME];
         bytes.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
-        let mut rounds = Self { name: bytes, by: None, before: 0, samples: [0; MOST], count: 0, machine: PhantomData };
-        if let Some((clock, reading)) = by {
-            rounds.by = Some((clock, reading, 0));
-            for _ in 0..MOST {
-                rounds.read_before()?;
-                rounds.read_after()?;
-            }
-            let nothing = Spread::of(&mut rounds.samples).median;
-            rounds.by = Some((clock, reading, nothing));
-            rounds.count = 0;
-        }
+        let by = by.map(|(clock, reading)| Ok((clock, Meter::new::<K>(reading)?))).transpose()?;
         mark::say::<K>(name, Mark::Start);
-        Ok(rounds)
+        Ok(Self { name: bytes, by, samples: [0; MOST], count: 0, machine: PhantomData })
     }
 
     /// How many rounds to make instead of so many.
@@ -107,8 +85,8 @@ impl<K: Machine> Rounds<K> {
     /// What the kernel says to a reading.
     #[inline(always)]
     pub fn begin(&mut self) -> Result<(), Error> {
-        if self.by.is_some() {
-            self.read_before()?;
+        if let Some((_, meter)) = &mut self.by {
+            meter.begin::<K>()?;
         }
         K::mark(Mark::Begin);
         Ok(())
@@ -121,24 +99,10 @@ impl<K: Machine> Rounds<K> {
     #[inline(always)]
     pub fn end(&mut self) -> Result<(), Error> {
         K::mark(Mark::End);
-        if self.by.is_some() { self.read_after() } else { Ok(()) }
-    }
-
-    #[inline(never)]
-    fn read_before(&mut self) -> Result<(), Error> {
-        if let Some((_, reading, _)) = self.by {
-            self.before = reading.around_nothing::<K>()?.after;
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
-    fn read_after(&mut self) -> Result<(), Error> {
-        if let Some((_, reading, _)) = self.by {
-            let after = reading.around_nothing::<K>()?.before;
-            if let Some(sample) = self.samples.get_mut(self.count) {
-                (*sample, self.count) = (after.wrapping_sub(self.before), self.count + 1);
-            }
+        let Some((_, meter)) = &mut self.by else { return Ok(()) };
+        let taken = meter.end::<K>()?;
+        if let Some(sample) = self.samples.get_mut(self.count) {
+            (*sample, self.count) = (taken, self.count + 1);
         }
         Ok(())
     }
@@ -149,7 +113,7 @@ impl<K: Machine> Rounds<K> {
     /// What the kernel says.
     pub fn stop(mut self) -> Result<(), Error> {
         K::mark(Mark::Stop);
-        let Some((clock, _, nothing)) = self.by.filter(|_| self.count > 0) else { return Ok(()) };
+        let Some((clock, Meter { nothing, .. })) = self.by.filter(|_| self.count > 0) else { return Ok(()) };
         let spread = Spread::of(&mut self.samples[..self.count]).less(nothing);
         let told = Told { name: self.name, clock, rounds: self.count, nothing, spread };
         told.to_results().iter().try_for_each(|result| parent::result::<K>(result))

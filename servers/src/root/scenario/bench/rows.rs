@@ -145,6 +145,8 @@ fn whole_records(
     platform: &Platform,
     overhead: &[Overhead; 2],
 ) -> Vec<String> {
+    let [measuring, of_kind] = [MEASURING_INSTRUCTIONS, stub_instructions(case.from, 0)];
+    let overhead = &overhead[usize::from(case.from != kind::SMALL)];
     let record = |figure: &Figure| {
         let size = match (case.is_requests(), 1_u64 << figure.words) {
             (true, _) => requests::COSTS.get(figure.words).map_or_else(String::new, |cost| format!("{cost} each")),
@@ -155,11 +157,19 @@ fn whole_records(
         let name = format!("{}, {size}", case.names().0);
         let words = if case.is_requests() { 2 } else { 4 };
         let (from, to) = (kind::name(case.from), kind::name(case.to));
+        // Of requests it is taken off already.
+        let less = |overhead: u32| figure.there.less(if case.is_requests() { 0 } else { overhead });
         let cost = if platform.instructions {
-            format!("\"instructions\":{}", figure.there.less(MEASURING_INSTRUCTIONS).median)
+            format!("\"instructions\":{}", less(measuring).median)
         } else {
-            let spread = figure.there.less(overhead[usize::from(case.from != kind::SMALL)].time);
-            ticks(spread, platform, &name, [from, to], words, case, mode)
+            let counted = match case.is_requests() {
+                true => Counted::told(figures, figure.words),
+                false => {
+                    let known = [measuring, measuring + of_kind];
+                    Counted::of(figures, figure.words, |figure| figure.there, &overhead.counted, known)
+                }
+            };
+            ticks(less(overhead.time), platform, &name, [from, to], words, case, mode) + &counts(&counted, platform)
         };
         let isolation = if case.has_small() { format!("\"{}\"", mode.name()) } else { String::from("null") };
         format!(
@@ -168,7 +178,8 @@ fn whole_records(
             platform.limits_enforced
         )
     };
-    if platform.counts { Vec::new() } else { figures.iter().map(record).collect() }
+    let times = figures.iter().filter(|figure| figure.clock == Clock::Time && !platform.counts);
+    times.map(record).collect()
 }
 
 /// A row's part about time; prints the table's line, where there is one.
@@ -188,6 +199,15 @@ fn ticks(
     format!("\"ticks\":{median},\"ticks_min\":{least},\"ticks_p90\":{p90},\"ticks_p99\":{p99}")
 }
 
+/// A row's part about performance counters: what there is of it; prints the line below the table's.
+fn counts(counted: &Counted, platform: &Platform) -> String {
+    if platform.table && !counted.is_empty() {
+        table::counted(counted);
+    }
+    let there = Counted::KEYS.iter().zip(counted.shown());
+    there.filter_map(|(key, count)| Some(format!(",\"{key}\":{}", count?))).collect()
+}
+
 impl Way<'_> {
     /// Whether both tasks of a case use the same root: small ones of one arena in `segment` mode, and a host with those of its arena.
     fn keeps_root(case: &Case, mode: Isolation) -> bool {
@@ -196,12 +216,6 @@ impl Way<'_> {
             (kind::SMALL, kind::HOST) => true,
             _ => false,
         }
-    }
-
-    /// The part about performance counters: what there is of it.
-    fn counts(&self) -> String {
-        let there = Counted::KEYS.iter().zip(self.counted.shown());
-        there.filter_map(|(key, count)| Some(format!(",\"{key}\":{}", count?))).collect()
     }
 
     fn record(&self, case: &Case, mode: Isolation, platform: &Platform) -> String {
@@ -227,10 +241,7 @@ impl Way<'_> {
         } else {
             let time = self.time.less(self.overhead);
             let ticks = ticks(time, platform, self.name, [from, to], self.words, case, mode);
-            if platform.table && !self.counted.is_empty() {
-                table::counted(&self.counted);
-            }
-            ticks + &self.counts()
+            ticks + &counts(&self.counted, platform)
         };
         format!(
             "@row {{\"name\":\"{}\",\"from\":\"{from}\",\"to\":\"{to}\",\"words\":{},\"isolation\":{isolation},{cost},\
