@@ -35,6 +35,11 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// The experiment of this name.
+    pub fn find(&self, name: &str) -> Option<&Experiment> {
+        self.experiments.iter().find(|experiment| experiment.name == name)
+    }
+
     /// The file's text.
     pub fn json(&self) -> Result<String> {
         self.check()?;

@@ -32,9 +32,9 @@ pub struct Arguments {
     /// Figures that were written before.
     #[arg(value_name = "FIGURES.json")]
     files: Vec<PathBuf>,
-    /// What the serial port of a machine sent that printed the table of cycles; may be repeated.
-    #[arg(long, value_name = "FILE")]
-    from_log: Vec<PathBuf>,
+    /// What the serial port of a machine sent that printed the table of cycles; may be repeated. A name before it tells machines with the same processor apart.
+    #[arg(long, value_name = "[NAME=]FILE")]
+    from_log: Vec<String>,
     /// The page; the JSON beside it has the same name but for its end [default: target/lilliput/report.html]
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
@@ -89,10 +89,14 @@ pub fn main(arguments: Arguments) -> Result<()> {
     }
 }
 
-fn read(files: &[PathBuf], logs: &[PathBuf]) -> Result<Figures> {
+fn read(files: &[PathBuf], logs: &[String]) -> Result<Figures> {
     let mut all = Figures::default();
-    let files = files.iter().map(|file| (file, Figures::read(file)));
-    for (file, figures) in files.chain(logs.iter().map(|log| (log, Figures::read_log(log)))) {
+    let files = files.iter().map(|file| (file.as_path(), Figures::read(file)));
+    let logs = logs.iter().map(|log| {
+        let (name, file) = log.split_once('=').map_or((None, &**log), |(name, file)| (Some(name), file));
+        (Path::new(file), Figures::read_log(Path::new(file), name))
+    });
+    for (file, figures) in files.chain(logs) {
         all.merge(figures?).with_context(|| format!("{}", file.display()))?;
     }
     Ok(all)

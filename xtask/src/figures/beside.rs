@@ -10,8 +10,7 @@ impl Figures {
     /// Ways of which a processor's performance counters counted the cycles, each beside the same way as it was modelled on every processor by name. Nothing where
     /// there are no such counts, or nothing was modelled.
     pub fn beside(&self) -> Option<Experiment> {
-        let find = |name: &str| self.experiments.iter().find(|experiment| experiment.name == name);
-        let (switches, modelled) = (find("switches")?, find("paths-modelled")?);
+        let (switches, modelled) = (self.find("switches")?, self.find("paths-modelled")?);
         let counted = switches.rows.iter().filter(|row| row.figures.contains_key("core_cycles"));
         let rows: Vec<_> = counted
             .flat_map(|row| modelled.rows.iter().filter(|other| is_same_way(row, other)).map(|other| both(row, other)))

@@ -6,104 +6,11 @@ use anyhow::{Context, Result, bail};
 use lilliput_abi::object::counter;
 use serde_json::Value;
 
-use super::{Experiment, Figure, How, Key, Limits, Plot, Row, Shape};
+mod known;
+
+use self::known::{ENDS, KNOWN, Known, WORDS};
+use super::{Experiment, Figure, How, Key, Limits, Row};
 use crate::boot::{Clocked, TICKS};
-
-/// What is known of a scenario.
-struct Known {
-    scenario: &'static str,
-    title: &'static str,
-    question: &'static str,
-    about: &'static str,
-    /// What its cases say beside kinds of task and isolation.
-    case: &'static [&'static str],
-    /// What the digits of a batch's name are, and how many each has; nothing where the name is always the same.
-    batch: &'static [(&'static str, usize)],
-    plot: fn(&'static str) -> Plot,
-}
-
-const ENDS: [&str; 3] = ["from", "to", "isolation"];
-
-const KNOWN: [Known; 7] = [
-    Known {
-        scenario: "crossover",
-        title: "Where small spaces pay, by clocks",
-        question: "What does a round among tasks that touch memory of their own take, by the machine's own clocks?",
-        about: "A client goes round among servers, one or seven, and each task touches memory of its own before it passes a message on: so many pages, a line in each, or so many KiB of lines. A \
-                figure is a whole round: a call and its answer of each server.",
-        case: &["tasks"],
-        batch: &[("pages", 3), ("kib", 3)],
-        plot: |y| {
-            let plot = Plot::new("A round, by pages that each task touches", Shape::Lines, &["pages"], &[y]);
-            plot.only("kib", [0_u64]).series(&ENDS).panels(&["tasks"]).log()
-        },
-    },
-    Known {
-        scenario: "many",
-        title: "Many spaces, by clocks",
-        question: "What does a round among up to a thousand tasks take, by the machine's own clocks?",
-        about: "A client goes round among servers, up to a thousand, each a task of its own that touches so many pages before it answers. A figure is a whole round.",
-        case: &["tasks"],
-        batch: &[("pages", 3), ("kib", 3)],
-        plot: |y| {
-            let plot = Plot::new("A round, by how many tasks take part", Shape::Lines, &["tasks"], &[y]);
-            plot.series(&ENDS).panels(&["pages"]).log()
-        },
-    },
-    Known {
-        scenario: "split",
-        title: "A page, by the kernel alone and by servers, by clocks",
-        question: "What does splitting memory management into servers cost, by the machine's own clocks?",
-        about: "A task wants a page and reads it: by the kernel alone, by one memory server, and by two. A figure is all of it, from before the request to behind the read.",
-        case: &["servers"],
-        batch: &[],
-        plot: |y| Plot::new("Getting a page", Shape::Bars, &ENDS, &[y]).series(&["servers"]),
-    },
-    Known {
-        scenario: "files",
-        title: "Small files, by calls and by rings, by clocks",
-        question: "Are ten small files read faster by calls or by rings, by the machine's own clocks?",
-        about: "Ten files are opened, read and closed, by a program for calls and by one for rings, and by one of Linux's by system calls of the Linux server. A figure is all ten.",
-        case: &["rings"],
-        batch: &[],
-        plot: |y| Plot::new("Ten small files", Shape::Bars, &ENDS, &[y]).series(&["rings"]),
-    },
-    Known {
-        scenario: "colours",
-        title: "Cache colours and bases of slots, by clocks",
-        question: "What do cache colours and slots' bases save, by the machine's own clocks?",
-        about: "A task that touches much memory calls one that has to answer soon, with cache colours of their own and without; and a client calls small tasks whose pages fall into the same \
-                sets of a TLB, or into different ones. A figure is the calls.",
-        case: &["about", "kib", "coloured", "tasks", "pages", "staggered"],
-        batch: &[],
-        plot: |y| {
-            let plot = Plot::new("The call, by KiB that the other task touches", Shape::Bars, &["kib"], &[y]);
-            plot.only("about", ["colours"]).series(&["coloured"]).panels(&ENDS)
-        },
-    },
-    Known {
-        scenario: "messages",
-        title: "Messages of 64 bytes to 4 MiB, by clocks",
-        question: "Which way is the fastest to bring bytes to another task, by the machine's own clocks?",
-        about: "Bytes go to another task in registers, by a shared buffer, as a string, by mapping, through a ring; the other side reads each line of them. A figure is all of it.",
-        case: &["way", "arenas"],
-        batch: &[("bytes", 7)],
-        plot: |y| {
-            let plot = Plot::new("A message, by its bytes", Shape::Lines, &["bytes"], &[y]);
-            plot.series(&["way"]).panels(&["from", "to", "isolation", "arenas"]).log()
-        },
-    },
-    Known {
-        scenario: "syscall-table",
-        title: "A system call of Linux's, by clocks",
-        question: "What does a Linux system call cost by the arena's host, and by a server in a page table of its own, by the machine's own clocks?",
-        about: "A program of Linux's makes the shortest system call, getpid, a 32-bit one by int 0x80 and a 64-bit one by syscall, and the Linux server answers it: as the arena's host, or as a 64-bit \
-                task of its own. A figure is all that this takes: program, kernel and server.",
-        case: &["call"],
-        batch: &[],
-        plot: |y| Plot::new("A getpid", Shape::Bars, &ENDS, &[y]),
-    },
-];
 
 /// Columns for counters, by their numbers. Walks for stores are added to those for loads.
 const COUNTERS: [(&str, &str); counter::COUNT] = {
@@ -115,12 +22,6 @@ const COUNTERS: [(&str, &str); counter::COUNT] = {
     columns[counter::CACHE_MISSES] = ("cache_misses", "misses, by counter");
     columns
 };
-/// What a key's value is called that a case says to be false, or true.
-const WORDS: [(&str, [&str; 2]); 3] = [
-    ("rings", ["by calls", "by rings"]),
-    ("coloured", ["any colours", "colours of their own"]),
-    ("staggered", ["equal bases", "staggered bases"]),
-];
 /// What a key is where a case does not say it.
 const NOTHING: &str = "-";
 
@@ -142,7 +43,9 @@ pub fn experiments(records: &[Clocked], platform: &str) -> Result<Vec<Experiment
             rows.insert(keys, with(row, record)?);
         }
         if !rows.is_empty() {
-            experiments.push(known.empty().rows(rows.into_values()));
+            let rows: Vec<_> = rows.into_values().collect();
+            let compared = rows.iter().map(|row| if known.compares { over_segment(row, &rows) } else { row.clone() });
+            experiments.push(known.empty().rows(compared));
         }
     }
     Ok(experiments)
@@ -161,6 +64,25 @@ fn with(mut row: Row, record: &Clocked) -> Result<Row> {
         _ => 0.0,
     };
     Ok(row.figure(column, before + f64::from(record.median)))
+}
+
+/// A row with what it takes more than small tasks in `segment` mode at the same point: the median less the median; at least, the least less what nine in ten of those do not exceed; at
+/// most, the other way round.
+fn over_segment(row: &Row, rows: &[Row]) -> Row {
+    let is_segment = |row: &Row| ENDS.iter().zip(["small", "small", "segment"]).all(|(key, value)| row.is(key, value));
+    let same_point =
+        |other: &&Row| row.keys.iter().all(|(key, value)| ENDS.contains(&&**key) || other.keys[key] == *value);
+    let ends = |row: &Row| Some((*row.figures.get("ticks")?, row.figures.get("ticks_p90")?.usual()));
+    let segment = rows.iter().filter(|other| is_segment(other)).find(same_point).filter(|_| !is_segment(row));
+    let both = segment.and_then(ends).zip(ends(row)).filter(|((segment, _), _)| segment.usual() > 0.0);
+    let Some(((segment, segment_p90), (own, own_p90))) = both else { return row.clone() };
+    let over = |of: f64| Figure::Range {
+        low: (own.low() - segment_p90) * of,
+        usual: (own.usual() - segment.usual()) * of,
+        high: (own_p90 - segment.low()) * of,
+    };
+    let row = row.clone().figure("over_segment", over(1.0));
+    row.figure("over_segment_percent", over(100.0 / segment.usual()))
 }
 
 impl Known {
@@ -201,7 +123,7 @@ impl Known {
     fn empty(&self) -> Experiment {
         let name = format!("{}-clocked", self.scenario);
         let command = "cargo xtask image, and on the machine that it booted on what its serial port sent: cargo xtask report --from-log FILE";
-        let experiment = Experiment::new(&name, self.title, &self.keys())
+        let mut experiment = Experiment::new(&name, self.title, &self.keys())
             .question(self.question)
             .about(
                 &format!(
@@ -216,11 +138,15 @@ impl Known {
             .without("Counters count whatever the processor does, speculation and interrupts included.")
             .column("ticks", "ticks of the TSC", How::Measured)
             .column("ticks_p90", "ticks of the TSC", How::Measured);
-        (0..counter::COUNT)
-            .filter(|&number| number != counter::STORE_WALKS)
-            .map(|number| COUNTERS[number])
-            .fold(experiment, |experiment, (column, unit)| experiment.column(column, unit, How::Measured))
-            .plot((self.plot)("ticks"))
+        if self.compares {
+            experiment = experiment
+                .without("What a round takes more than in segment mode is a difference of medians; its range is of nine in ten rounds of both.")
+                .column("over_segment", "ticks of the TSC", How::Measured)
+                .column("over_segment_percent", "% of a round in segment mode", How::Measured);
+        }
+        let columns = COUNTERS.iter().enumerate().filter(|&(number, _)| number != counter::STORE_WALKS);
+        let counted = |experiment: Experiment, (_, &(column, unit))| experiment.column(column, unit, How::Measured);
+        (self.plots)().into_iter().fold(columns.fold(experiment, counted), Experiment::plot)
     }
 }
 

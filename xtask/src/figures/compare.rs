@@ -92,7 +92,7 @@ fn of_platform<'a>(experiment: &'a Experiment, platform: &str) -> impl Iterator<
 
 /// The experiment of that name, if it was done on the platform.
 fn find<'a>(figures: &'a Figures, name: &str, platform: &str) -> Option<&'a Experiment> {
-    let experiment = figures.experiments.iter().find(|experiment| experiment.name == name)?;
+    let experiment = figures.find(name)?;
     of_platform(experiment, platform).next().is_some().then_some(experiment)
 }
 

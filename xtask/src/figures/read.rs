@@ -16,10 +16,15 @@ impl Figures {
     }
 
     /// Reads what came out of the serial port of a machine that printed the table of cycles. Such a log may have bytes in it that are no text.
-    pub fn read_log(file: &Path) -> Result<Self> {
+    /// The name that somebody gave the machine stands before what the log says of it.
+    pub fn read_log(file: &Path, name: Option<&str>) -> Result<Self> {
         let bytes = fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-        let figures = log::experiments(&String::from_utf8_lossy(&bytes)).map(|experiments| Self { experiments });
-        figures.and_then(Self::checked).with_context(|| format!("{}", file.display()))
+        Self::parse_log(&String::from_utf8_lossy(&bytes), name).with_context(|| format!("{}", file.display()))
+    }
+
+    /// The figures in such a log.
+    pub fn parse_log(log: &str, name: Option<&str>) -> Result<Self> {
+        Self::checked(Self { experiments: log::experiments(log, name)? })
     }
 
     /// The figures in a file's text.

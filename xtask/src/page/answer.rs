@@ -1,11 +1,12 @@
 //! The answer in a few sentences, whose words are chosen by the figures: none of it is known before.
 
+mod clocked;
 mod each;
 mod verdict;
 
 pub use self::each::answers;
-use self::verdict::Verdict;
-use crate::figures::{Experiment, Figure, Figures, Limits, NO_MACHINE, Row, shown};
+use self::verdict::{Basis, Verdict};
+use crate::figures::{BESIDE, Experiment, Figure, Figures, Limits, NO_MACHINE, Row, shown};
 
 /// What the page is about.
 pub const QUESTION: &str = "Are small spaces worth it?";
@@ -27,12 +28,64 @@ impl Sentence {
     }
 }
 
+/// Experiments in the order in which they stand on the page, what was measured behind what was modelled of the same; all others come after these.
+const ORDER: [&str; 18] = [
+    "crossover",
+    "crossover-clocked",
+    "many",
+    "many-clocked",
+    "switches",
+    "paths-modelled",
+    BESIDE,
+    "syscall-table",
+    "linux",
+    "over-split",
+    "split-clocked",
+    "small-files",
+    "files-clocked",
+    "colours",
+    "colours-clocked",
+    "messages",
+    "messages-clocked",
+    "blocking-read",
+];
+
+/// Where an experiment of this name stands.
+pub fn place(name: &str) -> usize {
+    ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len())
+}
+
+/// The answer in short: a line for each real machine that measured it by its clocks, and one for what was modelled.
+pub fn in_short(figures: &Figures) -> Vec<String> {
+    let clocked = figures.find("crossover-clocked");
+    let measured = clocked.into_iter().flat_map(|clocked| {
+        let real = clocked.platforms().into_iter().filter(|platform| !is_emulated(platform));
+        real.map(|platform| (format!("Measured on {platform}"), clocked::against(clocked, platform)))
+    });
+    let modelled = figures.find("crossover").map(|crossover| ("Modelled".to_owned(), against(crossover)));
+    measured.chain(modelled).filter_map(|(source, said)| short(&source, &said)).collect()
+}
+
+/// Sentences by their words alone.
+fn short(source: &str, said: &[Sentence]) -> Option<String> {
+    let mut by_word: Vec<(&str, Vec<String>)> = Vec::new();
+    for (word, about) in said.iter().filter_map(|said| Some((said.word?, said.about.replacen('A', "a", 1)))) {
+        match by_word.iter_mut().find(|(other, _)| *other == word) {
+            Some((_, all)) => all.push(about),
+            None => by_word.push((word, vec![about])),
+        }
+    }
+    let parts: Vec<_> = by_word.iter().map(|(word, all)| format!("{word}, {}", all.join(", and "))).collect();
+    (!parts.is_empty()).then(|| format!("{source}: {}.", parts.join("; ")))
+}
+
 /// The sentences: those for which there are figures.
 pub fn sentences(figures: &Figures) -> Vec<Sentence> {
-    let find = |name: &str| figures.experiments.iter().find(|experiment| experiment.name == name);
+    let find = |name: &str| figures.find(name);
     let mut sentences = Vec::new();
+    sentences.extend(find("crossover-clocked").into_iter().flat_map(clocked::against_each));
     if let Some(crossover) = find("crossover") {
-        sentences.extend(AGAINST.iter().filter_map(|against| against.sentence(crossover)));
+        sentences.extend(against(crossover));
         sentences.extend(host(crossover));
     }
     sentences.extend(find("switches").into_iter().flat_map(switches));
@@ -65,19 +118,37 @@ impl Against {
         let percent = percent
             .map_or(String::new(), |percent| format!(" A call and its answer costs {percent} there (usual prices)."));
         let modelled = processors(rows());
-        let text =
-            format!("of {} points modelled on {modelled}, segments are {}.{percent}", verdict.points, verdict.words());
-        Some(Sentence { about: format!("Against {}", self.name), word: Some(verdict.word()), text })
+        let text = format!(
+            "of {} points modelled on {modelled}, segments are {}.{percent}",
+            verdict.points,
+            verdict.words(Basis::Prices)
+        );
+        Some(Sentence { about: format!("Against {}", self.name), word: Some(verdict.word(Basis::Prices)), text })
     }
+}
+
+/// How segments do against each other confinement.
+fn against(crossover: &Experiment) -> Vec<Sentence> {
+    AGAINST.iter().filter_map(|against| against.sentence(crossover)).collect()
 }
 
 /// How a small task and its arena's host do against all others.
 fn host(crossover: &Experiment) -> Option<Sentence> {
     let rows = || crossover.rows.iter().filter(|row| row.figures.contains_key("over_host"));
     let verdict = Verdict::of(rows().filter_map(|row| row.figures.get("over_host").copied()))?;
-    let text = format!("of {} comparisons on {}, they are {}.", verdict.points, processors(rows()), verdict.words());
+    let text = format!(
+        "of {} comparisons on {}, they are {}.",
+        verdict.points,
+        processors(rows()),
+        verdict.words(Basis::Prices)
+    );
     let about = "A small task and its arena's host, against all others here".to_owned();
-    Some(Sentence { about, word: Some(verdict.word()), text })
+    Some(Sentence { about, word: Some(verdict.word(Basis::Prices)), text })
+}
+
+/// Whether it is of an emulator or a virtual machine: what it measures says what that costs.
+fn is_emulated(platform: &str) -> bool {
+    ["QEMU", "Bochs", "EMULATED"].iter().any(|word| platform.contains(word))
 }
 
 fn processors<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
@@ -152,9 +223,8 @@ fn linux(linux: &Experiment) -> Vec<Sentence> {
 
 /// What it all was measured on.
 fn where_from(figures: &Figures) -> Option<Sentence> {
-    let emulated = |platform: &&str| ["QEMU", "Bochs", "EMULATED"].iter().any(|word| platform.contains(word));
     let machines = figures.platforms().into_iter().filter(|platform| !platform.starts_with(NO_MACHINE));
-    let (emulated, real): (Vec<_>, Vec<_>) = machines.partition(emulated);
+    let (emulated, real): (Vec<_>, Vec<_>) = machines.partition(|platform| is_emulated(platform));
     match (emulated.is_empty(), real.is_empty()) {
         (true, true) => None,
         (_, true) => {
@@ -218,6 +288,16 @@ mod tests {
         assert!(open.contains("tagged TLB: not shown"), "{open}");
         let both = said([(10.0, 20.0, 30.0), (-90.0, -40.0, -5.0)]);
         assert!(both.contains("tagged TLB: it depends") && both.contains("between 20 % less and 10 % more"), "{both}");
+    }
+
+    #[test]
+    fn in_short_names_stand_by_their_words() {
+        let said = |about: &str, word| Sentence { about: about.to_owned(), word, text: String::new() };
+        let all = [said("Against A", Some("yes")), said("Against B", Some("no")), said("Against C", Some("yes"))];
+        assert_eq!(short("Modelled", &all).unwrap(), "Modelled: yes, against A, and against C; no, against B.");
+        assert_eq!(short("Modelled", &[said("QEMU", None)]), None);
+        let both = in_short(&crossover("page", [(10.0, 20.0, 30.0), (-90.0, -40.0, -5.0)]));
+        assert_eq!(both, ["Modelled: it depends, against small tasks in page tables, with a tagged TLB."]);
     }
 
     #[test]

@@ -13,7 +13,8 @@ const STYLE: &str = include_str!("style.css");
 /// All of it. The same figures give the same text.
 pub fn page(figures: &Figures, changes: Option<&[Change]>) -> Result<String> {
     let beside = figures.beside();
-    let experiments: Vec<_> = figures.experiments.iter().chain(&beside).collect();
+    let mut experiments: Vec<_> = figures.experiments.iter().chain(&beside).collect();
+    experiments.sort_by_key(|experiment| answer::place(&experiment.name));
     let sections = experiments.iter().map(|experiment| section(experiment)).collect::<Result<Vec<_>>>()?;
     let dark = format!("@media screen and (prefers-color-scheme:dark){{{}}}", palette::dark_rules());
     let page = html! {
@@ -29,6 +30,7 @@ pub fn page(figures: &Figures, changes: Option<&[Change]>) -> Result<String> {
                 main {
                     h1 { (answer::QUESTION) }
                     div class="answer" {
+                        @for short in answer::in_short(figures) { p class="short" { (short) } }
                         ul { @for sentence in answer::sentences(figures) { (said(&sentence)) } }
                     }
                     p class="soft" {
@@ -123,7 +125,7 @@ fn figure(experiment: &Experiment, plot: &Plot) -> Result<Markup> {
             figure {
                 figcaption {
                     h3 { (plot.title) }
-                    span class="soft" { (unit) @if is_line { "; the band is the range, cut where it leaves the plot" } }
+                    span class="soft" { (unit) "; the " (if is_line { "band" } else { "line" }) " is the range, cut where it leaves the plot" }
                 }
                 @if !legend.is_empty() {
                     ul class="legend" { @for (swatch, name) in &legend { li { (PreEscaped(swatch)) (name) } } }

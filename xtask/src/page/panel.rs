@@ -46,7 +46,7 @@ pub fn panels(experiment: &Experiment, plot: &Plot) -> Vec<Panel> {
     let unenforced = |row: &Row| row.limits == Limits::Unenforced;
     let alike =
         |row: &&Row| rows.iter().all(|other| plain(other) != plain(row) || unenforced(other) == unenforced(row));
-    let by_panel = !plot.series.is_empty() && rows.iter().all(alike);
+    let by_panel = !plot.marks_places() && rows.iter().all(alike);
     let title = |row: &Row| marked(plain(row), by_panel && unenforced(row));
     let series = |row: &Row| series(plot, row, by_panel);
     // Of all that are chosen, whether or not this plot's columns were measured of them: plots of one experiment have one colour for one name.
@@ -94,12 +94,19 @@ fn label(plot: &Plot, rows: &[&Row], keys: &[Option<Key>]) -> String {
         [Some(Key::Number(number))] if plot.shape == Shape::Lines => number.to_string(),
         _ => here().next().map_or(String::new(), |row| words(row, &plot.x)),
     };
-    let unenforced = plot.series.is_empty() && here().any(|row| row.limits == Limits::Unenforced);
+    let unenforced = plot.marks_places() && here().any(|row| row.limits == Limits::Unenforced);
     marked(text, unenforced)
 }
 
+impl Plot {
+    /// Whether the places along the axis say what is not enforced: where there are no series, or where a place says the isolation mode, and series have one name and colour at all.
+    fn marks_places(&self) -> bool {
+        self.series.is_empty() || self.x.iter().any(|key| key == "isolation")
+    }
+}
+
 fn series(plot: &Plot, row: &Row, by_panel: bool) -> String {
-    let marks = !plot.series.is_empty() && !by_panel && row.limits == Limits::Unenforced;
+    let marks = !plot.marks_places() && !by_panel && row.limits == Limits::Unenforced;
     marked(words(row, &plot.series), marks)
 }
 
@@ -109,6 +116,8 @@ fn words(row: &Row, keys: &[String]) -> String {
     for key in keys {
         let value = match row.keys.get(key) {
             Some(Key::Word(word)) if word != "-" => word.clone(),
+            Some(Key::Number(number)) if key == "kib" => format!("{number} KiB"),
+            Some(Key::Number(1)) => format!("1 {}", key.strip_suffix('s').unwrap_or(key)),
             Some(Key::Number(number)) => format!("{number} {key}"),
             _ => continue,
         };
@@ -180,6 +189,17 @@ mod tests {
             assert_eq!(names, ["string", "ring"]);
             assert!(panel.series.iter().all(|series| series.points.len() == 1));
         }
+    }
+
+    #[test]
+    fn places_that_say_the_mode_say_what_is_not_enforced() {
+        let plot = Plot::new("", Shape::Bars, &["isolation"], &["cycles"]).series(&["servers"]);
+        let with = |servers: u64, mode: &str| row("Q", 4, mode, 5).key("isolation", mode).key("servers", servers);
+        let rows = ["segment", "page"].into_iter().flat_map(|mode| [1, 2].map(|servers| with(servers, mode)));
+        let panels = panels(&experiment(rows), &plot);
+        let names: Vec<_> = panels[0].series.iter().map(|series| series.name.as_str()).collect();
+        assert_eq!((panels.len(), names), (1, vec!["1 server", "2 servers"]));
+        assert_eq!(panels[0].x, ["segment UNENFORCED", "page"]);
     }
 
     #[test]

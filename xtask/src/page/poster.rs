@@ -28,7 +28,7 @@ pub fn write(figures: &Figures, folder: &Path) -> Result<()> {
 
 /// The plot as a file of its own.
 pub fn svg(figures: &Figures, dark: bool) -> Result<String> {
-    let experiment = figures.experiments.iter().find(|experiment| experiment.name == EXPERIMENT);
+    let experiment = figures.find(EXPERIMENT);
     let experiment =
         experiment.with_context(|| format!("the main plot is of the experiment `{EXPERIMENT}`, which is not there"))?;
     let plot: Plot = experiment.plots.first().context("it declares no plot")?.clone();

@@ -1,6 +1,6 @@
 //! The answer of each experiment to its own question, made of its figures: of the rows that are in it, whatever they are.
 
-use super::{AGAINST, Sentence, host, linux, switches};
+use super::{AGAINST, Sentence, clocked, host, linux, switches};
 use crate::figures::{BESIDE, Experiment, Row, bytes, shown};
 
 /// What an experiment's figures say to its question. Nothing of one that is not known here, or that lacks the rows.
@@ -24,11 +24,16 @@ pub fn answers(experiment: &Experiment) -> Vec<Sentence> {
         "paths-modelled" => parts(experiment).into_iter().collect(),
         "prices" => prices(experiment).into_iter().collect(),
         BESIDE => held(experiment),
+        "crossover-clocked" | "many-clocked" => clocked::against_each(experiment),
+        "split-clocked" => clocked::beside(experiment, &[("servers", "0")]),
+        "files-clocked" => clocked::beside(experiment, &[("rings", "by calls")]),
+        "colours-clocked" => clocked::beside(experiment, &[("coloured", "any colours"), ("staggered", "equal bases")]),
+        "messages-clocked" => clocked::messages(experiment),
         _ => Vec::new(),
     }
 }
 
-fn usual(row: &Row, column: &str) -> Option<f64> {
+pub(super) fn usual(row: &Row, column: &str) -> Option<f64> {
     row.figures.get(column).map(|figure| figure.usual())
 }
 
@@ -38,7 +43,7 @@ fn with<'a>(experiment: &'a Experiment, values: &'a [(&str, &str)]) -> impl Iter
 }
 
 /// Values of a key, each once, in the order of rows.
-fn values_of<'a>(rows: impl Iterator<Item = &'a Row>, key: &str) -> Vec<String> {
+pub(super) fn values_of<'a>(rows: impl Iterator<Item = &'a Row>, key: &str) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for value in rows.filter_map(|row| row.keys.get(key)).map(ToString::to_string) {
         if !all.contains(&value) {
@@ -49,15 +54,15 @@ fn values_of<'a>(rows: impl Iterator<Item = &'a Row>, key: &str) -> Vec<String> 
 }
 
 /// From the least to the most of a column.
-fn ends(figures: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+pub(super) fn ends(figures: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
     Some((figures.clone().reduce(f64::min)?, figures.reduce(f64::max)?))
 }
 
-fn from_to((least, most): (f64, f64)) -> String {
+pub(super) fn from_to((least, most): (f64, f64)) -> String {
     if least == most { shown(least) } else { format!("{} to {}", shown(least), shown(most)) }
 }
 
-fn rows(count: usize) -> String {
+pub(super) fn rows(count: usize) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
@@ -191,31 +196,30 @@ fn messages(experiment: &Experiment) -> Vec<Sentence> {
     let of = |between: &String| {
         let rows: Vec<_> =
             with(experiment, &[("processor", PROCESSOR)]).filter(|row| row.is("between", between.as_str())).collect();
-        let mut runs: Vec<(String, String, String)> = Vec::new();
-        for size in values_of(rows.iter().copied(), "bytes") {
-            let of_size = rows.iter().filter(|row| row.keys.get("bytes").is_some_and(|key| key.to_string() == size));
-            let best = of_size.filter_map(|row| Some((usual(row, "cycles")?, row.keys.get("by")?.to_string())));
-            let (_, by) = best.reduce(|best, next| if next.0 < best.0 { next } else { best })?;
-            let size = size.parse().map_or(size, bytes);
-            match runs.last_mut() {
-                Some((last, _, to)) if *last == by => *to = size,
-                _ => runs.push((by, size.clone(), size)),
-            }
-        }
-        let runs: Vec<_> = runs
-            .into_iter()
-            .map(
-                |(by, from, to)| {
-                    if from == to { format!("{by} for {from}") } else { format!("{by} from {from} to {to}") }
-                },
-            )
-            .collect();
-        Some(Sentence::plain(
-            &format!("Cheapest by usual prices on {PROCESSOR}, {between}"),
-            format!("{}.", runs.join(", ")),
-        ))
+        let runs = cheapest(&rows, "by", "cycles")?;
+        Some(Sentence::plain(&format!("Cheapest by usual prices on {PROCESSOR}, {between}"), format!("{runs}.")))
     };
     values_of(experiment.rows.iter(), "between").iter().filter_map(of).collect()
+}
+
+/// For which sizes each way has the least of a column.
+pub(super) fn cheapest(rows: &[&Row], way: &str, column: &str) -> Option<String> {
+    let mut runs: Vec<(String, String, String)> = Vec::new();
+    for size in values_of(rows.iter().copied(), "bytes") {
+        let of_size = rows.iter().filter(|row| row.keys.get("bytes").is_some_and(|key| key.to_string() == size));
+        let best = of_size.filter_map(|row| Some((usual(row, column)?, row.keys.get(way)?.to_string())));
+        let (_, by) = best.reduce(|best, next| if next.0 < best.0 { next } else { best })?;
+        let size = size.parse().map_or(size, bytes);
+        match runs.last_mut() {
+            Some((last, _, to)) if *last == by => *to = size,
+            _ => runs.push((by, size.clone(), size)),
+        }
+    }
+    let runs: Vec<_> = runs
+        .into_iter()
+        .map(|(by, from, to)| if from == to { format!("{by} for {from}") } else { format!("{by} from {from} to {to}") })
+        .collect();
+    (!runs.is_empty()).then(|| runs.join(", "))
 }
 
 /// What each part adds, over all paths.

@@ -21,13 +21,16 @@ const ABOVE: i32 = 44;
 const RIGHT: i32 = 84;
 /// At most.
 const GRID_LINES: usize = 7;
+/// How far a range may go beyond the longest bar, in lengths of it: what is far out, as the worst of many rounds may be, would leave nothing of the bars.
+const BEYOND: f64 = 4.0;
 
 /// A panel.
 pub fn svg(panel: &Panel, unit: &str) -> Result<String> {
     let groups: Vec<Vec<(usize, &Point)>> = (0..panel.x.len()).map(|x| group(panel, x)).collect();
     let height = ABOVE + groups.iter().map(|group| group.len() as i32 * STEP + APART).sum::<i32>();
     let left = panel.x.iter().map(|label| width(label)).max().unwrap_or(0) + 14;
-    let most = groups.iter().flatten().map(|(_, point)| total(point, Figure::high)).fold(0.0, f64::max).max(1e-9);
+    let most = |of| groups.iter().flatten().map(|(_, point)| total(point, of)).fold(0.0, f64::max).max(1e-9);
+    let most = most(Figure::high).min(BEYOND * most(Figure::usual));
     let right = WIDTH.max(left + 400);
     drawn((right, height), |area| {
         let place = |value: f64| left + (value / most * f64::from(right - left - RIGHT)).round() as i32;
@@ -42,7 +45,7 @@ pub fn svg(panel: &Panel, unit: &str) -> Result<String> {
             let middle = top + group.len() as i32 * STEP / 2 - GAP / 2;
             text(area, label, (left - 8, middle), (HPos::Right, VPos::Center))?;
             for (number, point) in group {
-                bar(area, *number, point, top, place)?;
+                bar(area, *number, point, top, (most, &place))?;
                 top += STEP;
             }
             top += APART;
@@ -63,7 +66,8 @@ fn total(point: &Point, of: fn(Figure) -> f64) -> f64 {
 }
 
 /// A bar of parts on top of each other, or of one colour, with its range and its number behind it.
-fn bar(area: &Area, number: usize, point: &Point, top: i32, place: impl Fn(f64) -> i32) -> Result<()> {
+/// What lies beyond the most that there is room for is cut, and has no end.
+fn bar(area: &Area, number: usize, point: &Point, top: i32, (most, place): (f64, &dyn Fn(f64) -> i32)) -> Result<()> {
     let (bottom, middle) = (top + STEP - GAP, top + (STEP - GAP) / 2);
     let parts = point.figures.len() > 1;
     let mut from = 0.0;
@@ -74,16 +78,16 @@ fn bar(area: &Area, number: usize, point: &Point, top: i32, place: impl Fn(f64) 
         from = to;
     }
     let [low, usual, high] = [Figure::low, Figure::usual, Figure::high].map(|of| total(point, of));
+    let end = place(high.min(most));
     if low < high {
-        let (low, high) = (place(low), place(high));
-        let ends = [
-            [(low, middle), (high, middle)],
-            [(low, middle - 3), (low, middle + 3)],
-            [(high, middle - 3), (high, middle + 3)],
-        ];
-        for line in ends {
+        let low = place(low);
+        let line = [(low, middle), (end, middle)];
+        let ends = [low, end].map(|at| [(at, middle - 3), (at, middle + 3)]);
+        let ends = ends.into_iter().take(if high > most { 1 } else { 2 });
+        for line in ends.chain([line]) {
             area.draw(&PathElement::new(line, INK.drawn())).map_err(failed)?;
         }
     }
-    text(area, &shown(usual), (place(high) + 6, middle), (HPos::Left, VPos::Center))
+    let number = if high > most { format!("… {}", shown(usual)) } else { shown(usual) };
+    text(area, &number, (end + 6, middle), (HPos::Left, VPos::Center))
 }
