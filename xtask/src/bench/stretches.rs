@@ -54,7 +54,13 @@ pub const BOOTS: [Boot; 2] = [
     // one after the other that no instruction of the user's lies between them, and count as one pass.
     Boot { name: "stretches", scenario: Scenario::Tests, pace: 2, allow_unenforced: false, longer: &[] },
     // Spaces of gigabytes that move, up to 4.
-    Boot { name: "stretches-growth", scenario: Scenario::Growth, pace: 0, allow_unenforced: true, longer: &ALL_OF_BOTH },
+    Boot {
+        name: "stretches-growth",
+        scenario: Scenario::Growth,
+        pace: 0,
+        allow_unenforced: true,
+        longer: &ALL_OF_BOTH,
+    },
 ];
 
 impl Boot {

@@ -103,7 +103,10 @@ mod tests {
                 let mut fresh = Thread { task, obstacles: Obstacles::empty(), places: 5, ..Thread::default() };
                 fresh.enter(&to, local);
                 assert!(thread.has(&to) && !thread.outdated);
-                assert_eq!((thread.class(), thread.peers, thread.host_peer), (fresh.class(), fresh.peers, fresh.host_peer));
+                assert_eq!(
+                    (thread.class(), thread.peers, thread.host_peer),
+                    (fresh.class(), fresh.peers, fresh.host_peer)
+                );
                 assert_eq!(thread.local, local);
             }
         }

@@ -7,10 +7,10 @@ use lilliput_runtime::object::Arena;
 use lilliput_runtime::{Frames, Machine, Task, Word};
 use lilliput_user64::Native;
 
-use crate::{FACTORY, SELF};
 use crate::failure::{Failure, context};
 use crate::memory::PAGE;
 use crate::output::say;
+use crate::{FACTORY, SELF};
 
 const MIB: Word = 1 << 20;
 /// Bytes that one page table maps.
@@ -38,9 +38,9 @@ struct Limits {
 const LIMITS: Limits = Limits {
     in_place: [1650, 1650, 1650, 0, 0],
     elsewhere: [2750, 3020, 0, 0, 0],
-    large: [6300, 6580, 16_700, 25_000, 35_000],
-    back: [4350, 4600, 12_900, 20_600, 35_000],
-    mode: [6300, 6600, 16_100, 24_000, 35_000],
+    large: [6300, 6580, 16_700, 25_000, 37_700],
+    back: [4350, 4600, 12_900, 20_600, 33_500],
+    mode: [6300, 6600, 16_100, 24_000, 37_000],
     compaction: [2850, 3480, 0, 0, 0],
 };
 
