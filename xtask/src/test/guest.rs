@@ -39,7 +39,7 @@ pub struct GuestBoot {
 const COUNTERS: &[(&str, &str)] = &[("counters", "yes")];
 
 /// Trials that exchange messages by the fast path and the general one between all kinds of task, and that change what a processor has loaded: roots, slots, modes, storage.
-const CHANGING: &str = "all-lengths,registers-after-call,one-reply,server-death,storage-of-threads,storage-in-calls,storage-is-turned,\
+const CHANGING: &str = "all-lengths,registers-after-call,one-reply,server-death,storage-of-threads,storage-in-calls,storage-moves,storage-is-turned,\
     storage-in-one-access,foreign-calls,foreign-storage,foreign-kept,next-client,changed-in-call,changed-while-preempted,isolation-changes,\
     large-and-back,another-arena,shared-host,moved-over-itself,compaction,segments-follow,preemption,vector-state";
 

@@ -223,18 +223,18 @@ pub fn storage_moves<K: Machine>() -> Outcome {
     let serving = start::<K>(3, SERVE, PRIORITY + 1)?;
     // It moves once more before all have run, and once with storage that one of them got meanwhile.
     for round in 0..4 {
-        let size = SMALL_SIZE as Word * if round % 2 == 0 { 2 } else { 1 };
+        let [size, given] = if round % 2 == 0 { [2 * SMALL_SIZE as Word, 4] } else { [SMALL_SIZE as Word, 1] };
         task.resize(size, false)?;
         task.move_to(arena, isolation)?;
         wait_for::<K>(2 * (round % 2), true);
         task.move_to(kit::arena(), isolation)?;
         threads[1].stop()?;
-        give(threads[1], if round % 2 == 0 { 4 } else { 1 })?;
+        give(threads[1], given)?;
         threads[1].resume()?;
         let sent = Message::new(told::ECHO, &[round]);
         assert_eq!(service::<K>().call(&sent)?.payload(), sent.payload(), "what the server answers");
         assert_eq!(partner::<K>().call(&sent)?.payload(), sent.payload(), "what the partner answers");
-        for number in [0, if round % 2 == 0 { 4 } else { 1 }, 2] {
+        for number in [0, given, 2] {
             wait_for::<K>(number, true);
         }
     }
