@@ -3,7 +3,8 @@
 use core::arch::naked_asm;
 
 use lilliput_runtime::Word;
-use lilliput_runtime::bench::{ROUNDS, foreign as bench};
+use lilliput_runtime::bench::ROUNDS;
+use lilliput_runtime::bench::foreign::{self as bench, Callers};
 use lilliput_runtime::mark;
 use lilliput_runtime::trial::foreign::{REGISTERS, STOP, Way};
 
@@ -98,17 +99,6 @@ routine!(
     "movd edi, xmm5"
 );
 
-/// Where a foreign thread of the benchmark begins.
-pub fn caller(by_syscall: bool, counted: bool) -> Word {
-    let start = match (by_syscall, counted) {
-        (false, false) => calls_by_interrupt,
-        (true, false) => calls_by_syscall,
-        (false, true) => counted_by_interrupt,
-        (true, true) => counted_by_syscall,
-    };
-    start as *const () as Word
-}
-
 /// Calls between two stamps, as often as is asked for; then asks for its stop, and begins anew. RBX, RBP and R12 are kept.
 macro_rules! caller {
     ($name:ident, $line:literal, $first:literal then $second:literal $(, $operand:ident)?) => {
@@ -170,3 +160,6 @@ macro_rules! counted {
 
 counted!(counted_by_interrupt, "int 0x80");
 counted!(counted_by_syscall, "syscall");
+
+/// Those that read the time-stamp counter, and those that read a performance counter.
+pub const CALLERS: Callers = [[calls_by_interrupt, calls_by_syscall], [counted_by_interrupt, counted_by_syscall]];

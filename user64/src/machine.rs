@@ -8,6 +8,7 @@ use lilliput_abi::Selector;
 use lilliput_abi::layout::HOST_START;
 use lilliput_abi::object::kind;
 use lilliput_runtime::bench::bulk;
+use lilliput_runtime::bench::foreign::Callers;
 use lilliput_runtime::machine::{Stamps, Vectors};
 use lilliput_runtime::mark::Mark;
 use lilliput_runtime::trial::foreign::Way;
@@ -17,6 +18,8 @@ use lilliput_runtime::{Machine, Message, Word};
 use crate::{Native, foreign, mark, stamps, start};
 
 impl Machine for Native {
+    const FOREIGN_CALLERS: Callers = foreign::CALLERS;
+
     fn ticks() -> u64 {
         let (high, low): (u32, u32);
         // SAFETY: the instruction reads a counter into two registers and does nothing else.
@@ -96,10 +99,6 @@ impl Machine for Native {
         unsafe {
             asm!("mov fs:[{1}], {0:e}", in(reg) value, in(reg) offset as isize, options(nostack, preserves_flags))
         };
-    }
-
-    fn foreign_caller(by_syscall: bool, counted: bool) -> Word {
-        foreign::caller(by_syscall, counted)
     }
 
     fn spin(instructions: u32) {

@@ -6,6 +6,7 @@
 use lilliput_abi::Error;
 use lilliput_abi::layout::{MOST_TURNS, USER_END};
 
+use crate::task::Space;
 use crate::thread::{Kind, Thread};
 
 /// What a CPU has loaded for one thread, beside the segments of its task.
@@ -124,14 +125,13 @@ impl Thread {
         if self.turns.is_multiple_of(MOST_TURNS) { Turn::Pages } else { Turn::Other }
     }
 
-    /// From now on it has these segments of its own. They are loaded when it goes on.
+    /// From now on it has these segments of its own, in its task's space. They are loaded when it goes on.
     ///
     /// Nobody takes it over on the fast path, which loads no such segments, and its own gate is closed, since the path would leave them to
     /// whoever comes next. Only its host may have them, and answer it as it does any guest.
     #[inline(never)]
-    pub fn set_local(&mut self, local: Local, root: u8) {
-        self.local = local;
-        self.set_peers(root);
+    pub fn set_local(&mut self, space: &Space, local: Local) {
+        self.enter(space, local);
         self.set_gate(true);
     }
 }
@@ -209,18 +209,19 @@ mod tests {
     fn the_fast_path_has_no_way_to_it_nor_from_it() {
         let own = Local([1, 0]);
         for (kind, root) in [(Kind::Small, 1), (Kind::Small, 0), (Kind::Wide, 0)] {
-            let mut thread = Thread { kind, arena: 1, places: 7, obstacles: Obstacles::empty(), ..Thread::default() };
-            thread.set_peers(root);
+            let space = Space { arena: 1, host_arena: 1, owns_root: root == 0, ..Space::default() };
+            let mut thread = Thread { kind, places: 7, obstacles: Obstacles::empty(), ..Thread::default() };
+            thread.enter(&space, Local::NONE);
             let plain = thread.class();
             thread.set_gate(true);
             assert_ne!(thread.gate, Gate::default());
-            thread.set_local(own, root);
+            thread.set_local(&space, own);
             assert_eq!(thread.gate, Gate::default());
             assert!(thread.class() > class(Kind::Small, LOCAL_ROOT - 1), "not any small one");
             assert!(![class(Kind::Wide, 0), thread.peers, plain].contains(&thread.class()));
             thread.set_gate(true);
             assert_eq!(thread.gate, Gate::default());
-            thread.set_local(Local::NONE, root);
+            thread.set_local(&space, Local::NONE);
             assert_eq!((thread.class(), thread.gate.places), (plain, 7));
         }
     }

@@ -73,8 +73,8 @@ pub struct Task {
     pub share: Share,
     /// Its threads, linked by `sibling`.
     pub threads: Index<Thread>,
-    /// How many these are: [`MOST_THREADS`](lilliput_abi::layout::MOST_THREADS) at most, since all of them move at once
-    /// where its space does.
+    /// How many these are: [`MOST_THREADS`](lilliput_abi::layout::MOST_THREADS) at most, since all of them are told at once
+    /// where its space changes.
     pub thread_count: u32,
     /// The first of the reply objects that have callers which it keeps: see [`Reply`].
     pub kept: Index<Reply>,

@@ -10,7 +10,7 @@ use lilliput_core::local::{Local, Storage};
 use lilliput_core::slab::Index;
 use lilliput_core::thread::{Kind, Registers, State, Thread, VectorState};
 
-use super::space::{local, renew};
+use super::space::local;
 use super::task::fault_handler;
 use super::{Answer, Call, DONE, split};
 use crate::cpu::percpu::PerCpu;
@@ -157,9 +157,6 @@ fn carry_vector(kernel: &mut Kernel, this: &mut PerCpu, thread: Index<Thread>, c
 /// address is outside of its task's, `WordTooWide`, and `BadArgument` for a limit that no descriptor has.
 fn set_tls(kernel: &mut Kernel, thread: Index<Thread>, first: u64, second: u64) -> Answer {
     let machine = &mut kernel.machine;
-    if machine.threads[thread].outdated {
-        renew(machine, thread);
-    }
     let space = &machine.tasks[machine.threads[thread].task].space;
     let thread = &mut machine.threads[thread];
     if !thread.holds_still() {
@@ -171,7 +168,7 @@ fn set_tls(kernel: &mut Kernel, thread: Index<Thread>, first: u64, second: u64) 
         Kind::Small if first >= space.size => return Err(Error::BadAddress),
         Kind::Small => local(space, Storage::new(first, second)?, false),
     };
-    thread.set_local(local, space.shared_root());
+    thread.set_local(space, local);
     Ok(DONE)
 }
 

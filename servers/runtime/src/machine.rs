@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU32, AtomicUsize};
 
 use lilliput_abi::Selector;
 
+use crate::bench::foreign::Callers;
 use crate::invoke::Invoke;
 use crate::mark::Mark;
 use crate::message::{Message, Word};
@@ -71,6 +72,9 @@ pub const STUB_INSTRUCTIONS: u32 = 2;
 
 /// A processor, as seen from one width.
 pub trait Machine: Invoke {
+    /// Where a foreign thread of the benchmark begins: see [`crate::bench::foreign`].
+    const FOREIGN_CALLERS: Callers;
+
     /// The time-stamp counter.
     fn ticks() -> u64;
 
@@ -108,9 +112,6 @@ pub trait Machine: Invoke {
 
     /// Writes it.
     fn write_own(offset: i32, value: u32);
-
-    /// Where a foreign thread of the benchmark begins that calls so, and reads a performance counter if one is `counted`: see [`crate::bench::foreign`].
-    fn foreign_caller(by_syscall: bool, counted: bool) -> Word;
 
     /// Executes so many instructions, two at least, and those of its call.
     fn spin(instructions: u32);

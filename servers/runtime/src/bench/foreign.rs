@@ -19,6 +19,9 @@ pub static CALLS: AtomicU32 = AtomicU32::new(0);
 /// What RDPMC knows the performance counter by that is read in place of the time-stamp counter, if one is.
 pub static COUNTER: AtomicU32 = AtomicU32::new(0);
 
+/// Where such a thread begins: by the clock that it reads, the time-stamp counter or a performance counter, and by the instruction that it calls by, `int` or `syscall`.
+pub type Callers = [[extern "C" fn() -> !; 2]; 2];
+
 /// Number of the calls that are measured.
 pub const CALL: Word = 0x123;
 /// Number of the call that is answered by a stop.
@@ -42,7 +45,8 @@ pub fn run<K: Machine>(operation: Word, reading: Reading, calls: usize, noted: [
         thread.set_tls((&raw const STAMPS).addr() as Word, 7)?;
     }
     let Reading::Stamps(Stamps { counter, counted, .. }) = reading else { return Err(Error::BadArgument) };
-    thread.write_registers(register::IP, &[K::foreign_caller(by_syscall, counted)])?;
+    let caller = K::FOREIGN_CALLERS[usize::from(counted)][usize::from(by_syscall)];
+    thread.write_registers(register::IP, &[caller as *const () as Word])?;
     COUNTER.store(counter, Ordering::SeqCst);
     CALLS.store(calls as u32, Ordering::SeqCst);
     // It has the higher priority: this goes on when it has stopped.

@@ -26,6 +26,7 @@ pub fn answers(experiment: &Experiment) -> Vec<Sentence> {
         BESIDE => held(experiment),
         "crossover-clocked" | "many-clocked" => clocked::against_each(experiment),
         "split-clocked" => clocked::beside(experiment, &[("servers", "0")]),
+        "syscall-table-clocked" => clocked::beside(experiment, &[("to", "host")]),
         "files-clocked" => clocked::beside(experiment, &[("rings", "by calls")]),
         "colours-clocked" => clocked::beside(experiment, &[("coloured", "any colours"), ("staggered", "equal bases")]),
         "messages-clocked" => clocked::messages(experiment),
